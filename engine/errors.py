@@ -1,0 +1,28 @@
+"""The two kinds of exception that this package raises. What a program under test does is never one of them."""
+
+
+class ReexecError(Exception):
+    """Base of both kinds."""
+
+
+class UsageError(ReexecError, ValueError):
+    """The caller's mistake; the message says what is wrong, where, and what to do."""
+
+
+class EngineError(ReexecError, RuntimeError):
+    """The host's failure.
+
+    `stage` names the step that failed, `retry_helps` says whether the same call may succeed later.
+    """
+
+    def __init__(self, message: str, *, stage: str, retry_helps: bool = False) -> None:
+        super().__init__(message)
+        self.stage = stage
+        self.retry_helps = retry_helps
+
+
+class IsolationUnavailableError(EngineError):
+    """This host cannot give the isolation that the policy asks for; the message holds what to type."""
+
+    def __init__(self, message: str, *, stage: str) -> None:
+        super().__init__(message, stage=stage, retry_helps=False)

@@ -1,0 +1,246 @@
+"""The public door to the pool: `Executor`, in the manner of concurrent.futures."""
+
+import os
+from collections import deque
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import Future
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+from reexec.policies.model import Policy, Rung
+
+from .errors import EngineError, IsolationUnavailableError, UsageError
+from .inside import values, wire
+from .jail import interpreter, ladder
+from .outcome import Outcome
+from .pool.job import Job, Mailbox
+from .pool.loop import Loop, Statistics
+from .program import Call, Check, Program
+from .verdict import Verdict, judge
+
+Arguments = Call | Mapping[str, Any] | Sequence[Any]
+
+WINDOW_ROWS = 2048
+WINDOW_BYTES = 64 << 20
+
+
+class Executor:
+    """A pool of warm, jailed interpreters that run calls of untrusted programs.
+
+    Usable as a context manager, from several threads, and from asyncio through `asyncio.wrap_future(submit(...))`.
+    What a program does is data; exceptions are the caller's mistake (UsageError) or the host's failure (EngineError).
+
+    policy:   a Policy or a preset's name.
+    workers:  checks that run at the same time; the machine's processors where None.
+    python:   path of the interpreter that runs the programs (CPython 3.8 or newer); this one where None.
+    """
+
+    def __init__(
+        self, policy: Policy | str = "codeio", *, workers: int | None = None, python: str | Path | None = None
+    ) -> None:
+        self.policy = Policy.preset(policy) if isinstance(policy, str) else policy
+        if workers is None:
+            workers = len(os.sched_getaffinity(0))
+        if not isinstance(workers, int) or workers < 1:
+            raise UsageError(f"workers is {workers!r}; it must be 1 or more")
+        self.workers = workers
+        self.interpreter = interpreter.ask(None if python is None else str(python))
+        self._pid = os.getpid()
+        self._base_options = wire.PYTHON_VALUES if self.policy.comparison.values == "python" else 0
+        self._loop = self._first_that_works()
+
+    def _first_that_works(self) -> Loop:
+        problems: list[str] = []
+        for rung in ladder.candidates(self.policy):
+            loop = Loop(self.policy, self.interpreter, rung, self.workers)
+            try:
+                loop.start()
+            except EngineError as error:
+                problems.append(f"{rung.value}: {error}")
+                continue
+            return loop
+        raise IsolationUnavailableError(
+            "this host cannot give the isolation that the policy asks for: "
+            + "; ".join(problems)
+            + " (`reexec doctor` says what is missing)",
+            stage="start worker",
+        )
+
+    # -- what it is -------------------------------------------------------------------------------------------
+
+    @property
+    def rung(self) -> Rung:
+        """The step of the isolation ladder that this executor stands on."""
+        return self._loop.rung
+
+    @property
+    def missing_prelude_modules(self) -> list[str]:
+        """Modules of the prelude that the interpreter lacks; a program that uses one gets its ModuleNotFoundError."""
+        return list(self._loop.missing_modules)
+
+    def statistics(self) -> Statistics:
+        return self._loop.statistics()
+
+    def worker_pids(self) -> list[int]:
+        """Pids of the live zygotes as this host sees them."""
+        return self._loop.worker_pids()
+
+    # -- one at a time ----------------------------------------------------------------------------------------
+
+    def submit(
+        self, program: Program, call: Arguments, *, watch_arguments: bool = False, watch_sources: bool = False
+    ) -> Future[Outcome]:
+        """Enqueues one call. `watch_arguments` and `watch_sources` fill the Outcome's fields of like names."""
+        future: Future[Outcome] = Future()
+        job = self._job(program, call, _settle(future), watch_arguments, watch_sources)
+        future.set_running_or_notify_cancel()
+        self._loop.submit([job])
+        return future
+
+    def map(self, program: Program, calls: Iterable[Arguments]) -> Iterator[Outcome]:
+        """Outcomes of many calls of one program, in order."""
+        return self._stream(((program, call, None) for call in calls), ordered=True, only_outcomes=True)
+
+    def check(self, program: Program, call: Arguments, expected: Any) -> Verdict:
+        """Runs one call and judges its result under the policy's comparison. `expected` stays on the host."""
+        return judge(self.submit(program, call).result(), expected, self.policy.comparison)
+
+    # -- many -------------------------------------------------------------------------------------------------
+
+    def check_many(self, checks: Iterable[Check], *, ordered: bool = True) -> Iterator[Verdict]:
+        """Verdicts on any number of checks, in the order of the input (`ordered=False`: as they are done).
+
+        Reads ahead at most 2,048 checks or 64 MiB of arguments; closing the iterator cancels what is left.
+        """
+        rule = self.policy.comparison
+        items = ((check.program, check.call, check) for check in checks)
+        for outcome, check in self._stream(items, ordered=ordered):
+            yield judge(outcome, check.expected, rule, check.id)
+
+    def run_many(
+        self, items: Iterable[tuple[Program, Arguments, Any]], *, ordered: bool = True, watch_arguments: bool = False,
+        watch_sources: bool = False,
+    ) -> Iterator[tuple[Outcome, Any]]:  # fmt: skip
+        """`(outcome, tag)` for every `(program, call, tag)`; otherwise as check_many."""
+        return self._stream(items, ordered=ordered, watch_arguments=watch_arguments, watch_sources=watch_sources)
+
+    def _stream(
+        self,
+        items: Iterable[tuple[Program, Arguments, Any]],
+        *,
+        ordered: bool,
+        only_outcomes: bool = False,
+        watch_arguments: bool = False,
+        watch_sources: bool = False,
+    ) -> Iterator[Any]:
+        mailbox = Mailbox()
+        ready: deque[Job] = deque()
+
+        def deliver(job: Job) -> None:
+            if not ordered:
+                ready.append(job)
+            self._loop.bell_after_round(mailbox)
+
+        source = iter(items)
+        waiting: deque[Job] = deque()
+        tags: dict[int, Any] = {}
+        in_window = window_bytes = 0
+        exhausted = False
+        try:
+            while True:
+                seen = mailbox.count()
+                fresh: list[Job] = []
+                while not exhausted and in_window < WINDOW_ROWS and window_bytes < WINDOW_BYTES:
+                    try:
+                        program, call, tag = next(source)
+                    except StopIteration:
+                        exhausted = True
+                        break
+                    job = self._job(program, call, deliver, watch_arguments, watch_sources)
+                    tags[id(job)] = tag
+                    fresh.append(job)
+                    waiting.append(job)
+                    in_window += 1
+                    window_bytes += len(job.call)
+                    if len(fresh) >= 64:
+                        break  # the workers must not wait until a slow source has filled the window
+                if fresh:
+                    self._loop.submit(fresh)
+                done = self._take_done(waiting, ready, ordered)
+                if not done:
+                    if exhausted and not in_window:
+                        return
+                    if not fresh or exhausted:
+                        mailbox.wait(seen)
+                    continue
+                for job in done:
+                    in_window -= 1
+                    window_bytes -= len(job.call)
+                    outcome = job.outcome
+                    assert outcome is not None
+                    tag = tags.pop(id(job))
+                    yield outcome if only_outcomes else (outcome, tag)
+        finally:
+            for job in waiting:
+                job.cancelled = True
+
+    @staticmethod
+    def _take_done(waiting: deque[Job], ready: deque[Job], ordered: bool) -> list[Job]:
+        done: list[Job] = []
+        if ordered:
+            while waiting and waiting[0].outcome is not None and len(done) < 256:
+                done.append(waiting.popleft())
+        else:
+            while ready and len(done) < 256:
+                done.append(ready.popleft())
+            if len(waiting) > 4 * WINDOW_ROWS:
+                still = [job for job in waiting if job.outcome is None]
+                waiting.clear()
+                waiting.extend(still)
+        return done
+
+    def _job(
+        self, program: Program, call: Arguments, deliver: Any, watch_arguments: bool, watch_sources: bool
+    ) -> Job:
+        if os.getpid() != self._pid:
+            raise UsageError("this executor was made before os.fork(); make another one in the child")
+        if not self._loop.is_running():
+            raise UsageError("this executor is shut down")
+        if not isinstance(program, Program):
+            raise UsageError(f"a Program is wanted, not {type(program).__name__}")
+        options = self._base_options
+        options |= wire.WATCH_ARGUMENTS if watch_arguments else 0
+        options |= wire.WATCH_SOURCES if watch_sources else 0
+        call = Call.of(call)
+        arguments = {"args": list(call.args), "kwargs": dict(call.kwargs)}
+        try:
+            payload = values.encode(arguments, tagged=True)
+        except values.Refused as refusal:
+            raise UsageError(f"an argument cannot be sent: {refusal.path} is {refusal.reason}") from None
+        if b'"!"' in payload:
+            options |= wire.TAGGED_CALL
+        return Job(program, payload, options, deliver)
+
+    # -- the end ----------------------------------------------------------------------------------------------
+
+    def shutdown(self) -> None:
+        """Ends all workers. Calls that are not done end as `engine-error`; a second shutdown does nothing."""
+        if os.getpid() == self._pid:
+            self._loop.stop()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.shutdown()
+
+
+def _settle(future: Future[Outcome]) -> Any:
+    def deliver(job: Job) -> None:
+        assert job.outcome is not None
+        future.set_result(job.outcome)
+
+    return deliver

@@ -1,0 +1,12 @@
+"""Code that runs inside the jail, in the interpreter of the checked programs (Python 3.8 or newer, standard library
+only, msgpack's pure-Python half beside it). `wire` and `values` are read by the host as well: one text of the
+protocol, two roles.
+
+    wire       frames between host and zygote, no I/O
+    claim      the one frame a child sends its zygote, no I/O
+    values     Python values as JSON text and back
+    lockdown   prctl, seccomp and rlimits of the zygote
+    prelude    imports in front of every program
+    child      what a forked child does: compile, or run and report
+    zygote     the warm process: forks, holds deadlines, reaps, answers the host
+"""

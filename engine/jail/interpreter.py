@@ -1,0 +1,76 @@
+"""Asks a Python what it is: version, folders it needs, whether it can serve as the interpreter of checked programs."""
+
+import functools
+import json
+import os
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+from reexec.engine.errors import UsageError
+
+OLDEST = (3, 8)
+
+# Runs in the asked interpreter; 2.7 may read it too, to be told that it is too old.
+_QUESTION = """
+import sys, json
+try:
+    import ctypes
+    has_ctypes = True
+except ImportError:
+    has_ctypes = False
+print(json.dumps({
+    "version": list(sys.version_info[:3]),
+    "implementation": getattr(getattr(sys, "implementation", None), "name", "old"),
+    "executable": sys.executable,
+    "prefixes": [sys.prefix, sys.exec_prefix, getattr(sys, "base_prefix", sys.prefix),
+                 getattr(sys, "base_exec_prefix", sys.exec_prefix)],
+    "ctypes": has_ctypes,
+}))
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Interpreter:
+    """A Python that can run checked programs."""
+
+    executable: str
+    """As started: a virtual environment's own python, not what it links to."""
+    version: tuple[int, int, int]
+    prefixes: tuple[str, ...]
+
+    @property
+    def version_text(self) -> str:
+        return ".".join(str(part) for part in self.version)
+
+
+@functools.cache
+def ask(executable: str | None = None) -> Interpreter:
+    """The interpreter at `executable` (None: the one that runs this). Raises UsageError where it cannot serve."""
+    program = executable or sys.executable
+    if os.sep not in program:
+        raise UsageError(f"--python {program}: give a path, such as /usr/bin/python3")
+    if not Path(program).exists():
+        raise UsageError(f"--python {program}: no such file")
+    try:
+        done = subprocess.run(
+            [program, "-s", "-c", _QUESTION],
+            capture_output=True, text=True, timeout=60, check=False, cwd="/", env={"LANG": "C.UTF-8"},
+        )  # fmt: skip
+        answer = json.loads(done.stdout.strip().splitlines()[-1]) if done.returncode == 0 else None
+    except (OSError, ValueError, IndexError, subprocess.TimeoutExpired):
+        answer = None
+    if not isinstance(answer, dict) or "version" not in answer:
+        raise UsageError(f"--python {program}: it does not answer as a Python does")
+    version = tuple(answer["version"])
+    text = ".".join(str(part) for part in version)
+    if answer["implementation"] != "cpython" or version < OLDEST:
+        raise UsageError(
+            f"--python {program}: it is {answer['implementation']} {text}; CPython {OLDEST[0]}.{OLDEST[1]} or newer is needed"
+        )
+    if not answer["ctypes"]:
+        raise UsageError(f"--python {program}: it was built without ctypes, which the jail needs to lock itself down")
+    return Interpreter(
+        answer["executable"] or str(Path(program).absolute()), version, tuple(dict.fromkeys(answer["prefixes"]))
+    )

@@ -1,0 +1,190 @@
+"""Starts one worker's processes and says what the zygote must know first.
+
+Handshake, numbered as in the code:
+  1  host:   nsjail (or, on rung `none`, the interpreter itself) starts with one end of a socket pair
+  2  host:   `setup`: limits, seeds, prelude, filter
+  3  zygote: warms up, says `hello`
+  4  host:   reads the zygote's address space and resident size from /proc, answers `baseline`
+  5  zygote: sets its limits, installs its filter, serves
+"""
+
+import contextlib
+import json
+import os
+import platform
+import resource
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import psutil
+
+from reexec.engine.errors import EngineError
+from reexec.policies.model import Policy, Rung
+from reexec.policies.syscall_filter import filter_program
+
+from . import stage
+from .binds import Bind, out_of_reach, wanted_binds
+from .config import environment, harness_files, jail_config, zygote_command
+from .interpreter import Interpreter
+from .native import find_nsjail
+
+
+@dataclass(slots=True)
+class Launched:
+    """The processes and files of one worker, as the host holds them."""
+
+    process: subprocess.Popen[bytes]
+    channel: socket.socket
+    log: Any
+    folder: str
+    """Temporary folder of this worker; removed by `dispose`."""
+    rung: Rung
+
+    def log_text(self) -> str:
+        """What nsjail and the zygote wrote to stderr, without the loader's remark on library versions."""
+        self.log.seek(0)
+        text = self.log.read(64 * 1024).decode("utf-8", "replace")
+        lines = [line for line in text.splitlines() if "no version information available" not in line]
+        return "\n".join(lines).strip()
+
+    def zygote_pid(self) -> int | None:
+        """The zygote's pid as the host sees it."""
+        if self.rung is Rung.NONE:
+            return self.process.pid
+        try:
+            children = psutil.Process(self.process.pid).children()
+        except psutil.Error:
+            return None
+        return children[0].pid if children else None
+
+    def kill(self) -> None:
+        """Ends the worker at once; the zygote dies with nsjail, and everything in its namespace with it."""
+        with contextlib.suppress(OSError):
+            self.channel.close()
+        with contextlib.suppress(psutil.Error, ProcessLookupError, PermissionError):
+            if self.rung is not Rung.NONE:
+                pid = self.zygote_pid()
+                if pid is not None:
+                    os.kill(pid, signal.SIGKILL)
+            self.process.kill()
+
+    def dispose(self) -> int:
+        """Kills, reaps and removes what is left; the exit status of the process we started."""
+        self.kill()
+        status = self.process.wait()
+        self.log.close()
+        shutil.rmtree(self.folder, ignore_errors=True)
+        return status
+
+
+def setup_message(policy: Policy, warm: frozenset[str], rung: Rung) -> bytes:
+    """The JSON of `setup`."""
+    limits = policy.limits
+    rlimits: dict[str, int] = {
+        "CORE": 0,
+        "FSIZE": limits.scratch_bytes,
+        "NOFILE": limits.open_files,
+        "STACK": limits.stack_bytes,
+    }
+    if rung is not Rung.NONE and _processes_are_counted_per_jail():
+        rlimits["NPROC"] = 1 + limits.processes  # the zygote is one
+    return json.dumps(
+        {
+            "cpu_s": limits.cpu_s,
+            "idle_s": limits.idle_s,
+            "wall_s": limits.backstop_s,
+            "memory_bytes": limits.memory_bytes,
+            "output_bytes": limits.output_bytes,
+            "processes": limits.processes,
+            "rlimits": rlimits,
+            "scratch": limits.scratch_bytes > 0 and rung is not Rung.NONE,
+            "random_seed": policy.determinism.random_seed,
+            "numpy_seed": policy.determinism.numpy_seed,
+            "numpy_values": policy.numpy_values,
+            "prelude": list(policy.prelude),
+            "warm": sorted(warm),
+            "lazy": sorted(set(policy.warm) - warm),
+            "filter": filter_program().hex() if rung is not Rung.NONE else "",
+        }
+    ).encode()
+
+
+def _processes_are_counted_per_jail() -> bool:
+    """Since Linux 5.14 the kernel counts a uid's processes in each user namespace by itself. Before, an ordinary user's
+    jail shares the count with everything else of that user, and a limit would misfire; root's workers have own uids."""
+    major, minor = (int(part) for part in platform.release().split(".")[:2])
+    return (major, minor) >= (5, 14) or os.geteuid() == 0
+
+
+def launch(policy: Policy, interpreter: Interpreter, rung: Rung, worker_index: int) -> Launched:
+    """Step 1. Raises EngineError where nothing could be started; whether the jail came up shows with `hello`."""
+    ours, theirs = socket.socketpair()
+    folder = tempfile.mkdtemp(prefix="reexec-")
+    log = tempfile.TemporaryFile(dir=folder)
+    try:
+        if rung is Rung.NONE:
+            command, env = _bare_command(interpreter, theirs.fileno(), folder), environment(policy)
+        else:
+            command, env = _jailed_command(policy, interpreter, worker_index, theirs.fileno(), folder)
+        process = subprocess.Popen(
+            command,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=log,
+            env=env,
+            cwd="/",
+            pass_fds=[theirs.fileno()],
+            start_new_session=True,  # Ctrl-C in the caller's terminal is for the caller alone
+        )
+    except OSError as error:
+        ours.close()
+        log.close()
+        shutil.rmtree(folder, ignore_errors=True)
+        raise EngineError(f"cannot start a worker: {error}", stage="start nsjail", retry_helps=True) from error
+    finally:
+        theirs.close()
+    return Launched(process, ours, log, folder, rung)
+
+
+def _jailed_command(
+    policy: Policy, interpreter: Interpreter, worker_index: int, channel_fd: int, folder: str
+) -> tuple[list[str], dict[str, str]]:
+    nsjail = find_nsjail()
+    binds = wanted_binds(interpreter)
+    hidden = [bind.source for bind in binds if os.geteuid() == 0 and out_of_reach(bind.source)]
+    if hidden:
+        Path(folder).chmod(0o755)
+        reachable = Path(folder) / "reach"
+        reachable.mkdir(mode=0o755)
+        binds = [
+            Bind(str(reachable / str(hidden.index(bind.source))), bind.target) if bind.source in hidden else bind
+            for bind in binds
+        ]
+    config = Path(folder) / "jail.cfg"
+    config.write_text(jail_config(policy, interpreter, binds, worker_index, channel_fd), encoding="utf-8")
+    command = [str(nsjail.path), "--quiet", "--config", str(config)]
+    if hidden:
+        command = [sys.executable, "-I", "-S", stage.__file__, str(reachable), *hidden, "--", *command]
+    return command, nsjail.environment
+
+
+def _bare_command(interpreter: Interpreter, channel_fd: int, folder: str) -> list[str]:
+    for name, body in harness_files().items():
+        path = Path(folder) / "harness" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(body)
+    return zygote_command(interpreter, channel_fd, folder=str(Path(folder) / "harness"), alone=False)
+
+
+def memory_of(pid: int) -> tuple[int, int]:
+    """Address space and resident size of a process in bytes."""
+    size, resident = Path(f"/proc/{pid}/statm").read_text().split()[:2]
+    page = resource.getpagesize()
+    return int(size) * page, int(resident) * page

@@ -1,0 +1,63 @@
+"""One call on its way through the pool, and the place where its outcome is delivered."""
+
+import threading
+from collections.abc import Callable
+from typing import Any
+
+from reexec.engine.outcome import Outcome
+from reexec.engine.program import Program
+
+OUTSIDE_KILLS_ALLOWED = 5
+
+
+class Job:
+    """A call to execute. `deliver` is run by the I/O thread, once, with the job done."""
+
+    __slots__ = (
+        "alone", "attempts", "call", "cancelled", "deaths", "deliver", "key", "options", "outcome", "outside_kills",
+        "program", "sequence", "tag",
+    )  # fmt: skip
+
+    def __init__(self, program: Program, call: bytes, options: int, deliver: "Callable[[Job], None]") -> None:
+        self.program = program
+        self.call = call
+        self.options = options
+        self.deliver = deliver
+        self.outcome: Outcome | None = None
+        self.key: frozenset[str] = frozenset()
+        self.sequence = 0
+        self.attempts = 0
+        self.deaths = 0
+        self.outside_kills = 0
+        self.alone = False
+        self.cancelled = False
+        self.tag: Any = None
+
+    def finish(self, outcome: Outcome) -> None:
+        self.outcome = outcome
+        self.deliver(self)
+
+
+class Mailbox:
+    """Where a consumer waits for jobs of its own; the I/O thread rings once a round, not once a job."""
+
+    __slots__ = ("_bell", "_rung")
+
+    def __init__(self) -> None:
+        self._bell = threading.Condition()
+        self._rung = 0
+
+    def ring(self) -> None:
+        with self._bell:
+            self._rung += 1
+            self._bell.notify_all()
+
+    def count(self) -> int:
+        return self._rung
+
+    def wait(self, seen: int) -> int:
+        """Returns when the bell has rung since `seen`; the new count."""
+        with self._bell:
+            while self._rung == seen:
+                self._bell.wait(1.0)  # bounded, so that a signal is handled even where waits are not interruptible
+            return self._rung

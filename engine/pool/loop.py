@@ -1,0 +1,297 @@
+"""The I/O thread: starts workers, moves frames, holds the backstops and applies the retry rule.
+
+Its own failures must not leave callers waiting: whatever escapes ends every job as `engine-error` and closes the pool.
+"""
+
+import os
+import selectors
+import signal
+import threading
+import time
+from collections import deque
+from dataclasses import dataclass
+from typing import Any
+
+from reexec.engine.errors import EngineError
+from reexec.engine.inside import wire
+from reexec.engine.jail import launch
+from reexec.engine.jail.interpreter import Interpreter
+from reexec.engine.outcome import Outcome
+from reexec.engine.reading import read_outcome
+from reexec.policies.model import Policy, Rung
+
+from .job import OUTSIDE_KILLS_ALLOWED, Job, Mailbox
+from .scheduler import Scheduler
+from .warmth import Warmth
+from .worker import State, Worker, WorkerDiedError, start_error
+
+START_S = 120.0
+FAILED_STARTS_ALLOWED = 3
+_TICK_S = 0.5
+
+
+@dataclass(frozen=True, slots=True)
+class Statistics:
+    """Counts since the executor began; `submitted` = `completed` + `cancelled` + what is on its way."""
+
+    submitted: int = 0
+    completed: int = 0
+    cancelled: int = 0
+    retried: int = 0
+    """Runs that had to be repeated because a worker died."""
+    engine_errors: int = 0
+    workers_started: int = 0
+    worker_deaths: int = 0
+    worker_kills: int = 0
+    """Checks that a program ended by killing its worker twice."""
+
+
+class Loop:
+    def __init__(self, policy: Policy, interpreter: Interpreter, rung: Rung, workers: int) -> None:
+        self.policy, self.interpreter, self.rung = policy, interpreter, rung
+        self._scheduler = Scheduler(workers)
+        self._warmth = Warmth(policy)
+        self._active = workers
+        self._workers: list[Worker] = []
+        self._inbox: deque[Job] = deque()
+        self._wake = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
+        self._selector = selectors.DefaultSelector()
+        self._selector.register(self._wake, selectors.EVENT_READ)
+        self._bells: set[Mailbox] = set()
+        self._stopping = False
+        self._sequence = 0
+        self._index = 0
+        self._failed_starts = 0
+        self._counts = dict.fromkeys(Statistics.__dataclass_fields__, 0)
+        self._first = threading.Event()
+        self._start_error: EngineError | None = None
+        self.missing_modules: list[str] = []
+        self._thread = threading.Thread(target=self._run, name="reexec-io", daemon=True)
+
+    # -- called from any thread -------------------------------------------------------------------------------
+
+    def start(self) -> None:
+        """Starts the thread and waits for the first worker. Raises EngineError where none comes up."""
+        self._thread.start()
+        self._first.wait()
+        if self._start_error is not None:
+            self.stop()
+            raise self._start_error
+
+    def submit(self, jobs: list[Job]) -> None:
+        self._inbox.extend(jobs)
+        self._ring()
+
+    def stop(self) -> None:
+        """Ends the thread and every worker; jobs that are not done end cancelled."""
+        self._stopping = True
+        self._ring()
+        if self._thread.ident is not None:
+            self._thread.join()
+
+    def is_running(self) -> bool:
+        return self._thread.is_alive() and not self._stopping
+
+    def bell_after_round(self, mailbox: Mailbox) -> None:
+        """Called by a job's `deliver`, in the I/O thread: rings `mailbox` once this round is over."""
+        self._bells.add(mailbox)
+
+    def statistics(self) -> Statistics:
+        return Statistics(**self._counts)
+
+    def worker_pids(self) -> list[int]:
+        """Outside pids of the live zygotes."""
+        return [worker.zygote_pid for worker in list(self._workers) if worker.zygote_pid is not None]
+
+    def _ring(self) -> None:
+        try:
+            os.eventfd_write(self._wake, 1)
+        except OSError:
+            pass  # closed: the loop has ended
+
+    # -- the thread -------------------------------------------------------------------------------------------
+
+    def _run(self) -> None:
+        if hasattr(signal, "pthread_sigmask"):
+            signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT, signal.SIGTERM})
+        try:
+            self._start_worker(frozenset())
+            while not self._stopping:
+                self._round()
+        except Exception as error:
+            self._give_up(EngineError(f"the executor failed: {type(error).__name__}: {error}", stage="I/O loop"))
+        finally:
+            self._stopping = True
+            for job in [*self._scheduler.drain(), *self._inbox, *(j for w in self._workers for j in w.in_flight)]:
+                self._counts["cancelled"] += 1
+                job.cancelled = True
+                job.finish(Outcome("engine-error", detail="the executor was shut down"))
+            for worker in self._workers:
+                worker.end()
+            self._workers.clear()
+            self._ring_bells()
+            self._selector.close()
+            os.close(self._wake)
+            self._first.set()
+
+    def _round(self) -> None:
+        self._take_inbox()
+        self._scheduler.assign(self._workers)
+        while (key := self._scheduler.wanted(self._workers)) is not None and not self._stopping:
+            self._start_worker(key)
+        for worker in list(self._workers):
+            if worker.wants_to_write():
+                self._attempt(worker, worker.flush)
+        for worker in self._workers:
+            events = selectors.EVENT_READ | (selectors.EVENT_WRITE if worker.wants_to_write() else 0)
+            if self._selector.get_key(worker).events != events:
+                self._selector.modify(worker, events)
+        self._ring_bells()
+        quiet = all(worker.state is State.IDLE for worker in self._workers) and not len(self._scheduler)
+        for key_, _ in self._selector.select(None if quiet and not self._inbox else _TICK_S):
+            if key_.fileobj == self._wake:
+                os.eventfd_read(self._wake)
+            elif isinstance(key_.fileobj, Worker):
+                self._attempt(key_.fileobj, self._receive, key_.fileobj)
+        if not quiet:
+            self._hold_backstops()
+
+    def _take_inbox(self) -> None:
+        inbox = self._inbox
+        while inbox:
+            job = inbox.popleft()
+            self._counts["submitted"] += 1
+            self._sequence += 1
+            job.sequence = self._sequence
+            job.key = self._warmth.of(job.program)
+            self._scheduler.add(job)
+
+    def _ring_bells(self) -> None:
+        for mailbox in self._bells:
+            mailbox.ring()
+        self._bells.clear()
+
+    def _attempt(self, worker: Worker, action: Any, *arguments: Any) -> None:
+        try:
+            action(*arguments)
+        except WorkerDiedError as death:
+            self._bury(worker, str(death))
+
+    def _receive(self, worker: Worker) -> None:
+        was_starting = worker.state is State.STARTING
+        done = worker.receive()
+        for job, frame in done:
+            outcome = read_outcome(
+                frame,
+                python_values=bool(job.options & wire.PYTHON_VALUES),
+                watched=bool(job.options & wire.WATCH_ARGUMENTS),
+                attempts=job.attempts,
+            )
+            self._finish(job, outcome)
+        if was_starting and worker.state is State.IDLE:
+            self._failed_starts = 0
+            self.missing_modules = worker.info.get("missing", [])
+            self._first.set()
+        if worker.state is State.DRAINING and not worker.in_flight:
+            self._bury(worker, "retired")
+
+    def _finish(self, job: Job, outcome: Outcome) -> None:
+        self._counts["completed"] += 1
+        self._counts["engine_errors"] += outcome.kind == "engine-error"
+        job.finish(outcome)
+
+    # -- workers ----------------------------------------------------------------------------------------------
+
+    def _start_worker(self, key: frozenset[str]) -> None:
+        idle = [worker for worker in self._workers if worker.state is State.IDLE]
+        if len(self._workers) >= 3 * self._active and idle:
+            oldest = min(idle, key=lambda worker: worker.idle_since)
+            self._bury(oldest, "retired")
+        self._index += 1
+        self._counts["workers_started"] += 1
+        try:
+            launched = launch.launch(self.policy, self.interpreter, self.rung, self._index)
+        except EngineError as error:
+            self._count_failed_start(error)
+            return
+        setup = launch.setup_message(self.policy, key, self.rung)
+        worker = Worker(launched, key, setup, self.policy.limits.output_bytes, self._index)
+        self._workers.append(worker)
+        self._selector.register(worker, selectors.EVENT_READ)
+
+    def _count_failed_start(self, error: EngineError) -> None:
+        self._failed_starts += 1
+        if not self._first.is_set() or self._failed_starts >= FAILED_STARTS_ALLOWED:
+            self._give_up(error)
+
+    def _give_up(self, error: EngineError) -> None:
+        self._start_error = self._start_error or error
+        self._take_inbox()
+        for job in self._scheduler.drain():
+            self._finish(job, Outcome("engine-error", detail=str(error)))
+        self._failed_starts = 0
+        if not self._first.is_set():
+            self._stopping = True
+
+    def _bury(self, worker: Worker, reason: str) -> None:
+        """Removes a worker and decides what becomes of the checks it had: the retry rule."""
+        was_starting = worker.state is State.STARTING
+        self._selector.unregister(worker)
+        self._workers.remove(worker)
+        jobs = list(worker.in_flight)
+        worker.in_flight.clear()
+        reported = _exit_status_if_gone(worker)
+        _, log = worker.end()
+        if was_starting:
+            self._count_failed_start(start_error(log, reason))
+            return
+        if reason == "retired":
+            self._scheduler.put_back(jobs)
+            return
+        self._counts["worker_deaths"] += 1
+        if jobs:
+            head, *others = jobs
+            self._scheduler.put_back(others)
+            self._judge_death(head, reason, reported, log)
+
+    def _judge_death(self, job: Job, reason: str, status: int | None, log: str) -> None:
+        self._counts["retried"] += 1
+        if _from_outside(status):
+            job.outside_kills += 1
+            if job.outside_kills > OUTSIDE_KILLS_ALLOWED:
+                detail = f"its workers were killed from outside {job.outside_kills} times"
+                self._finish(job, Outcome("engine-error", detail=detail, attempts=job.attempts))
+                return
+        else:
+            job.deaths += 1
+            if job.deaths > 1:
+                self._counts["worker_kills"] += 1
+                kind: Any = "memory-limit" if "MemoryError" in log else "denied"
+                detail = f"the program ended its worker twice ({reason})"
+                self._finish(job, Outcome(kind, detail=detail, attempts=job.attempts))
+                return
+        job.alone = True
+        self._scheduler.put_back([job])
+
+    def _hold_backstops(self) -> None:
+        now = time.monotonic()
+        limit = 2 * (2 * self.policy.limits.backstop_s) + 30  # compiling and running, each with its own backstop
+        for worker in list(self._workers):
+            if worker.in_flight and now - worker.head_since > limit:
+                self._bury(worker, "the worker stayed silent past the backstop")
+            elif worker.state is State.STARTING and now - worker.head_since > START_S:
+                self._bury(worker, f"no hello within {START_S:.0f} s")
+
+
+def _exit_status_if_gone(worker: Worker) -> int | None:
+    """The exit status of a worker that ended by itself or by somebody else's hand; None while it still runs."""
+    try:
+        return worker.launched.process.wait(0.5)
+    except Exception:
+        return None
+
+
+def _from_outside(status: int | None) -> bool:
+    """Nothing inside a PID namespace can send nsjail a signal, nor SIGKILL to the namespace's first process, which nsjail
+    reports as 128 + 9. So these two are somebody else's doing: an operator's, or the kernel's for want of memory."""
+    return status is not None and (status < 0 or status == 128 + signal.SIGKILL)

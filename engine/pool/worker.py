@@ -1,0 +1,203 @@
+"""One worker as the I/O thread holds it: a zygote with its jail, what it was sent and has not answered.
+
+    state      from        to                 meaning
+    starting   -           idle, dead         its processes run, `hello` has not come
+    idle       starting    busy, dead         nothing in flight
+    busy       idle        idle, draining     checks in flight, answered in the order sent
+    draining   busy        dead               asked to be replaced; gets no more checks
+    dead       any         -                  its processes are killed and reaped
+"""
+
+import json
+import os
+import time
+from collections import OrderedDict, deque
+from enum import Enum
+from typing import Any
+
+from reexec.engine.errors import EngineError
+from reexec.engine.inside import wire
+from reexec.engine.jail.launch import Launched, memory_of
+from reexec.engine.jail.run_delay import run_delay_us
+
+from .job import Job
+
+MAX_PROGRAMS = 256
+MAX_PROGRAM_BYTES = 32 << 20
+MAX_IN_FLIGHT = 16
+MAX_IN_FLIGHT_BYTES = 1 << 20
+IN_FLIGHT_S = 0.05
+_RECEIVE_BYTES = 1 << 18
+
+
+class State(Enum):
+    STARTING = "starting"
+    IDLE = "idle"
+    BUSY = "busy"
+    DRAINING = "draining"
+    DEAD = "dead"
+
+
+class WorkerDiedError(Exception):
+    """The worker is gone or cannot be trusted any more; the message is the reason."""
+
+
+class Worker:
+    def __init__(self, launched: Launched, key: frozenset[str], setup: bytes, output_bytes: int, index: int) -> None:
+        self.launched = launched
+        self.key = key
+        self.index = index
+        self.state = State.STARTING
+        self.in_flight: deque[Job] = deque()
+        self.head_since = time.monotonic()
+        self.idle_since = self.head_since
+        self.fresh = True
+        self.answered = 0
+        self.info: dict[str, Any] = {}
+        self.zygote_pid: int | None = None
+        self._bytes_in_flight = 0
+        self._programs: OrderedDict[str, int] = OrderedDict()
+        self._program_bytes = 0
+        self._decoder = wire.Decoder(wire.ZYGOTE_SAYS, output_bytes + (1 << 20))
+        self._out = bytearray(wire.encode("setup", setup))
+        self._next_id = 0
+        self.mean_s = 0.001
+        launched.channel.setblocking(False)
+
+    def fileno(self) -> int:
+        return self.launched.channel.fileno()
+
+    # -- sending ----------------------------------------------------------------------------------------------
+
+    def room(self) -> bool:
+        """Whether one more check may be sent: enough in flight hides the host's latency, more only delays others."""
+        if self.state is State.IDLE:
+            return True
+        count = len(self.in_flight)
+        return (
+            self.state is State.BUSY
+            and count < MAX_IN_FLIGHT
+            and self._bytes_in_flight < MAX_IN_FLIGHT_BYTES
+            and count * self.mean_s < IN_FLIGHT_S
+            and not self.in_flight[0].alone
+        )
+
+    def give(self, job: Job) -> None:
+        program = job.program
+        if program.id in self._programs:
+            self._programs.move_to_end(program.id)
+        else:
+            self._send_program(job)
+        self._next_id += 1
+        job.tag = self._next_id
+        job.attempts += 1
+        self._out += wire.encode("check", self._next_id, program.id, job.call, job.options)
+        if not self.in_flight:
+            self.head_since = time.monotonic()
+        self.in_flight.append(job)
+        self._bytes_in_flight += len(job.call)
+        self.state = State.BUSY
+        self.fresh = False
+
+    def _send_program(self, job: Job) -> None:
+        source = job.program.source.encode("utf-8", "surrogatepass")
+        # Programs in flight must stay; they are the newest, so the oldest go first.
+        needed = {job.program.id} | {flying.program.id for flying in self.in_flight}
+        while len(self._programs) >= MAX_PROGRAMS or self._program_bytes > MAX_PROGRAM_BYTES:
+            oldest = next(iter(self._programs))
+            if oldest in needed:
+                break
+            self._program_bytes -= self._programs.pop(oldest)
+            self._out += wire.encode("forget", oldest)
+        self._out += wire.encode("program", job.program.id, source, job.program.entry)
+        self._programs[job.program.id] = len(source)
+        self._program_bytes += len(source)
+
+    def wants_to_write(self) -> bool:
+        return bool(self._out)
+
+    def flush(self) -> None:
+        """Writes what the socket takes. Raises WorkerDiedError."""
+        try:
+            while self._out:
+                sent = self.launched.channel.send(memoryview(self._out)[: 1 << 18])
+                del self._out[:sent]
+        except BlockingIOError:
+            pass
+        except OSError as error:
+            raise WorkerDiedError(f"the worker hung up ({error.strerror})") from None
+
+    # -- receiving --------------------------------------------------------------------------------------------
+
+    def receive(self) -> list[tuple[Job, list[Any]]]:
+        """Answered jobs with their `result` frames. Raises WorkerDiedError."""
+        try:
+            data = self.launched.channel.recv(_RECEIVE_BYTES)
+        except BlockingIOError:
+            return []
+        except OSError as error:
+            raise WorkerDiedError(f"the worker hung up ({error.strerror})") from None
+        if not data:
+            raise WorkerDiedError("the worker hung up")
+        try:
+            return [done for frame in self._decoder.feed(data) for done in self._take(frame)]
+        except wire.ProtocolError as error:
+            raise WorkerDiedError(f"the worker broke the protocol: {error}") from None
+
+    def _take(self, frame: list[Any]) -> list[tuple[Job, list[Any]]]:
+        match frame[0]:
+            case "result":
+                if not self.in_flight or self.in_flight[0].tag != frame[1]:
+                    raise wire.ProtocolError("a result for a check that is not the next one")
+                job = self.in_flight.popleft()
+                self._bytes_in_flight -= len(job.call)
+                self.answered += 1
+                self.mean_s += (frame[6] / 1e6 - self.mean_s) * 0.2
+                self.head_since = time.monotonic()
+                if not self.in_flight and self.state is State.BUSY:
+                    self.state = State.IDLE
+                    self.idle_since = self.head_since
+                return [(job, frame)]
+            case "hello":
+                self._begin(frame[1])
+            case "asks_run_delay":
+                if not self.in_flight or self.in_flight[0].tag != frame[1] or self.zygote_pid is None:
+                    raise wire.ProtocolError("a question about a check that is not the next one")
+                self._out += wire.encode("run_delay", frame[1], run_delay_us(self.zygote_pid))
+            case "retires":
+                self.state = State.DRAINING
+        return []
+
+    def _begin(self, info: bytes) -> None:
+        """Step 4 of the handshake (launch.py)."""
+        if self.state is not State.STARTING:
+            raise wire.ProtocolError("a second hello")
+        self.info = json.loads(info)
+        self.zygote_pid = self.launched.zygote_pid()
+        try:
+            if self.zygote_pid is None:
+                raise OSError("its zygote is gone")
+            memory = memory_of(self.zygote_pid)
+        except OSError as error:
+            raise WorkerDiedError(f"the worker died while starting ({error})") from None
+        self._out += wire.encode("baseline", *memory)
+        self.state = State.IDLE
+        self.idle_since = time.monotonic()
+
+    # -- the end ----------------------------------------------------------------------------------------------
+
+    def end(self) -> tuple[int, str]:
+        """Kills and reaps it; its exit status and what it left in its log."""
+        self.state = State.DEAD
+        log = self.launched.log_text()
+        return self.launched.dispose(), log
+
+    def __repr__(self) -> str:
+        return f"<worker {self.index} {self.state.value} of {os.getpid()}>"
+
+
+def start_error(log: str, reason: str) -> EngineError:
+    """Why a worker did not come up, in nsjail's or Python's own last words."""
+    lines = [line for line in log.splitlines() if line.strip()]
+    said = next((line for line in lines if line.startswith(("[E]", "[F]"))), lines[-1] if lines else reason)
+    return EngineError(f"a worker did not come up: {said}", stage="start worker", retry_helps=True)

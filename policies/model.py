@@ -1,0 +1,132 @@
+"""The policy: everything a run may do and everything that decides a verdict, as one frozen value.
+
+Owns the names, units and defaults of its fields. Knows nothing of files and layers (layers.py) and nothing of how a
+jail enforces it (engine). Two runs with the same `digest` and the same inputs give the same verdicts.
+"""
+
+import hashlib
+import json
+from enum import StrEnum
+from typing import Annotated, Any, Self
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+
+from .comparison import ComparisonRule
+from .size import SizeRule
+
+KIB = 1024
+MIB = 1024 * KIB
+
+_FROZEN = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+
+class Rung(StrEnum):
+    """A step of the isolation ladder, strongest first."""
+
+    NSJAIL_CGROUP = "nsjail+cgroup"
+    NSJAIL = "nsjail"
+    RESTRICTED = "restricted"
+    NONE = "none"
+
+    @property
+    def strength(self) -> int:
+        """Larger is stronger."""
+        return -list(Rung).index(self)
+
+
+class Limits(BaseModel):
+    """What one check may use. The clock names are those of docs/verdicts.md."""
+
+    model_config = _FROZEN
+
+    cpu_s: float = Field(5.0, gt=0, le=86_400)
+    """Processor seconds, user and system, of all threads of the check's process. Compiling its source has the same
+    allowance once more, so that a verdict does not depend on which check of a program came first."""
+    idle_s: float = Field(5.0, gt=0, le=86_400)
+    """Seconds in which the check neither ran nor waited for a processor: sleeping. A busy machine adds nothing to it."""
+    wall_s: float | None = Field(None, gt=0)
+    """Far backstop on elapsed seconds; None means 60 x cpu_s + idle_s. It is not meant to decide."""
+    memory_bytes: int = Field(1024 * MIB, ge=16 * MIB)
+    """Address space that the check may add to the zygote's."""
+    output_bytes: int = Field(4 * MIB, ge=64)
+    """Length of the returned value as JSON text."""
+    processes: int = Field(1, ge=1, le=1024)
+    """Processes and threads at once, the check's own included (the kernel counts a thread as a process)."""
+    open_files: int = Field(64, ge=16, le=4096)
+    stack_bytes: int = Field(8 * MIB, ge=256 * KIB, le=1024 * MIB)
+    scratch_bytes: int = Field(0, ge=0)
+    """Size of a writable /tmp that is empty at the start of every check; 0 means none."""
+    scratch_inodes: int = Field(1024, ge=8)
+
+    @property
+    def backstop_s(self) -> float:
+        return self.wall_s if self.wall_s is not None else 60 * self.cpu_s + self.idle_s
+
+    @model_validator(mode="after")
+    def _wall_is_a_backstop(self) -> Self:
+        if self.wall_s is not None and self.wall_s < self.cpu_s + self.idle_s:
+            raise ValueError(
+                f"wall_s ({self.wall_s:g}) must be at least cpu_s + idle_s ({self.cpu_s + self.idle_s:g}): it is a "
+                "backstop, and a smaller one would let a busy machine decide verdicts"
+            )
+        return self
+
+
+class Isolation(BaseModel):
+    model_config = _FROZEN
+
+    lowest: Rung = Rung.NSJAIL
+    """The weakest rung that this policy accepts; a host that offers less is refused."""
+
+
+class Determinism(BaseModel):
+    model_config = _FROZEN
+
+    hash_seed: int = Field(0, ge=0, le=4_294_967_295)
+    random_seed: int = Field(0, ge=0)
+    numpy_seed: int = Field(0, ge=0, le=4_294_967_295)
+    fixed_addresses: bool = True
+    """Turns off address randomisation, so that `id()` and default hashes vary less from run to run."""
+
+
+def _comparison_by_name(value: Any) -> Any:
+    if isinstance(value, str):
+        return ComparisonRule.preset(value)
+    if isinstance(value, dict) and "extends" in value:
+        rest = {key: item for key, item in value.items() if key != "extends"}
+        return ComparisonRule.preset(str(value["extends"])).model_dump() | rest
+    return value
+
+
+class Policy(BaseModel):
+    """The full permission set of a run. `Policy.preset("codeio")` is where to begin."""
+
+    model_config = _FROZEN
+
+    name: str = "codeio"
+    limits: Limits = Limits()
+    isolation: Isolation = Isolation()
+    determinism: Determinism = Determinism()
+    comparison: Annotated[ComparisonRule, BeforeValidator(_comparison_by_name)] = Field(
+        default_factory=lambda: ComparisonRule.preset("codeio")
+    )
+    size: SizeRule = SizeRule()
+    prelude: tuple[str, ...] = ()
+    """Import statements that run before every program, when checking and when generating alike."""
+    warm: tuple[str, ...] = ()
+    """Modules whose import is paid once a worker, for the programs whose source names them."""
+    numpy_values: bool = True
+    """Whether numpy scalars and arrays in a result are read as numbers and lists."""
+
+    @classmethod
+    def preset(cls, name: str) -> "Policy":
+        """The preset of that name. Raises `PolicyError` with the known names where there is none."""
+        from .layers import load_policy
+
+        return load_policy(name)
+
+    @property
+    def digest(self) -> str:
+        """32 hex digits over every field; equal digests mean equal policies."""
+        text = json.dumps(self.model_dump(mode="json"), sort_keys=True, separators=(",", ":"))
+        return hashlib.blake2b(text.encode(), digest_size=16).hexdigest()

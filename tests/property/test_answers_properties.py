@@ -1,0 +1,287 @@
+"""`extract_answer` against a slow model of its rule, round trips of values through noise, and linear time."""
+
+import ast
+import gc
+import json
+import math
+import time
+import warnings
+from collections.abc import Iterator
+from typing import Any, Final
+
+import pytest
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+
+from reexec.runners.answers import Answer, extract_answer
+from reexec.runners.answers.extract import _by_scan, _from_the_end
+
+# --- the slow model: the rule of scan.py, word for word, on top of Python's own parser ---
+
+
+def model(text: str) -> tuple[str, str, tuple[int, int]] | None:
+    """(repr of the value, style, span) of the answer to "output" in a text of one ASCII line."""
+    taken = within = None
+    at = text.find("{")
+    while at >= 0:
+        tree, end = complete_at(text, at)
+        if tree is None:
+            end = at + 1
+        elif keyed := list(outermost_keyed(tree, text, at)):
+            if keyed[-1] is tree:
+                taken = (tree, at)
+            else:
+                within = (keyed[-1], at)
+        at = text.find("{", end)
+    if not (taken or within):
+        return None
+    node, base = taken or within  # type: ignore[misc]
+    span = (base + node.col_offset, base + (node.end_col_offset or 0))
+    try:
+        return repr(json.loads(text[slice(*span)], strict=False)["output"]), "json", span
+    except ValueError:
+        return repr(literal(node)["output"]), "python", span
+
+
+def complete_at(text: str, start: int) -> tuple[ast.expr | None, int]:
+    """What begins at text[start], by trying every closing brace for its end."""
+    end = text.find("}", start) + 1
+    while end:
+        try:
+            tree = ast.parse(text[start:end], mode="eval").body
+            literal(tree)
+        except (SyntaxError, ValueError, TypeError):
+            end = text.find("}", end) + 1
+        else:
+            return tree, end
+    return None, 0
+
+
+def literal(node: ast.expr) -> Any:
+    words = {"true": True, "false": False, "null": None, "NaN": math.nan, "Infinity": math.inf}
+    match node:
+        case ast.Constant(value=value) if value is not ...:
+            return value
+        case ast.Name(id=word) if word in words:
+            return words[word]
+        case ast.UnaryOp(op=ast.USub(), operand=ast.Constant(value=value)):
+            return -value  # type: ignore[operator]
+        case ast.List(elts=items):
+            return [literal(item) for item in items]
+        case ast.Tuple(elts=items):
+            return tuple(literal(item) for item in items)
+        case ast.Set(elts=items):
+            return {literal(item) for item in items}
+        case ast.Dict(keys=keys, values=values):
+            return {literal(key): literal(value) for key, value in zip(keys, values, strict=True) if key}
+    raise ValueError("not a literal")
+
+
+def outermost_keyed(node: ast.expr, text: str, base: int) -> Iterator[ast.expr]:
+    """The objects with the key in `node`, in order, without those inside of one; `node` itself if it has the key."""
+    if isinstance(node, ast.Dict):
+        for key in node.keys:
+            assert key is not None
+            written = text[base + key.col_offset : base + (key.end_col_offset or 0)]
+            before = text[: base + key.col_offset].rstrip()[-1]
+            if written in ('"output"', "'output'") and before in "{,":  # else in parentheses
+                yield node
+                return
+    children = [child for child in ast.iter_child_nodes(node) if isinstance(child, ast.expr)]
+    for child in sorted(children, key=lambda child: child.col_offset):
+        yield from outermost_keyed(child, text, base)
+
+
+# Pieces that make and break objects and strings in few steps.
+PIECES: Final = [
+    *"{}[]():,\"'\\ x1b",
+    '{"output": ', "{'output': ", '"output"', "'output'", '"output": 1', '{"output": 1}', "{'output': '{'}",
+    '{"a": ', "{'a': '", "'}", '"}', '{"a": 1}', '{"a": "', "{'a': [", "]}", "}}", ", ", ": ", '"k": "', "'k': '",
+    "True", "null", "NaN", "-1", "1.5", "{}", "''", '"{"', "'}'", '\\"', "\\'", "\\u0041", "Infinity",
+]  # fmt: skip
+
+
+def without_triple_quotes(text: str) -> str:
+    # Those are three adjacent strings here and one token in Python, which differs where a quote is inside.
+    for triple, apart in (('"""', '"" "'), ("'''", "'' '")):
+        while triple in text:
+            text = text.replace(triple, apart)
+    return text
+
+
+scraps = st.lists(st.sampled_from(PIECES), max_size=14).map("".join).map(without_triple_quotes)
+
+
+@settings(max_examples=1500, deadline=None)
+@given(scraps)
+@example("{'a': '{\"output\": \"'}\"}")  # an earlier object ends amid the string of what looks like the last
+@example("{'a': {'b': '{\"output\": \"'}}, 'c': '}\"}'}")
+@example('{"output": {"output": {"output": 1}')
+def test_answer_is_that_of_the_slow_model(text: str) -> None:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # Python's parser warns of unknown escapes
+        expected = model(text)
+    answer = extract_answer(text, "output")
+    assert answer.found == (expected is not None)
+    if expected:
+        assert (repr(answer.value), answer.style, answer.span) == expected
+
+
+@settings(max_examples=500, deadline=None)
+@given(scraps, st.sampled_from(["1", "{}", '"}"', '"\'}"', '{"a": "\'"}', '[{"output": 1}]', '"{"']), scraps)
+def test_short_way_agrees_with_the_scan(before: str, value: str, after: str) -> None:
+    text = f'{before}{{"output": {value}}}{after}'
+    answer = _from_the_end(text, "output")
+    assert answer is None or repr(answer) == repr(_by_scan(text, "output"))
+
+
+# --- any text ---
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.one_of(st.text(st.characters(exclude_categories=())), scraps), st.sampled_from(["output", "input"]))
+def test_any_text_ends_in_an_answer_or_a_reason(text: str, key: Any) -> None:
+    answer = extract_answer(text, key)
+    assert isinstance(answer, Answer)
+    assert answer.found == (answer.reason == "") == (answer.style != "none")
+    start, end = answer.span
+    assert 0 <= start <= end <= len(text)
+    assert not answer.found or (text[start] == "{" and text[end - 1] == "}")
+
+
+# --- round trips ---
+
+any_text = st.text(st.characters(exclude_categories=()), max_size=12) | st.text("{}[]\"'\\,: aTrue\n", max_size=12)
+numbers = st.integers() | st.floats() | st.integers(-(10**400), 10**400)
+json_values = st.recursive(
+    st.none() | st.booleans() | numbers | any_text,
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(any_text | st.just("output"), inner, max_size=4),
+    max_leaves=12,
+)
+# A single-quoted string that begins in the noise could hold the answer, so in front of it a noise has one or the other.
+noise = st.lists(st.sampled_from([*PIECES, "```json\n", "```", "\n", "<think>", "{x}", "`"]), max_size=8).map("".join)
+noise = noise.filter(lambda text: "output" not in text)
+noise_before = noise.map(lambda text: text.replace("'", "")) | noise.map(lambda text: text.replace("{", ""))
+frames = st.sampled_from(
+    ["%s", "```json\n%s\n```", "```\n%s", "so `%s`.", "\\boxed{%s}", "<answer>%s</answer>", "[%s]"]
+)
+
+
+@settings(max_examples=400, deadline=None)
+@given(json_values, noise_before, noise, frames, st.sampled_from([None, 1]), st.booleans())
+def test_json_is_found_exactly_amid_noise(
+    value: Any, before: str, after: str, frame: str, indent: int | None, escaped: bool
+) -> None:
+    written = json.dumps({"output": value}, indent=indent, ensure_ascii=escaped)
+    text = before + frame.replace("%s", written) + after
+    answer = extract_answer(text, "output")
+    assert (answer.found, answer.style) == (True, "json")
+    assert text[slice(*answer.span)] == written
+    # Through json, which joins escaped surrogates that happen to make a pair.
+    assert repr(answer.value) == repr(json.loads(written)["output"])
+
+
+@settings(max_examples=200, deadline=None)
+@given(json_values, st.text('"\\\n\t\r\0a{}', max_size=8))
+def test_raw_control_characters_in_json_strings_are_kept(value: Any, raw: str) -> None:
+    raw = raw.replace("\\", "").replace('"', "")
+    text = f'{{"n": {json.dumps(value)}, "output": "{raw}"}}'
+    assert extract_answer(text, "output").value == raw
+
+
+scalars: st.SearchStrategy[Any] = st.one_of(
+    st.none() | st.booleans() | any_text | st.binary(max_size=8),
+    st.integers() | st.floats(allow_nan=False) | st.integers(-(10**400), 10**400),
+    st.complex_numbers(allow_nan=False, allow_infinity=False),
+)
+hashables = st.recursive(scalars, lambda inner: st.lists(inner, max_size=3).map(tuple), max_leaves=4)
+python_values = st.recursive(
+    scalars,
+    lambda inner: st.one_of(
+        st.lists(inner, max_size=4),
+        st.lists(inner, max_size=3).map(tuple),
+        st.dictionaries(hashables, inner, max_size=4),
+        st.sets(hashables, max_size=4),
+    ),
+    max_leaves=12,
+)
+
+
+def typed(value: Any) -> Any:
+    """The value with its types spelt out, so that 1, 1.0 and True differ, and sets in no order."""
+    match value:
+        case list() | tuple():
+            return type(value), tuple(typed(item) for item in value)
+        case set():
+            return set, frozenset(typed(item) for item in value)
+        case dict():
+            return dict, tuple((typed(key), typed(item)) for key, item in value.items())
+    return type(value), repr(value)
+
+
+@settings(max_examples=400, deadline=None)
+@given(python_values, noise_before, frames)
+def test_python_literals_are_found_exactly(value: Any, before: str, frame: str) -> None:
+    # Nothing but the repr may be read as the end of a string that the noise begins.
+    before = before.replace("{", "")
+    answer = extract_answer(before + frame.replace("%s", f"{{'output': {value!r}}}"), "output")
+    assert (answer.found, answer.style) == (True, "python")
+    assert typed(answer.value) == typed(value)
+
+
+# --- time ---
+
+REPEATED: Final = {
+    "braces": "{",
+    "closing braces": "}",
+    "open objects": '{"a":',
+    "open objects with the key": '{"output":',
+    "open lists": '{"output": [',
+    "keys": '{"output"',
+    "keys without braces": '"output"',
+    "objects": '{"output": 1} ',
+    "objects before a failure": '{"k": [{"a": {"b": 1}}, 1, ',
+    "Python objects": "{'output': 1}",
+    "double quotes": '{"',
+    "single quotes": "{'",
+    "both quotes": "{'{\"",
+    "strings without an end": '{"output": "x',
+    "single-quoted strings without an end": "{'output': 'x",
+    "lists in each other's strings": '{"k":["{\'k\':[\'", "',
+    "one long list beside many short ones": "\"{'k':[1,'\",",
+    "comments": '{"k":[ # ',
+    "commented lines": "\"{'k':[1,'\", # \n",
+    "backslashes": "\\",
+    "escaped braces": '{"\\',
+    "space": "{ ",
+    "backticks": "`",
+    "digits": "1",
+    "signs": "1-",
+    "underscores": "1_",
+    "adjacent strings": '"a" ',
+    "prefixes": "b'' ",
+    "words": "True ",
+}
+AROUND: Final = {"bare": ("%s", ""), "in a value": ('{"output": [%s', ""), "closed": ('{"output": [%s]}', '"output"')}
+
+
+@pytest.mark.parametrize("around", AROUND)
+@pytest.mark.parametrize("name", REPEATED)
+def test_time_is_linear(name: str, around: str) -> None:
+    def seconds(times: int) -> float:
+        frame, behind = AROUND[around]
+        text = frame.replace("%s", REPEATED[name] * times) + behind
+        best = math.inf
+        gc.disable()  # as timeit does: its full passes fall where they like
+        try:
+            for _ in range(3):
+                begin = time.process_time()
+                extract_answer(text, "output")
+                best = min(best, time.process_time() - begin)
+        finally:
+            gc.enable()
+        return best
+
+    # Four times the text: 4 if linear, 16 if quadratic. Below a millisecond for the longer one there is no telling.
+    longer = seconds(4_800)
+    assert longer < 0.001 or longer / seconds(1_200) < 9

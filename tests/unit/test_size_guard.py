@@ -1,0 +1,131 @@
+"""What is too large, how it is said, and where."""
+
+import sys
+from typing import Any
+
+import pytest
+
+from reexec.engine.size_guard import SizeFinding, check_output_size, strict_check_size
+from reexec.policies.size import SizeRule
+
+RULE = SizeRule()
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        None,
+        True,
+        0,
+        1.5,
+        float("nan"),
+        "",
+        "x" * 99,
+        "\U0001f600" * 99,
+        "\ud800",
+        [],
+        {},
+        [0] * 19,
+        2**720 - 1,
+        -(2**720) + 1,
+        {"k" * 99: 1},
+        {str(i): i for i in range(10)},
+        ((1, 2), (3,)),
+        {1: "a", None: "b"},
+    ],
+    ids=lambda value: ascii(value)[:30],
+)
+def test_small_values_fit(value: Any) -> None:
+    assert strict_check_size(value, RULE) is None
+
+
+@pytest.mark.parametrize(
+    ("value", "finding"),
+    [
+        ({"rows": [0, 0, 0, [0] * 24]}, "$.rows[3]: 24 entries, limit 20"),
+        ([0] * 20, "$: 20 entries, limit 20"),
+        ({str(i): i for i in range(20)}, "$: 20 entries, limit 20"),
+        (["x" * 100], "$[0]: 100 characters, limit 100"),
+        ({"a b": "x" * 250}, '$["a b"]: 250 characters, limit 100'),
+        ({"k" * 100: 1}, "$." + "k" * 100 + ": a key of 100 characters, limit 100"),
+        ({10**120: 1}, '$["1' + "0" * 119 + '..."]: a key of 121 characters, limit 100'),
+        (2**720, "$: 128 bytes, limit 128"),
+        ([-(2**750)], "$[0]: 128 bytes, limit 128"),
+        ([1, [["ab" * 49] * 10] * 2], "$[1][0]: 1544 bytes, limit 1024"),
+        ([["x"] * 4] * 4, None),
+        ([["x"] * 4] * 5, "$: 1520 bytes, limit 1024"),
+        ([{1, 2}], "$[0]: a type that JSON cannot write"),
+        ([b"x"], "$[0]: a type that JSON cannot write"),
+        ([{(1, 2): 3}], "$[0]: a key that JSON cannot write"),
+        ([object()], "$[0]: a type that JSON cannot write"),
+    ],
+    ids=lambda part: ascii(part)[:30],
+)
+def test_what_is_too_large_is_named_with_its_place_and_the_limit(value: Any, finding: str | None) -> None:
+    found = strict_check_size(value, RULE)
+    assert (None if found is None else str(found)) == finding
+
+
+def test_the_innermost_fault_is_named_in_the_order_of_reading() -> None:
+    fat = ["x" * 99] * 9
+    assert strict_check_size([fat, ["y" * 100]], RULE) == SizeFinding("$[0]", "1480 bytes, limit 1024")
+    assert strict_check_size([["y" * 100], fat], RULE) == SizeFinding("$[0][0]", "100 characters, limit 100")
+
+
+def test_what_occurs_twice_counts_twice() -> None:
+    rule = SizeRule(total_bytes_below=88 + 2 * 32 + 1)
+    assert strict_check_size([1, 1], rule) is None
+    assert strict_check_size([1, 1, 1], rule) == SizeFinding("$", "184 bytes, limit 153")
+    shared = ["abc"]
+    assert strict_check_size([shared, shared], SizeRule(total_bytes_below=360)) == SizeFinding(
+        "$", "360 bytes, limit 360"
+    )
+
+
+def test_a_tuple_is_judged_as_the_list_that_json_reads() -> None:
+    rule = SizeRule(total_bytes_below=185)
+    for value in ([1, 2, 3], (1, 2, 3)):
+        assert strict_check_size(value, rule) is None
+        assert strict_check_size(value, SizeRule(total_bytes_below=184)) is not None
+
+
+def test_none_is_refused_as_an_output_only() -> None:
+    assert strict_check_size(None, RULE) is None
+    assert check_output_size(None, RULE) == SizeFinding("$", "an output of None")
+    assert check_output_size(None, SizeRule(refuse_none_output=False)) is None
+    assert check_output_size([None], RULE) is None
+    assert check_output_size([0] * 20, RULE) == SizeFinding("$", "20 entries, limit 20")
+
+
+def test_bounds_are_those_of_the_rule() -> None:
+    wide = SizeRule(total_bytes_below=10**9, entries_below=10**6, characters_below=10**6, scalar_bytes_below=10**6)
+    assert strict_check_size({"a": ["x" * 5000] * 5000, "b": 10**9000}, wide) is None
+    assert strict_check_size(["x"], SizeRule(characters_below=1)) == SizeFinding("$[0]", "1 characters, limit 1")
+    assert strict_check_size("x" * 50, SizeRule(total_bytes_below=96)) == SizeFinding("$", "96 bytes, limit 96")
+
+
+def test_nesting_cycles_and_sharing_end() -> None:
+    wide = SizeRule(total_bytes_below=10**9)
+    deep: Any = []
+    for _ in range(100_000):
+        deep = [deep]
+    ring: list[Any] = []
+    ring.append(ring)
+    for value in (deep, ring):
+        for rule in (RULE, wide):
+            assert strict_check_size(value, rule) == SizeFinding("$" + "[0]" * 201, "nested deeper than 200")
+    doubled: Any = [1]
+    for _ in range(100):
+        doubled = [doubled, doubled]
+    assert strict_check_size(doubled, RULE) is not None
+
+
+def test_the_limit_on_digits_does_not_matter() -> None:
+    limit = sys.get_int_max_str_digits()
+    try:
+        sys.set_int_max_str_digits(640)
+        assert strict_check_size(1 << 100_000, RULE) is not None
+        assert strict_check_size({1 << 100_000: 1}, RULE) is not None
+        assert strict_check_size({1 << 9_000_000: 1}, RULE) is not None
+    finally:
+        sys.set_int_max_str_digits(limit)
