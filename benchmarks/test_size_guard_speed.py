@@ -1,6 +1,7 @@
-"""The size guard beside the original's way of asking pympler at every level: `pytest benchmarks/test_size_guard_speed.py -s`.
+"""The size guard beside its oracle: the original's rule, pympler asked at every level of the decoded value.
 
-The bound of 20 is the target; a little over 100 was measured on 2 cores with Python 3.12.
+`pytest benchmarks/test_size_guard_speed.py -s` prints the ratios. On 2 cores with Python 3.12: 60 to 75 for values that
+fit, 10 to 17 for those that are refused (pympler ends early there, and we say why), 30 for the mixture asserted here.
 """
 
 import json
@@ -20,12 +21,18 @@ PYMPLER: Any = pympler.asizeof  # without types
 
 
 def _value(rng: random.Random, depth: int = 3) -> Any:
+    """Values in which, as in recorded data, most but not all fit."""
     kind = rng.random()
-    if depth == 0 or kind < 0.3:
+    if depth == 0 or kind < 0.25:
         return rng.choice([rng.randrange(1000), rng.random(), None, "word" * rng.randrange(6)])
-    if kind < 0.7:
-        return [_value(rng, depth - 1) for _ in range(rng.randrange(7))]
-    return {f"k{index}": _value(rng, depth - 1) for index in range(rng.randrange(7))}
+    count = rng.randrange(5)
+    if kind < 0.65:
+        return [_value(rng, depth - 1) for _ in range(count)]
+    return {f"k{index}": _value(rng, depth - 1) for index in range(count)}
+
+
+def _oracle(value: Any) -> bool:
+    return _fits(json.loads(json.dumps(value)))
 
 
 def _fits(value: Any) -> bool:
@@ -49,11 +56,18 @@ def _seconds(judge: Callable[[Any], Any], values: list[Any], repeats: int) -> fl
     return min(rounds)
 
 
-def test_the_guard_is_at_least_20_times_as_fast_as_pympler() -> None:
-    rng = random.Random(1)
-    values = [json.loads(json.dumps(_value(rng))) for _ in range(1000)]
-    theirs = _seconds(_fits, values, 2)
+def _ratio(values: list[Any]) -> float:
     ours = _seconds(lambda value: strict_check_size(value, RULE), values, 10)
-    print(f"\nsize guard: {1e6 * ours / len(values):.1f} us a value, pympler {1e6 * theirs / len(values):.0f} us, ")
-    print(f"ratio {theirs / ours:.0f}")
-    assert theirs / ours >= TARGET_RATIO
+    return _seconds(_oracle, values, 3) / ours
+
+
+def test_the_guard_is_at_least_20_times_as_fast_as_its_oracle() -> None:
+    rng = random.Random(1)
+    values = [_value(rng) for _ in range(1500)]
+    fitting = [value for value in values if strict_check_size(value, RULE) is None]
+    refused = [value for value in values if strict_check_size(value, RULE) is not None]
+    ratio = _ratio(values)
+    print(
+        f"\n{len(fitting)} fit: {_ratio(fitting):.0f} x; {len(refused)} refused: {_ratio(refused):.0f} x; {ratio:.0f} x"
+    )
+    assert ratio >= TARGET_RATIO

@@ -126,9 +126,7 @@ def _enter(actual: Any, expected: Any, rule: ComparisonRule, depth: int, budget:
     elif a_kind is dict and e_kind is dict:
         _deeper(depth, rule)
         return _dict_pairs(actual, expected, rule, depth, budget)
-    elif _among(a_kind, _SEQUENCES) and (
-        e_kind is a_kind or (rule.containers == "json" and _among(e_kind, _SEQUENCES))
-    ):
+    elif _among(a_kind, _SEQUENCES) and (e_kind is a_kind or (rule.containers == "json" and _among(e_kind, _SEQUENCES))):
         _deeper(depth, rule)
         _same_length(actual, expected, budget)
         return zip(range(len(actual)), actual, expected, strict=True)
@@ -144,9 +142,7 @@ def _enter(actual: Any, expected: Any, rule: ComparisonRule, depth: int, budget:
     return None
 
 
-def _dict_pairs(
-    actual: dict[Any, Any], expected: dict[Any, Any], rule: ComparisonRule, depth: int, budget: Budget
-) -> _Pairs:
+def _dict_pairs(actual: dict[Any, Any], expected: dict[Any, Any], rule: ComparisonRule, depth: int, budget: Budget) -> _Pairs:
     budget.take(max(len(actual), len(expected)))
     if _only_text(actual) and _only_text(expected):
         for key in expected:

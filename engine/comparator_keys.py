@@ -46,9 +46,7 @@ class Budget:
             raise CannotJudgeError(TOO_LARGE)
 
 
-def by_token(
-    mapping: dict[Any, Any], rule: ComparisonRule, depth: int, budget: Budget
-) -> dict[Hashable, tuple[Step, Any]]:
+def by_token(mapping: dict[Any, Any], rule: ComparisonRule, depth: int, budget: Budget) -> dict[Hashable, tuple[Step, Any]]:
     """The mapping's entries under their keys' tokens, each with how the path shows the key.
 
     Two keys with the same token stay two entries, told apart by their order: under `json` those that JSON writes alike

@@ -119,15 +119,16 @@ class Executor:
             yield judge(outcome, check.expected, rule, check.id)
 
     def run_many(
-        self, items: Iterable[tuple[Program, Arguments, Any]], *, ordered: bool = True, watch_arguments: bool = False,
-        watch_sources: bool = False,
-    ) -> Iterator[tuple[Outcome, Any]]:  # fmt: skip
-        """`(outcome, tag)` for every `(program, call, tag)`; otherwise as check_many."""
+        self, items: Iterable[tuple[Program | None, Arguments, Any]], *, ordered: bool = True,
+        watch_arguments: bool = False, watch_sources: bool = False,
+    ) -> Iterator[tuple[Outcome | None, Any]]:  # fmt: skip
+        """`(outcome, tag)` for every `(program, call, tag)`; otherwise as check_many. An item whose program is None is not
+        executed; it keeps its place in the order and comes back with None as its outcome."""
         return self._stream(items, ordered=ordered, watch_arguments=watch_arguments, watch_sources=watch_sources)
 
     def _stream(
         self,
-        items: Iterable[tuple[Program, Arguments, Any]],
+        items: Iterable[tuple[Program | None, Arguments, Any]],
         *,
         ordered: bool,
         only_outcomes: bool = False,
@@ -135,74 +136,70 @@ class Executor:
         watch_sources: bool = False,
     ) -> Iterator[Any]:
         mailbox = Mailbox()
-        ready: deque[Job] = deque()
-
-        def deliver(job: Job) -> None:
-            if not ordered:
-                ready.append(job)
-            self._loop.bell_after_round(mailbox)
-
+        ready: deque[_Ticket] = deque()
         source = iter(items)
-        waiting: deque[Job] = deque()
-        tags: dict[int, Any] = {}
+        waiting: deque[_Ticket] = deque()
         in_window = window_bytes = 0
         exhausted = False
         try:
             while True:
                 seen = mailbox.count()
                 fresh: list[Job] = []
-                while not exhausted and in_window < WINDOW_ROWS and window_bytes < WINDOW_BYTES:
+                added = 0
+                # At most 64 at a time: the workers must not wait until a slow source has filled the window.
+                while not exhausted and in_window < WINDOW_ROWS and window_bytes < WINDOW_BYTES and added < 64:
                     try:
                         program, call, tag = next(source)
                     except StopIteration:
                         exhausted = True
                         break
-                    job = self._job(program, call, deliver, watch_arguments, watch_sources)
-                    tags[id(job)] = tag
-                    fresh.append(job)
-                    waiting.append(job)
+                    ticket = _Ticket(self._loop, mailbox, None if ordered else ready, tag)
+                    if program is None:
+                        ticket.done = True
+                        if not ordered:
+                            ready.append(ticket)
+                    else:
+                        job = self._job(program, call, ticket.deliver, watch_arguments, watch_sources)
+                        ticket.job = job
+                        ticket.size = len(job.call)
+                        fresh.append(job)
+                    waiting.append(ticket)
                     in_window += 1
-                    window_bytes += len(job.call)
-                    if len(fresh) >= 64:
-                        break  # the workers must not wait until a slow source has filled the window
+                    added += 1
+                    window_bytes += ticket.size
                 if fresh:
                     self._loop.submit(fresh)
-                done = self._take_done(waiting, ready, ordered)
-                if not done:
+                finished = self._take_done(waiting, ready, ordered)
+                for ticket in finished:
+                    in_window -= 1
+                    window_bytes -= ticket.size
+                    yield ticket.outcome if only_outcomes else (ticket.outcome, ticket.tag)
+                if not finished:
                     if exhausted and not in_window:
                         return
-                    if not fresh or exhausted:
+                    if not added or exhausted:
                         mailbox.wait(seen)
-                    continue
-                for job in done:
-                    in_window -= 1
-                    window_bytes -= len(job.call)
-                    outcome = job.outcome
-                    assert outcome is not None
-                    tag = tags.pop(id(job))
-                    yield outcome if only_outcomes else (outcome, tag)
         finally:
-            for job in waiting:
-                job.cancelled = True
+            for ticket in waiting:
+                if ticket.job is not None:
+                    ticket.job.cancelled = True
 
     @staticmethod
-    def _take_done(waiting: deque[Job], ready: deque[Job], ordered: bool) -> list[Job]:
-        done: list[Job] = []
+    def _take_done(waiting: "deque[_Ticket]", ready: "deque[_Ticket]", ordered: bool) -> "list[_Ticket]":
+        done: list[_Ticket] = []
         if ordered:
-            while waiting and waiting[0].outcome is not None and len(done) < 256:
+            while waiting and waiting[0].done and len(done) < 256:
                 done.append(waiting.popleft())
-        else:
-            while ready and len(done) < 256:
-                done.append(ready.popleft())
-            if len(waiting) > 4 * WINDOW_ROWS:
-                still = [job for job in waiting if job.outcome is None]
-                waiting.clear()
-                waiting.extend(still)
+            return done
+        while ready and len(done) < 256:
+            done.append(ready.popleft())
+        if len(waiting) > 2 * WINDOW_ROWS:
+            still = [ticket for ticket in waiting if not ticket.done]
+            waiting.clear()
+            waiting.extend(still)
         return done
 
-    def _job(
-        self, program: Program, call: Arguments, deliver: Any, watch_arguments: bool, watch_sources: bool
-    ) -> Job:
+    def _job(self, program: Program, call: Arguments, deliver: Any, watch_arguments: bool, watch_sources: bool) -> Job:
         if os.getpid() != self._pid:
             raise UsageError("this executor was made before os.fork(); make another one in the child")
         if not self._loop.is_running():
@@ -232,10 +229,28 @@ class Executor:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
         self.shutdown()
+
+
+class _Ticket:
+    """One item of a stream: where its outcome is put, and who is told."""
+
+    __slots__ = ("done", "job", "loop", "mailbox", "outcome", "ready", "size", "tag")
+
+    def __init__(self, loop: Loop, mailbox: Mailbox, ready: "deque[_Ticket] | None", tag: Any) -> None:
+        self.loop, self.mailbox, self.ready, self.tag = loop, mailbox, ready, tag
+        self.job: Job | None = None
+        self.outcome: Outcome | None = None
+        self.done = False
+        self.size = 0
+
+    def deliver(self, job: Job) -> None:
+        self.outcome = job.outcome
+        self.done = True
+        if self.ready is not None:
+            self.ready.append(self)
+        self.loop.bell_after_round(self.mailbox)
 
 
 def _settle(future: Future[Outcome]) -> Any:

@@ -1,8 +1,13 @@
 """Whether a recorded value is small enough, judged alike on every host.
 
-Owns the sizes: a frozen table of CPython 3.12 on 64 bits, as pympler's `asizeof` adds them up (each object's
-`sys.getsizeof`, rounded up to 8 bytes), but for the value as JSON reads it and without sharing: what occurs twice
-counts twice. The original asked the live objects of the interpreter that ran the function, where one value has many.
+Owns the judgement; the bytes come from size_table.py. Judged is the value as JSON reads it, without sharing: what
+occurs twice counts twice. The original asked the live objects of the interpreter that ran the function, where one value
+has many sizes.
+
+Reading goes from left to right and ends at the first fault: too many entries or characters, a scalar too large, or a
+container that begins when the whole value is too large already (no part is larger than the whole, so the outermost
+level decides for every level). There are two walks with the same answers: `_measure` for lists and dicts as JSON makes
+them, by recursion and as fast as may be, and `_walk` for everything else, with a stack of its own.
 """
 
 from collections.abc import Iterable, Iterator
@@ -12,20 +17,24 @@ from typing import Any, Final
 from reexec.policies.size import SizeRule
 
 from .comparator_keys import json_name
+from .size_table import (
+    DICT_BYTES,
+    FLOAT_BYTES,
+    LIST_BYTES,
+    NONE_BYTES,
+    SMALL_INT_BYTES,
+    TABLED,
+    dict_bytes,
+    int_bytes,
+    list_bytes,
+    text_bytes,
+)
 from .value_path import Step, render_path
 
 type _Children = Iterator[tuple[Step, Any]]
 
-_NONE_BYTES: Final = 16
-_FLOAT_BYTES: Final = 24
-_SMALL_INT_BYTES: Final = 32  # 28 with one digit of 30 bits, 32 with two; bools are integers of one digit
-_SMALL_INT_BITS: Final = 60
-_SMALL_INT: Final = 1 << _SMALL_INT_BITS
-_QUICK_DEPTH: Final = 16
-"""Levels that the quick look descends: by recursion, which must not reach the end of the caller's stack."""
-
-_TABLED: Final = 85
-"""Entries up to which sizes are looked up; the largest fill of a dict's table of 128 slots."""
+_RECURSION: Final = 12
+"""Levels that `_measure` descends: few, so as not to reach the end of the caller's stack."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,122 +49,47 @@ class SizeFinding:
 
 
 class _TooLarge(Exception):  # noqa: N818
-    """An answer that ends the walk. `step` leads one further than the value under the walk, where it is not None."""
+    """An answer that ends the walk. `outwards` leads from what is too large to the value that was asked about."""
 
-    def __init__(self, reason: str, step: Step | None = None) -> None:
+    def __init__(self, reason: str, *outwards: Step) -> None:
         super().__init__(reason)
         self.reason = reason
-        self.step = step
+        self.outwards = list(outwards)
+
+
+class _TooLargeInAll(Exception):  # noqa: N818
+    """The value as a whole has too many bytes, of which `size` were counted."""
+
+    def __init__(self, size: int) -> None:
+        super().__init__(size)
+        self.size = size
+
+
+class _Unusual(Exception):  # noqa: N818
+    """Something that `_measure` does not judge."""
 
 
 def strict_check_size(value: Any, rule: SizeRule) -> SizeFinding | None:
     """None where the value fits, otherwise what is too large and where. Never raises.
 
-    Judged is the JSON-decoded value: a tuple as a list, keys as JSON writes them; what JSON cannot say is a finding.
-    Entries and characters are seen on the way down, bytes on the way up, so that the innermost fault is named.
+    A tuple is judged as a list and keys as JSON writes them; what JSON cannot say is a finding.
     """
-    kind = type(value)
-    if (kind is list or kind is dict) and rule.scalar_bytes_below > _SMALL_INT_BYTES:
-        if _fitting_bytes(
-            value, rule.entries_below, rule.characters_below, rule.total_bytes_below, min(rule.max_depth, _QUICK_DEPTH)
-        ):
-            return None
-    elif kind is int and -_SMALL_INT < value < _SMALL_INT and _small_int_fits(rule):
-        return None
-    return _first_finding(value, rule)
-
-
-def _fitting_bytes(value: Any, entries: int, characters: int, total: int, depth: int) -> int:
-    """The bytes of a list or dict that fits and holds nothing unusual; 0 where a closer look is needed.
-
-    Most values end here: a third of the time of the walk that can also say what is wrong and where.
-    """
-    kind = type(value)
-    children: Iterable[Any]
-    if kind is list:
-        count = len(value)
-        if count >= entries or count > _TABLED or not depth:
-            return 0
-        size = _LIST_BYTES[count]
-        children = value
-    elif kind is dict:
-        count = len(value)
-        if count >= entries or count > _TABLED or not depth:
-            return 0
-        size = _DICT_BYTES[count]
-        for key in value:
-            if type(key) is not str or not key.isascii():
-                return 0
-            length = len(key)
-            if length >= characters:
-                return 0
-            size += (48 + length) & ~7
-        children = value.values()
-    else:
-        return 0
-    for child in children:
-        kind = type(child)
-        if kind is int:
-            if not -_SMALL_INT < child < _SMALL_INT:
-                return 0
-            size += 32
-        elif kind is str:
-            length = len(child)
-            if length >= characters or not child.isascii():
-                return 0
-            size += (48 + length) & ~7
-        elif kind is float:
-            size += 24
-        elif kind is bool:
-            size += 32
-        elif child is None:
-            size += 16
-        else:
-            inner = _fitting_bytes(child, entries, characters, total, depth - 1)
-            if not inner:
-                return 0
-            size += inner
-    return size if size < total else 0
-
-
-def _small_int_fits(rule: SizeRule) -> bool:
-    return rule.scalar_bytes_below > _SMALL_INT_BYTES and rule.total_bytes_below > _SMALL_INT_BYTES
-
-
-def _first_finding(value: Any, rule: SizeRule) -> SizeFinding | None:
-    """The walk that names what is too large. It keeps its own stack, for a value may be nested without end."""
-    steps: list[Step] = []
-    above: list[tuple[_Children, int]] = []
-    children: _Children = iter(((0, value),))
-    step: Step = 0
-    size = 0  # bytes so far of the container whose children are read
-    limit = rule.total_bytes_below
+    total = rule.total_bytes_below
     try:
-        while True:
-            for step, child in children:
-                kind = type(child)
-                if kind is list or kind is tuple:
-                    inner_size, inner = _open_list(child, rule, len(above))
-                elif kind is dict:
-                    inner_size, inner = _open_dict(child, rule, len(above))
-                else:
-                    size += _leaf_bytes(child, rule)
-                    continue
-                above.append((children, size))
-                steps.append(step)
-                children, size = inner, inner_size
-                break
-            else:
-                if not above:
-                    return None
-                if size >= limit:
-                    return SizeFinding(render_path(steps[1:]), _bytes_reason(size, limit))
-                children, outer = above.pop()
-                size += outer
-                steps.pop()
-    except _TooLarge as finding:
-        whole = [*steps, step][1:] if above else []
-        return SizeFinding(render_path(whole if finding.step is None else [*whole, finding.step]), finding.reason)
+        kind = type(value)
+        if (kind is list or kind is dict) and rule.scalar_bytes_below > SMALL_INT_BYTES:
+            try:
+                depth = min(rule.max_depth, _RECURSION)
+                size = _measure(value, 0, rule, rule.entries_below, rule.characters_below, total, depth)
+            except _Unusual:
+                size = _walk(value, rule)
+        else:
+            size = _walk(value, rule)
+    except _TooLarge as found:
+        return SizeFinding(render_path(reversed(found.outwards)), found.reason)
+    except _TooLargeInAll as found:
+        return SizeFinding("$", f"at least {found.size} bytes, limit {total}")
+    return None if size < total else SizeFinding("$", f"{size} bytes, limit {total}")
 
 
 def check_output_size(value: Any, rule: SizeRule) -> SizeFinding | None:
@@ -165,105 +99,145 @@ def check_output_size(value: Any, rule: SizeRule) -> SizeFinding | None:
     return strict_check_size(value, rule)
 
 
-def _open_list(value: Any, rule: SizeRule, depth: int) -> tuple[int, _Children]:
-    count = _count(value, rule, depth)
-    return _LIST_BYTES[count] if count <= _TABLED else _list_bytes(count), enumerate(value)
+def _measure(value: Any, size: int, rule: SizeRule, entries: int, characters: int, total: int, depth: int) -> int:
+    """`size` grown by the bytes of a list or dict. Sizes stand here in figures, for speed.
 
-
-def _open_dict(value: dict[Any, Any], rule: SizeRule, depth: int) -> tuple[int, _Children]:
-    count = _count(value, rule, depth)
-    size = _DICT_BYTES[count] if count <= _TABLED else _dict_bytes(count)
-    named = True
-    for key in value:
-        if type(key) is str:
-            size += _text_bytes(key, rule, key)
+    Raises `_TooLarge`, `_TooLargeInAll` or `_Unusual`.
+    """
+    count = len(value)
+    if count >= entries:
+        raise _TooLarge(_entries_reason(count, entries))
+    if count >= TABLED or depth < 0:
+        raise _Unusual
+    children: Iterable[Any] = value
+    if type(value) is list:
+        size += LIST_BYTES[count]
+    else:
+        size += DICT_BYTES[count]
+        children = value.values()
+        for key in value:
+            if type(key) is not str:
+                raise _Unusual
+            length = len(key)
+            if length < characters and key.isascii():
+                size += (48 + length) & ~7
+            else:
+                size += _key_bytes(key, characters)
+    for child in children:
+        kind = type(child)
+        if kind is int and -(1 << 60) < child < (1 << 60):
+            size += 32
+        elif kind is str and len(child) < characters and child.isascii():
+            size += (48 + len(child)) & ~7
+        elif kind is float:
+            size += 24
+        elif kind is bool:
+            size += 32
+        elif child is None:
+            size += 16
         else:
-            named = False
-            name = json_name(key)
-            if name is None:
-                raise _TooLarge("a key that JSON cannot write")
-            size += _text_bytes(name, rule, name)
-    if named:
-        return size, iter(value.items())
-    return size, iter([(json_name(key) or "", child) for key, child in value.items()])
+            try:
+                if kind is list or kind is dict:
+                    if size >= total:
+                        raise _TooLargeInAll(size)
+                    size = _measure(child, size, rule, entries, characters, total, depth - 1)
+                else:
+                    size += _leaf_bytes(child, rule)
+            except _TooLarge as found:
+                found.outwards.append(_step_to(child, value))
+                raise
+    return size
 
 
-def _count(value: Any, rule: SizeRule, depth: int) -> int:
+def _step_to(child: Any, value: Any) -> Step:
+    """Where the child was met. Of places that share it the first is right: there it was too large already."""
+    places: Iterable[tuple[Step, Any]] = enumerate(value) if type(value) is list else value.items()
+    for step, other in places:
+        if other is child:
+            return step
+    raise _Unusual  # changed by another thread
+
+
+def _walk(value: Any, rule: SizeRule) -> int:
+    """The bytes of any value. Raises `_TooLarge` or `_TooLargeInAll`."""
+    steps: list[Step] = []
+    above: list[_Children] = []
+    children: _Children = iter(((0, value),))
+    step: Step = 0
+    size = 0
+    try:
+        while True:
+            for step, child in children:
+                kind = type(child)
+                if kind is list or kind is tuple or kind is dict:
+                    if size >= rule.total_bytes_below:
+                        raise _TooLargeInAll(size)
+                    own, inner = _enter(child, rule, len(above))
+                    size += own
+                    above.append(children)
+                    steps.append(step)
+                    children = inner
+                    break
+                size += _leaf_bytes(child, rule)
+            else:
+                if not above:
+                    return size
+                children = above.pop()
+                steps.pop()
+    except _TooLarge as found:
+        inside = [*steps, step][1:] if above else []  # the first step leads to the value itself
+        found.outwards.extend(reversed(inside))
+        raise
+
+
+def _enter(value: Any, rule: SizeRule, depth: int) -> tuple[int, _Children]:
+    """The bytes of a container itself with its keys, and what it holds. Raises `_TooLarge`."""
     count = len(value)
     if count >= rule.entries_below:
-        raise _TooLarge(f"{count} entries, limit {rule.entries_below}")
+        raise _TooLarge(_entries_reason(count, rule.entries_below))
     if depth > rule.max_depth:
         raise _TooLarge(f"nested deeper than {rule.max_depth}")
-    return count
+    if type(value) is not dict:
+        return list_bytes(count), enumerate(value)
+    size = dict_bytes(count)
+    members: list[tuple[Step, Any]] = []
+    for key, child in value.items():
+        name = json_name(key)
+        if name is None:
+            raise _TooLarge("a key that JSON cannot write")
+        size += _key_bytes(name, rule.characters_below)
+        members.append((name, child))
+    return size, iter(members)
 
 
 def _leaf_bytes(value: Any, rule: SizeRule) -> int:
     kind = type(value)
     if kind is str:
-        return _text_bytes(value, rule, None)
+        if len(value) >= rule.characters_below:
+            raise _TooLarge(f"{len(value)} characters, limit {rule.characters_below}")
+        return text_bytes(value)
     if kind is int:
-        bits = value.bit_length()
-        size = _SMALL_INT_BYTES if bits <= _SMALL_INT_BITS else _aligned(24 + 4 * -(-bits // 30))
+        size = int_bytes(value)
     elif kind is float:
-        size = _FLOAT_BYTES
+        size = FLOAT_BYTES
     elif kind is bool:
-        size = _SMALL_INT_BYTES
+        size = SMALL_INT_BYTES
     elif value is None:
-        size = _NONE_BYTES
+        size = NONE_BYTES
+    elif kind is tuple:
+        raise _Unusual  # for `_walk`, which takes it for a list
     else:
         raise _TooLarge("a type that JSON cannot write")
     if size >= rule.scalar_bytes_below:
-        raise _TooLarge(_bytes_reason(size, rule.scalar_bytes_below))
-    if size >= rule.total_bytes_below:
-        raise _TooLarge(_bytes_reason(size, rule.total_bytes_below))
+        raise _TooLarge(f"{size} bytes, limit {rule.scalar_bytes_below}")
     return size
 
 
-def _text_bytes(text: str, rule: SizeRule, key: str | None) -> int:
-    """Bytes of a text or, with `key`, of a key. Characters take 1, 2 or 4 bytes by the widest of them."""
-    length = len(text)
-    if length >= rule.characters_below:
-        raise _TooLarge(
-            f"{'a key of ' if key is not None else ''}{length} characters, limit {rule.characters_below}", key
-        )
-    if text.isascii():
-        size = (48 + length) & ~7  # 40 + length + 1, rounded up
-    else:
-        widest = max(text)
-        width = 1 if widest <= "\xff" else 2 if widest <= "\uffff" else 4
-        size = _aligned(56 + width * (length + 1))
-    if size >= rule.total_bytes_below:
-        raise _TooLarge(_bytes_reason(size, rule.total_bytes_below), key)
-    return size
+def _key_bytes(key: str, limit: int) -> int:
+    if len(key) >= limit:
+        raise _TooLarge(f"a key of {len(key)} characters, limit {limit}", key)
+    return text_bytes(key)
 
 
-def _bytes_reason(size: int, limit: int) -> str:
-    return f"{size} bytes, limit {limit}"
-
-
-def _aligned(size: int) -> int:
-    return (size + 7) & ~7
-
-
-def _list_bytes(count: int) -> int:
-    """A list that was filled by appending, as the JSON reader does: room grows by an eighth and is never given back."""
-    room = 0
-    while room < count:
-        room = (room + 1 + ((room + 1) >> 3) + 6) & ~3
-    return 56 + 8 * room
-
-
-def _dict_bytes(count: int) -> int:
-    """A dict with text keys that grew by insertion: two thirds of its slots can be used, entries take 16 bytes."""
-    if not count:
-        return 64
-    log2_slots = 3
-    while count > (2 << log2_slots) // 3:
-        log2_slots += 1
-    slots = 1 << log2_slots
-    index_bytes = 1 if log2_slots < 8 else 2 if log2_slots < 16 else 4
-    return 64 + 32 + slots * index_bytes + 16 * (2 * slots // 3)
-
-
-_LIST_BYTES: Final = tuple(map(_list_bytes, range(_TABLED + 1)))
-_DICT_BYTES: Final = tuple(map(_dict_bytes, range(_TABLED + 1)))
+def _entries_reason(count: int, limit: int) -> str:
+    return f"{count} entries, limit {limit}"

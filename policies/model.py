@@ -48,7 +48,7 @@ class Limits(BaseModel):
     """Far backstop on elapsed seconds; None means 60 x cpu_s + idle_s. It is not meant to decide."""
     memory_bytes: int = Field(1024 * MIB, ge=16 * MIB)
     """Address space that the check may add to the zygote's."""
-    output_bytes: int = Field(4 * MIB, ge=64)
+    output_bytes: int = Field(1 * MIB, ge=64)
     """Length of the returned value as JSON text."""
     processes: int = Field(1, ge=1, le=1024)
     """Processes and threads at once, the check's own included (the kernel counts a thread as a process)."""

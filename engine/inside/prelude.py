@@ -59,9 +59,7 @@ def build(statements, lazy):
             if isinstance(node, ast.Import):
                 for alias in node.names:
                     if top(alias.name) in lazy:
-                        space[alias.asname or top(alias.name)] = LazyModule(
-                            alias.name if alias.asname else top(alias.name)
-                        )
+                        space[alias.asname or top(alias.name)] = LazyModule(alias.name if alias.asname else top(alias.name))
                         continue
                     try:
                         module = importlib.import_module(alias.name)

@@ -18,7 +18,7 @@ import sys
 __builtins__ = dict(vars(builtins))
 
 TAG = "!"
-MAX_DEPTH = 200  # the comparator's bound too: deeper values could not be judged
+MAX_DEPTH = 202  # what the comparator judges (200), and the two levels around the arguments of a call
 MAX_NODES = 1_000_000
 MAX_DIGITS = 100_000
 
@@ -212,7 +212,6 @@ class _Folder:
 def type_name(kind):
     """A class's own name, cut, whatever its metaclass says."""
     return type.__dict__["__name__"].__get__(kind)[:200]
-
 
 
 def float_text(value):

@@ -192,9 +192,7 @@ class Zygote:
             if claimed[0] == "code":
                 claimed = claim.FORGED
         kind, payload, note, flags = claimed
-        self._send(
-            encode_result(check_id, kind, payload, note, int(cpu_s * 1e6), int(wall_s * 1e6), peak_kib, flags)
-        )
+        self._send(encode_result(check_id, kind, payload, note, int(cpu_s * 1e6), int(wall_s * 1e6), peak_kib, flags))
         if self._scratch and not _empty_scratch():
             self._say("retires", "scratch space could not be emptied at once")
             raise HostGone()

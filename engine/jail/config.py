@@ -69,9 +69,7 @@ def zygote_command(interpreter: Interpreter, channel_fd: int, *, folder: str, al
     return [interpreter.executable, "-s", "-B", "-c", _START.format(folder=folder, fd=channel_fd, alone=alone)]
 
 
-def jail_config(
-    policy: Policy, interpreter: Interpreter, binds: list[Bind], worker_index: int, channel_fd: int
-) -> str:
+def jail_config(policy: Policy, interpreter: Interpreter, binds: list[Bind], worker_index: int, channel_fd: int) -> str:
     """The configuration in protobuf's text form."""
     uid, gid = outside_ids(worker_index)
     limits = policy.limits

@@ -71,6 +71,4 @@ def ask(executable: str | None = None) -> Interpreter:
         )
     if not answer["ctypes"]:
         raise UsageError(f"--python {program}: it was built without ctypes, which the jail needs to lock itself down")
-    return Interpreter(
-        answer["executable"] or str(Path(program).absolute()), version, tuple(dict.fromkeys(answer["prefixes"]))
-    )
+    return Interpreter(answer["executable"] or str(Path(program).absolute()), version, tuple(dict.fromkeys(answer["prefixes"])))

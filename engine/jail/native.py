@@ -89,7 +89,11 @@ def mend() -> str:
         if "library" not in str(error):
             raise
     if os.geteuid() == 0 and shutil.which("apt-get"):
-        for line in (["apt-get", "install", "-y", PACKAGE], ["apt-get", "update"], ["apt-get", "install", "-y", PACKAGE]):
+        for line in (
+            ["apt-get", "install", "-y", PACKAGE],
+            ["apt-get", "update"],
+            ["apt-get", "install", "-y", PACKAGE],
+        ):
             done = subprocess.run(line, capture_output=True, check=False)
             if done.returncode == 0 and "install" in line:
                 find_nsjail()
@@ -114,8 +118,7 @@ def _unpack() -> None:
             problem = _download(PACKAGES, folder, own)
             if problem:
                 raise IsolationUnavailableError(
-                    f"nsjail lacks the library {PACKAGE}, and apt-get could not download it ({problem}); "
-                    f"type: {INSTALL_LINE}",
+                    f"nsjail lacks the library {PACKAGE}, and apt-get could not download it ({problem}); type: {INSTALL_LINE}",
                     stage="mend nsjail",
                 )
         for package in sorted(Path(folder).glob("*.deb")):
@@ -124,7 +127,5 @@ def _unpack() -> None:
 
 def _download(packages: tuple[str, ...], folder: str, options: list[str]) -> str:
     """Downloads packages into `folder`; returns the last line of the complaint, empty where there is none."""
-    done = subprocess.run(
-        ["apt-get", *options, "download", *packages], cwd=folder, capture_output=True, text=True, check=False
-    )
+    done = subprocess.run(["apt-get", *options, "download", *packages], cwd=folder, capture_output=True, text=True, check=False)
     return "" if done.returncode == 0 else (done.stderr.strip().splitlines() or ["no reason given"])[-1]

@@ -1,11 +1,11 @@
 """One worker as the I/O thread holds it: a zygote with its jail, what it was sent and has not answered.
 
-    state      from        to                 meaning
-    starting   -           idle, dead         its processes run, `hello` has not come
-    idle       starting    busy, dead         nothing in flight
-    busy       idle        idle, draining     checks in flight, answered in the order sent
-    draining   busy        dead               asked to be replaced; gets no more checks
-    dead       any         -                  its processes are killed and reaped
+state      from        to                 meaning
+starting   -           idle, dead         its processes run, `hello` has not come
+idle       starting    busy, dead         nothing in flight
+busy       idle        idle, draining     checks in flight, answered in the order sent
+draining   busy        dead               asked to be replaced; gets no more checks
+dead       any         -                  its processes are killed and reaped
 """
 
 import json

@@ -33,9 +33,7 @@ _NUMBER: Final = (
 )
 _WORD: Final = r"(?:[Tt]rue|[Ff]alse|null|None|NaN|nan|[-+]?(?:Infinity|inf)|set\([ ]*+\))(?!\w)"
 
-TOKEN: Final = re.compile(
-    rf"{SPACE}(?:([][{{}}(),:])|({_PIECE}(?:{SPACE}{_PIECE})*+)|({_NUMBER})|({_WORD}))", re.DOTALL
-)
+TOKEN: Final = re.compile(rf"{SPACE}(?:([][{{}}(),:])|({_PIECE}(?:{SPACE}{_PIECE})*+)|({_NUMBER})|({_WORD}))", re.DOTALL)
 """One token after any space; `lastindex` of the match is its kind."""
 
 MARK: Final = 1
@@ -54,9 +52,7 @@ _SIMPLE_ESCAPES: Final = {
     "\n": "", "\r\n": "", "\r": "", "\\": "\\", "'": "'", '"': '"',
     "a": "\a", "b": "\b", "f": "\f", "n": "\n", "r": "\r", "t": "\t", "v": "\v",
 }  # fmt: skip
-_UNFINISHED_ESCAPES: Final = frozenset(
-    "xuUN"
-)  # these letters need what follows; every other one stays with its backslash
+_UNFINISHED_ESCAPES: Final = frozenset("xuUN")  # these letters need what follows; every other one stays with its backslash
 
 # --- which value it stands for ---
 

@@ -105,8 +105,8 @@ class Hostile:
     def __hash__(self) -> int:
         return 1
 
-    @property  # type: ignore[misc]
-    def __class__(self) -> type:
+    @property  # type: ignore[misc]  # pyright: ignore
+    def __class__(self) -> type:  # pyright: ignore
         raise RuntimeError
 
     def __repr__(self) -> str:

@@ -1,0 +1,106 @@
+"""`reexec call`: one call, its outcome or verdict as JSON."""
+
+import re
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from reexec.engine.errors import UsageError
+from reexec.engine.outcome import Outcome
+from reexec.engine.program import Program
+from reexec.engine.verdict import judge
+from reexec.runners.files.text import BadRowError, dump, parse_row
+from reexec.runners.functions import BadFunctionError, FunctionStore
+
+from . import exits, options
+
+_IN_FILE = re.compile(r"(.+\.jsonl(?:\.gz|\.zst)?)#(\d+)")
+
+
+def register(app: typer.Typer) -> None:
+    app.command("call")(call)
+
+
+def call(
+    file: Annotated[str, typer.Argument(help="A Python file, or FUNCTIONS.jsonl#N for the N-th function (from 0) of a file.")],
+    entry: Annotated[str | None, typer.Option("--entry", "-e", help="The function to call. [default: main_solution]")] = None,
+    given: Annotated[str, typer.Option("--input", "-i", help="JSON: an object of arguments by name, or an array.")] = "{}",
+    expect: Annotated[str | None, typer.Option("--expect", help="JSON: judge the result against this value.")] = None,
+    policy: options.PolicyName = "codeio",
+    settings: options.Settings = None,
+    python: options.Python = None,
+) -> int:
+    """Run one call in the jail and print what happened, as one JSON object.
+
+    Example: [bold]reexec call examples/functions.jsonl#0 --input '{"text": "level up"}'[/]
+
+    Exit code 1 where --expect is given and the verdict is not `accepted`.
+    """
+    program = _program(file, entry)
+    arguments = _json(given, "--input")
+    if not isinstance(arguments, dict | list):
+        raise UsageError("--input: an object of arguments by name, or an array of positional ones")
+    expected = _json(expect, "--expect") if expect is not None else None
+    with options.open_executor(options.effective_policy(policy, settings), 1, python) as executor:
+        outcome = executor.submit(program, arguments).result()
+        report: dict[str, Any] = {}
+        accepted = True
+        if expect is not None:
+            verdict = judge(outcome, expected, executor.policy.comparison)
+            accepted = verdict.accepted
+            report["verdict"] = verdict.word
+            if verdict.comparison is not None and not verdict.comparison.equal:
+                report["difference"] = {"path": verdict.comparison.path, "reason": verdict.comparison.reason}
+        report["outcome"] = outcome_report(outcome)
+        report["usage"] = {
+            "cpu_s": outcome.usage.cpu_s,
+            "wall_s": outcome.usage.wall_s,
+            "peak_bytes": outcome.usage.peak_bytes,
+        }
+        report["rung"] = executor.rung.value
+    print(dump(report))
+    return exits.DONE if accepted and outcome.kind != "engine-error" else exits.IMPERFECT
+
+
+def outcome_report(outcome: Outcome) -> dict[str, Any]:
+    report: dict[str, Any] = {"kind": outcome.kind, "value": outcome.value, "exception": None}
+    if outcome.exception is not None:
+        report["exception"] = {
+            "type": outcome.exception.type,
+            "message": outcome.exception.message,
+            "lines": [list(line) for line in outcome.exception.lines],
+        }
+    if outcome.detail:
+        report["detail"] = outcome.detail
+    return report
+
+
+def _json(text: str, name: str) -> Any:
+    try:
+        return parse_row(f'{{"value": {text}\n}}'.encode("utf-8", "surrogateescape"))["value"]
+    except (BadRowError, KeyError):
+        raise UsageError(f"{name}: not JSON: {text[:80]}") from None
+
+
+def _program(file: str, entry: str | None) -> Program:
+    in_file = _IN_FILE.fullmatch(file)
+    if in_file:
+        store = FunctionStore(Path(in_file[1]))
+        try:
+            return store.at(int(in_file[2])).program
+        except IndexError:
+            raise UsageError(f"{in_file[1]}: has {len(store)} functions (0 to {len(store) - 1}), not #{in_file[2]}") from None
+        except BadFunctionError as error:
+            raise UsageError(str(error)) from None
+    path = Path(file)
+    if path.suffix == ".jsonl":
+        raise UsageError(f"{file}: say which function, as {file}#0")
+    try:
+        return Program(path.read_text(encoding="utf-8"), entry or "main_solution")
+    except IsADirectoryError:
+        raise UsageError(f"{file}: a folder; a Python file is wanted") from None
+    except OSError as error:
+        raise UsageError(f"{file}: cannot be read ({(error.strerror or '').lower()})") from None
+    except UnicodeDecodeError as error:
+        raise UsageError(f"{file}: not UTF-8 at byte {error.start}") from None

@@ -1,0 +1,12 @@
+"""Exit codes, the same for every command."""
+
+DONE = 0
+"""All of it was done."""
+IMPERFECT = 1
+"""Done, but rows were rejected or ended as engine-error; for `call --expect`: not accepted."""
+USAGE = 2
+"""The call was wrong, or nothing could be read or written."""
+NO_ISOLATION = 3
+"""This host cannot give the isolation that was asked for."""
+INTERRUPTED = 130
+"""Ctrl-C; the same command goes on from there."""

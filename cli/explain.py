@@ -1,0 +1,156 @@
+"""`reexec explain`: one verified row in full, for when a number looks odd."""
+
+import json
+import shlex
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.markup import escape
+from rich.panel import Panel
+from rich.syntax import Syntax
+from rich.table import Table
+
+from reexec.engine.comparator import compare
+from reexec.engine.errors import UsageError
+from reexec.engine.executor import Executor
+from reexec.policies.model import Policy
+from reexec.runners.answers import extract_answer
+from reexec.runners.feedback import quoted
+from reexec.runners.files.run import beside
+from reexec.runners.files.source import read_lines
+from reexec.runners.files.text import BadRowError, dump, parse_row
+from reexec.runners.functions import FunctionStore
+from reexec.runners.predictions import BadPredictionError, read_prediction
+
+from . import exits, options, screen
+
+_MAX_TAIL = 1200
+
+
+def register(app: typer.Typer) -> None:
+    app.command("explain")(explain)
+
+
+def explain(
+    verified: Annotated[Path, typer.Argument(help="A file that `reexec verify` wrote.")],
+    row_id: Annotated[str, typer.Argument(metavar="ID", help="The row's id or how it begins, or :N for line N.")],
+    functions: Annotated[
+        Path | None, typer.Option("--functions", "-f", help="The functions file. [default: the one of the run]")
+    ] = None,
+    run: Annotated[bool, typer.Option("--run/--no-run", help="Execute the call again and show what it does now.")] = True,
+    policy: options.PolicyName = "codeio",
+    settings: options.Settings = None,
+    python: options.Python = None,
+) -> int:
+    """Show one row: the answer, what was expected, what the program did, the first difference, and how to repeat it.
+
+    Example: [bold]reexec explain verified.jsonl :3 --functions examples/functions.jsonl[/]
+    """
+    row = _find(verified, row_id)
+    source = functions or _functions_of_run(verified)
+    effective = options.effective_policy(policy, settings)
+    if not run:
+        explain_row(row, source, None)
+        return exits.DONE
+    with options.open_executor(effective, 1, python) as executor:
+        explain_row(row, source, executor)
+    return exits.DONE
+
+
+def _find(verified: Path, wanted: str) -> dict[str, Any]:
+    found: list[tuple[int, dict[str, Any]]] = []
+    for number, line in read_lines(verified):
+        if wanted.startswith(":"):
+            if wanted[1:] == str(number):
+                found.append((number, _parse(verified, number, line)))
+                break
+        elif wanted.encode() in line:
+            row = _parse(verified, number, line)
+            if str(row.get("id", "")).startswith(wanted):
+                found.append((number, row))
+    if not found:
+        raise UsageError(f"{verified}: no row {wanted!r}; give the beginning of an `id`, or :N for line N")
+    if len(found) > 1:
+        lines = ", ".join(f":{number}" for number, _ in found[:6])
+        raise UsageError(f"{verified}: {len(found)} rows begin with {wanted!r} (lines {lines}); give more of the id, or a line")
+    return found[0][1]
+
+
+def _parse(path: Path, number: int, line: bytes) -> dict[str, Any]:
+    try:
+        return parse_row(line)
+    except BadRowError as error:
+        raise UsageError(f"{path}, line {number}: {error}") from None
+
+
+def _functions_of_run(verified: Path) -> Path:
+    manifest = beside(verified, "manifest.json")
+    try:
+        return Path(json.loads(manifest.read_text())["facts"]["functions"])
+    except (OSError, ValueError, KeyError):
+        raise UsageError(f"{manifest}: does not say which functions file was used; give --functions FILE") from None
+
+
+def explain_row(row: dict[str, Any], functions_path: Path, executor: Executor | None, brief: bool = False) -> None:
+    """Prints one verified row. With an executor the call runs again."""
+    functions = FunctionStore(functions_path)
+    try:
+        prediction = read_prediction(row, functions)
+    except BadPredictionError as error:
+        raise UsageError(f"{functions_path}: {error}") from None
+    side = "output" if prediction.io_pred == "o" else "input"
+    pair, function = prediction.pair, prediction.function
+    answer = extract_answer(prediction.text, "output" if side == "output" else "input")
+    word = str(row.get("verdict", "?"))
+    out = screen.out
+
+    table = Table(show_header=False, show_edge=False, pad_edge=False, box=None)
+    table.add_column(style="dim", no_wrap=True)
+    table.add_column(overflow="fold")
+    table.add_row("verdict", f"[{screen.style_of(word)}]{escape(word)}[/]  ({side} prediction)")
+    table.add_row("function", f"{escape(function.program.entry)}, row {function.position}, {function.id[:12]}")
+    problem = str(function.row.get("problem_description", "")).strip()
+    if problem:
+        table.add_row("problem", escape(problem[:300] + (" ..." if len(problem) > 300 else "")))
+    if side == "output":
+        table.add_row("input", escape(quoted(pair.input)))
+    if answer.found:
+        note = "  (Python style)" if answer.style == "python" else ""
+        table.add_row(f"predicted {side}", escape(quoted(answer.value)) + f"[dim]{note}[/]")
+    else:
+        table.add_row(f"predicted {side}", f"[yellow]none: {escape(answer.reason)}[/]")
+    table.add_row("expected output", escape(quoted(pair.output)))
+    _add_actual(table, prediction.io_pred, answer, pair, function.program, executor)
+    if side == "output" and answer.found:
+        rule = executor.policy.comparison if executor else Policy.preset("codeio").comparison
+        comparison = compare(answer.value, pair.output, rule)
+        if not comparison.equal:
+            table.add_row("first difference", f"{escape(comparison.path)}: {escape(comparison.reason)}")
+    table.add_row("feedback", escape(str(row.get("res", {}).get("message", ""))))
+    out.print(table)
+    if not brief:
+        tail = prediction.text[-_MAX_TAIL:]
+        title = "response" if len(tail) == len(prediction.text) else f"last {_MAX_TAIL} characters of the response"
+        out.print(Panel(escape(tail), title=title, title_align="left", border_style="dim"))
+        out.print(Syntax(function.program.source.strip(), "python", line_numbers=True, word_wrap=True))
+    given = answer.value if side == "input" and isinstance(answer.value, dict) else pair.input
+    command = ["reexec", "call", f"{functions_path}#{function.position}", "--input", dump(given), "--expect", dump(pair.output)]
+    out.print("[dim]to repeat it:[/]")
+    out.print(shlex.join(command), markup=False)
+
+
+def _add_actual(table: Table, io_pred: str, answer: Any, pair: Any, program: Any, executor: Executor | None) -> None:
+    if executor is None:
+        return
+    given = pair.input if io_pred == "o" else answer.value
+    if not isinstance(given, dict) or not all(isinstance(key, str) for key in given):
+        return
+    outcome = executor.submit(program, given).result()
+    actual = quoted(outcome.value) if outcome.ok else outcome.describe()
+    table.add_row("the program now", escape(actual))
+    if outcome.ok and io_pred == "i":
+        comparison = compare(outcome.value, pair.output, executor.policy.comparison)
+        if not comparison.equal:
+            table.add_row("first difference", f"{escape(comparison.path)}: {escape(comparison.reason)}")
+    table.add_row("used", f"{outcome.usage.cpu_s * 1000:.1f} ms CPU, {outcome.usage.peak_bytes / 1e6:.1f} MB more than idle")

@@ -1,0 +1,60 @@
+"""Options that several commands share, and what they mean."""
+
+import os
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from reexec.engine.errors import UsageError
+from reexec.engine.executor import Executor
+from reexec.policies.layers import load_policy
+from reexec.policies.model import Policy
+from reexec.runners.files.run import Selection
+
+Workers = Annotated[
+    int | None, typer.Option("--workers", "-w", help="Checks that run at the same time. [default: processors]", metavar="N")
+]
+PolicyName = Annotated[
+    str, typer.Option("--policy", "-p", help="A preset (codeio, strict, numeric) or a TOML file.", metavar="NAME|FILE.toml")
+]
+Settings = Annotated[
+    list[str] | None,
+    typer.Option("--set", help="One policy field, such as limits.cpu_s=2; may be repeated.", metavar="KEY=VALUE"),
+]
+Python = Annotated[
+    Path | None,
+    typer.Option("--python", help="Interpreter of the checked programs, CPython 3.8 or newer. [default: ours]", metavar="PATH"),
+]
+Json = Annotated[bool, typer.Option("--json", help="A one-line summary as the last line of stdout.")]
+Limit = Annotated[int | None, typer.Option("--limit", help="Only the first N rows.", metavar="N")]
+Shard = Annotated[str | None, typer.Option("--shard", help="Only every n-th row, beginning at i (0 to n-1).", metavar="i/n")]
+Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace an output that another run made.")]
+Output = Annotated[Path, typer.Option("--output", "-o", help="The file to write; .gz and .zst are compressed.", metavar="FILE")]
+
+
+def effective_policy(name: str, settings: list[str] | None) -> Policy:
+    return load_policy(name, settings=settings or (), environment=os.environ)
+
+
+def worker_count(workers: int | None) -> int:
+    if workers is None:
+        return len(os.sched_getaffinity(0))
+    if workers < 1:
+        raise UsageError(f"--workers {workers}: must be 1 or more")
+    return workers
+
+
+def open_executor(policy: Policy, workers: int | None, python: Path | None) -> Executor:
+    return Executor(policy, workers=worker_count(workers), python=python)
+
+
+def selection(limit: int | None, shard: str | None) -> Selection:
+    if limit is not None and limit < 1:
+        raise UsageError(f"--limit {limit}: must be 1 or more")
+    if shard is None:
+        return Selection(limit)
+    first, slash, count = shard.partition("/")
+    if not (slash and first.isdigit() and count.isdigit() and int(first) < int(count)):
+        raise UsageError(f"--shard {shard}: write it as i/n with i from 0 to n-1, such as 0/4")
+    return Selection(limit, (int(first), int(count)))

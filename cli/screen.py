@@ -1,0 +1,131 @@
+"""What a person sees: a progress bar on a terminal (none in a pipe), tables, and the one-line summary for machines."""
+
+import json
+import sys
+import time
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from rich.table import Table
+
+from reexec.engine.version import VERSION
+
+STYLES = {
+    "accepted": "green",
+    "reproducible": "green",
+    "wrong-answer": "red",
+    "engine-error": "bold white on red",
+    "rejected": "magenta",
+    "no-answer": "yellow",
+}
+
+out = Console(highlight=False, soft_wrap=True)
+err = Console(stderr=True, highlight=False, soft_wrap=True)
+
+
+def style_of(word: str) -> str:
+    return STYLES.get(word, "cyan")
+
+
+class Meter:
+    """Counts words as they come and shows them: rows/s, counts and time left."""
+
+    def __init__(self, bar: Progress | None, task: Any, done_before: int) -> None:
+        self.counts: Counter[str] = Counter()
+        self.rows = 0
+        self._bar, self._task = bar, task
+        self._before = done_before
+        self.began = time.monotonic()
+        self._shown = 0.0
+
+    def resumed(self, rows: int) -> None:
+        self._before = rows
+        err.print(f"going on after {rows:,} rows that are done already")
+        self._show()
+
+    def tell(self, word: str) -> None:
+        self.rows += 1
+        self.counts[word] += 1
+        now = time.monotonic()
+        if now - self._shown > 0.1:
+            self._shown = now
+            self._show()
+
+    def _show(self) -> None:
+        if self._bar is None:
+            return
+        words = " ".join(f"[{style_of(word)}]{word} {count:,}[/]" for word, count in self.counts.most_common(5))
+        self._bar.update(self._task, completed=self._before + self.rows, words=words, rate=f"{self.rows_per_s:,.0f}/s")
+
+    @property
+    def wall_s(self) -> float:
+        return time.monotonic() - self.began
+
+    @property
+    def rows_per_s(self) -> float:
+        return self.rows / max(self.wall_s, 1e-9)
+
+
+@contextmanager
+def progress(title: str, total: int | None) -> Iterator[Meter]:
+    """A bar on stderr where that is a terminal; the Meter counts in any case."""
+    if not sys.stderr.isatty():
+        yield Meter(None, None, 0)
+        return
+    bar = Progress(
+        SpinnerColumn(),
+        TextColumn("[bold]{task.description}"),
+        BarColumn(bar_width=24),
+        TextColumn("{task.completed:,.0f}/{task.total:,.0f}" if total else "{task.completed:,.0f}"),
+        TextColumn("{task.fields[rate]}"),
+        TimeElapsedColumn(),
+        TextColumn("left"),
+        TimeRemainingColumn(),
+        TextColumn("{task.fields[words]}"),
+        console=err,
+        transient=True,
+    )
+    with bar:
+        task = bar.add_task(title, total=total, words="", rate="")
+        meter = Meter(bar, task, 0)
+        yield meter
+        meter._show()
+
+
+def count_lines(path: Path, limit: int | None, share: int = 1) -> int | None:
+    """Lines of a plain file, for the time left; None for compressed ones."""
+    if path.suffix in (".gz", ".zst") or not path.is_file():
+        return None
+    with open(path, "rb") as file:
+        lines = sum(chunk.count(b"\n") for chunk in iter(lambda: file.read(1 << 20), b""))
+    return min(lines // share, limit) if limit else lines // share
+
+
+def count_table(title: str, counts: dict[str, int]) -> Table:
+    total = sum(counts.values()) or 1
+    table = Table(title=title, title_justify="left", title_style="bold", show_edge=False, pad_edge=False)
+    table.add_column("verdict" if "accepted" in counts or "wrong-answer" in counts else "what")
+    table.add_column("rows", justify="right")
+    table.add_column("share", justify="right")
+    table.add_column("")
+    for word, count in counts.items():
+        bar = "█" * max(1, round(30 * count / total))
+        table.add_row(
+            f"[{style_of(word)}]{word}[/]", f"{count:,}", f"{100 * count / total:.1f} %", f"[{style_of(word)}]{bar}[/]"
+        )
+    return table
+
+
+def missing_modules_line(missing: dict[str, int]) -> str:
+    listed = ", ".join(f"{name} ({count:,})" for name, count in list(missing.items())[:8])
+    return f"modules that programs lacked: {listed}" if missing else ""
+
+
+def summary(command: str, **fields: Any) -> None:
+    """The `--json` line: the last line of stdout."""
+    print(json.dumps({"command": command, "version": VERSION, **fields}), flush=True)

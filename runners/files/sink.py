@@ -1,0 +1,64 @@
+"""Whole lines appended to a file. Compressed files get one whole member (.gz) or frame (.zst) per flush, so that a file cut
+at a flush is a file that any tool reads."""
+
+import gzip
+import os
+from pathlib import Path
+from typing import Any
+
+from reexec.engine.errors import UsageError
+
+
+class OutputError(UsageError):
+    """Writing failed; what was written before is whole."""
+
+
+class Sink:
+    """Buffers lines until `flush`, which returns the file's size. Opened at `size` bytes: what lies behind is cut off."""
+
+    def __init__(self, path: Path, size: int = 0) -> None:
+        self.path = path
+        self._lines: list[bytes] = []
+        self._compress = _compressor(path)
+        try:
+            self._fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o666)
+            os.ftruncate(self._fd, size)
+            os.lseek(self._fd, size, os.SEEK_SET)
+        except OSError as error:
+            raise OutputError(f"{path}: cannot be written ({os.strerror(error.errno or 0).lower()})") from None
+        self._size = size
+
+    def write(self, line: bytes) -> None:
+        self._lines.append(line)
+
+    def flush(self) -> int:
+        if self._lines:
+            data = b"\n".join(self._lines) + b"\n"
+            view = memoryview(self._compress(data) if self._compress else data)
+            try:
+                while view:
+                    sent = os.write(self._fd, view)
+                    self._size += sent
+                    view = view[sent:]
+            except OSError as error:
+                raise OutputError(
+                    f"{self.path}: cannot be written ({os.strerror(error.errno or 0).lower()}); the rows before are whole, "
+                    "and the same command goes on from there"
+                ) from None
+            self._lines.clear()
+        return self._size
+
+    def close(self) -> None:
+        os.close(self._fd)
+
+
+def _compressor(path: Path) -> Any:
+    if path.suffix == ".gz":
+        return lambda data: gzip.compress(data, 6, mtime=0)
+    if path.suffix == ".zst":
+        try:
+            import zstandard
+        except ImportError:
+            raise UsageError(f"{path}: .zst files need the extra `zst`; type: pip install 'reexec[zst]'") from None
+        return zstandard.ZstdCompressor().compress
+    return None

@@ -1,0 +1,284 @@
+"""The verify stage: model responses to verdicts.
+
+An output prediction is compared with the recorded output; an input prediction is run through the function, and what that
+returns is compared with the recorded output. One output row for every response row, in the same order, with the row's
+own text kept and `res`, `verdict`, `function_id`, `pair_id` and `id` added.
+"""
+
+import hashlib
+import re
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from reexec.engine.comparator import compare
+from reexec.engine.executor import Executor
+from reexec.engine.outcome import Outcome
+from reexec.engine.program import Program
+from reexec.engine.verdict import Verdict, judge
+
+from .answers import extract_answer
+from .feedback import Feedback, default_feedback, status_of
+from .files.run import Row, Selection, StageRun, beside
+from .files.source import read_lines
+from .files.text import dump, parse_row, splice
+from .functions import FunctionStore
+from .predictions import BadPredictionError, Prediction, read_prediction
+
+# Programs that name none of these return the same value each time under a fixed seed and hash seed; for the others a
+# wrong value is asked for twice before it is quoted.
+_MAY_VARY = re.compile(r"\b(?:time|datetime|date|random|secrets|uuid\w*|urandom|id|hash|getpid|perf_counter|monotonic|os)\b")
+
+
+@dataclass(slots=True)
+class _Item:
+    """A response row on its way: a fault, a verdict that needed no execution, or an execution to wait for."""
+
+    row: Row
+    prediction: Prediction | None = None
+    fault: str | None = None
+    verdict: Verdict | None = None
+    predicted: Any = None
+    style: str = "none"
+    detail: str = ""
+
+
+@dataclass(slots=True)
+class VerifySummary:
+    rows: int = 0
+    rejected: int = 0
+    resumed_rows: int = 0
+    verdicts: dict[str, int] = field(default_factory=dict)
+    missing_modules: dict[str, int] = field(default_factory=dict)
+    engine_errors: int = 0
+    pass_rates: dict[str, Any] | None = None
+
+
+def verify(
+    functions_path: Path,
+    responses_path: Path,
+    output_path: Path,
+    executor: Executor,
+    *,
+    feedback: Feedback | None = None,
+    usage_path: Path | None = None,
+    selection: Selection | None = None,
+    overwrite: bool = False,
+    on_row: Callable[[str], None] | None = None,
+    on_resume: Callable[[int], None] | None = None,
+) -> VerifySummary:
+    """Verifies a file of responses against a file of functions. `on_row` is told each verdict word, or `rejected`.
+
+    Raises UsageError where nothing could be read or written. A KeyboardInterrupt leaves whole files behind, from which
+    the same call goes on.
+    """
+    functions = FunctionStore(functions_path)
+    feedback = feedback or default_feedback()
+    run = StageRun(
+        "verify",
+        responses_path,
+        output_path,
+        key={
+            "functions": functions.digest,
+            "policy": executor.policy.digest,
+            "templates": _digest_of(feedback.source),
+            "python": executor.interpreter.version_text,
+        },
+        facts={
+            "rung": executor.rung.value,
+            "workers": executor.workers,
+            "policy": executor.policy.model_dump(mode="json"),
+        },
+        selection=selection,
+        overwrite=overwrite,
+        side_files=(usage_path,) if usage_path else (),
+    )
+    stage = _Verify(functions, executor, feedback, run)
+    if on_resume is not None and run.resumed_lines:
+        on_resume(run.resumed_lines)
+    run.open()
+    state = "interrupted"
+    try:
+        outcomes = executor.run_many(stage.items())
+        for outcome, item in outcomes:
+            word = stage.finish(item, outcome)
+            if on_row is not None:
+                on_row(word)
+        state = "done"
+    finally:
+        run.close(state)
+    return stage.summary(output_path)
+
+
+def _digest_of(text: str) -> str:
+    return hashlib.blake2b(text.encode(), digest_size=16).hexdigest()
+
+
+class _Verify:
+    def __init__(self, functions: FunctionStore, executor: Executor, feedback: Feedback, run: StageRun) -> None:
+        self._functions, self._executor, self._feedback, self._run = functions, executor, feedback, run
+        self._rule = executor.policy.comparison
+        counts = run.progress.counts
+        counts.setdefault("rejected", 0)
+        self._verdicts: dict[str, int] = counts.setdefault("verdicts", {})
+        self._missing: dict[str, int] = counts.setdefault("missing_modules", {})
+        self._seen_ids: dict[str, int] = {}
+
+    # -- before execution -------------------------------------------------------------------------------------
+
+    def items(self) -> Iterator[tuple[Program | None, Any, _Item]]:
+        for row in self._run.rows():
+            item = self._prepare(row)
+            if item.fault is None and item.verdict is None:
+                assert item.prediction is not None
+                yield item.prediction.function.program, item.predicted, item
+            else:
+                yield None, (), item
+
+    def _prepare(self, row: Row) -> _Item:
+        if row.fault is not None:
+            return _Item(row, fault=row.fault)
+        given_id = row.data.get("id")
+        if isinstance(given_id, str | int):
+            first = self._seen_ids.setdefault(str(given_id), row.number)
+            if first != row.number:
+                return _Item(row, fault=f"repeats the id of line {first}, at $.id")
+        try:
+            prediction = read_prediction(row.data, self._functions)
+        except BadPredictionError as error:
+            return _Item(row, fault=str(error))
+        wanted = "output" if prediction.io_pred == "o" else "input"
+        answer = extract_answer(prediction.text, wanted)
+        item = _Item(row, prediction, predicted=answer.value, style=answer.style)
+        if not answer.found:
+            item.detail = answer.reason
+        elif prediction.io_pred == "i":
+            item.detail = _why_not_arguments(answer.value)
+        if item.detail:
+            item.verdict = Verdict("no-answer")
+        elif prediction.io_pred == "o":
+            comparison = compare(answer.value, prediction.pair.output, self._rule)
+            item.verdict = Verdict("accepted" if comparison.equal else "wrong-answer", None, comparison)
+        return item
+
+    # -- after it ---------------------------------------------------------------------------------------------
+
+    def finish(self, item: _Item, outcome: Outcome | None) -> str:
+        """Writes the row; the verdict's word, or `rejected`."""
+        if item.fault is not None:
+            self._run.reject(item.row, item.fault)
+            return "rejected"
+        prediction = item.prediction
+        assert prediction is not None
+        verdict, varying = item.verdict, False
+        if verdict is None:
+            assert outcome is not None
+            verdict = judge(outcome, prediction.pair.output, self._rule)
+            varying = self._varies(prediction.function.program, item.predicted, verdict)
+        word = verdict.word
+        limits = self._executor.policy.limits
+        message = self._feedback.text(
+            verdict,
+            prediction.io_pred,
+            predicted=item.predicted,
+            expected=prediction.pair.output,
+            limit=limits.idle_s if word == "wall-limit" else limits.cpu_s,
+            varying=varying,
+            detail=item.detail,
+        )
+        self._count(verdict)
+        members = {
+            "res": {"status": status_of(word, prediction.io_pred), "message": message},
+            "verdict": word,
+            "answer_style": item.style,
+            "function_id": prediction.function.id,
+            "pair_id": prediction.pair.id,
+            "id": item.row.data.get("id", prediction.id),
+        }
+        for name in ("function_id", "pair_id", "id"):
+            if name in item.row.data:
+                del members[name]
+        side = [[_usage_line(prediction.id, word, outcome)]]
+        self._run.write(item.row, [splice(item.row.line, item.row.data, members)], side[: len(self._run.side_names)])
+        return word
+
+    def _varies(self, program: Program, predicted: Any, verdict: Verdict) -> bool:
+        """Whether a wrong value comes out differently when it is asked for again: then it must not be quoted."""
+        if verdict.word != "wrong-answer" or not _MAY_VARY.search(program.source):
+            return False
+        again = self._executor.submit(program, predicted).result()
+        assert verdict.outcome is not None
+        return not (again.ok and compare(again.value, verdict.outcome.value, self._rule).equal)
+
+    def _count(self, verdict: Verdict) -> None:
+        self._verdicts[verdict.word] = self._verdicts.get(verdict.word, 0) + 1
+        exception = verdict.outcome.exception if verdict.outcome else None
+        if exception is not None and exception.missing_module:
+            name = exception.missing_module.partition(".")[0]
+            self._missing[name] = self._missing.get(name, 0) + 1
+
+    def summary(self, output: Path) -> VerifySummary:
+        return VerifySummary(
+            rows=sum(self._verdicts.values()),
+            rejected=self._run.progress.counts["rejected"],
+            resumed_rows=self._run.resumed_lines,
+            verdicts=dict(sorted(self._verdicts.items(), key=lambda item: (-item[1], item[0]))),
+            missing_modules=dict(sorted(self._missing.items(), key=lambda item: (-item[1], item[0]))),
+            engine_errors=self._verdicts.get("engine-error", 0),
+            pass_rates=write_pass_rates(output),
+        )
+
+
+def _why_not_arguments(value: Any) -> str:
+    if not isinstance(value, dict):
+        return "the input must be an object that holds the arguments by name"
+    if not all(isinstance(key, str) for key in value):
+        return "the names of the arguments must be texts"
+    return ""
+
+
+def _usage_line(row_id: str, word: str, outcome: Outcome | None) -> bytes:
+    usage = outcome.usage if outcome else None
+    record = {
+        "id": row_id,
+        "verdict": word,
+        "cpu_s": usage.cpu_s if usage else None,
+        "wall_s": usage.wall_s if usage else None,
+        "peak_bytes": usage.peak_bytes if usage else None,
+        "attempts": outcome.attempts if outcome else 0,
+    }
+    return dump(record).encode("ascii")
+
+
+def write_pass_rates(output: Path) -> dict[str, Any] | None:
+    """Where a prompt has several samples, writes NAME.passrates.jsonl, a row for each pair and each function, and returns
+    their means; None where every prompt has one. Reads the finished output, so that a resumed run counts all of it."""
+    pairs: dict[tuple[str, str, str], list[int]] = {}
+    for _, line in read_lines(output):
+        row = parse_row(line)
+        if row["verdict"] != "engine-error":
+            tally = pairs.setdefault((row["function_id"], row["pair_id"], row["io_pred"]), [0, 0])
+            tally[0] += 1
+            tally[1] += row["verdict"] == "accepted"
+    path = beside(output, "passrates.jsonl")
+    if not any(samples > 1 for samples, _ in pairs.values()):
+        path.unlink(missing_ok=True)
+        return None
+    functions: dict[str, list[int]] = {}
+    with open(path, "w", encoding="ascii") as file:
+        for (function_id, pair, io_pred), (samples, accepted) in pairs.items():
+            total = functions.setdefault(function_id, [0, 0])
+            total[0] += samples
+            total[1] += accepted
+            record = {"function_id": function_id, "pair_id": pair, "io_pred": io_pred, "samples": samples}
+            file.write(dump({**record, "accepted": accepted, "pass_rate": round(accepted / samples, 6)}) + "\n")
+        for function_id, (samples, accepted) in functions.items():
+            record = {"function_id": function_id, "samples": samples, "accepted": accepted}
+            file.write(dump({**record, "pass_rate": round(accepted / samples, 6)}) + "\n")
+    return {
+        "file": path.name,
+        "prompts": len(pairs),
+        "mean_over_pairs": round(sum(a / s for s, a in pairs.values()) / len(pairs), 6),
+        "mean_over_functions": round(sum(a / s for s, a in functions.values()) / len(functions), 6),
+    }

@@ -1,0 +1,39 @@
+"""What all tests share: where the repository is, and how a capability that this host lacks is treated."""
+
+import os
+import sys
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1]
+if str(ROOT) not in sys.path:
+    sys.path.insert(0, str(ROOT))  # tests import each other's helpers as tests.attacks.harness
+
+
+@pytest.fixture(scope="session", autouse=True)
+def own_temporary_folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """Workers keep their files below a folder of this run, so that "nothing is left over" can be counted while other
+    runs share the machine. The jail's uid must be able to pass through it."""
+    folder = Path(tempfile.mkdtemp(prefix="reexec-tests-"))
+    folder.chmod(0o755)
+    before = tempfile.tempdir
+    tempfile.tempdir = str(folder)
+    yield folder
+    tempfile.tempdir = before
+    left = sorted(path.name for path in folder.glob("reexec-*"))
+    for path in folder.iterdir():
+        if not path.is_dir():
+            path.unlink()
+    if not left:
+        folder.rmdir()
+    assert not left, f"temporary folders of workers were left over: {left}"
+
+
+def lacking(reason: str) -> None:
+    """This host lacks a capability: the test is skipped and says so; in CI that is a failure."""
+    if os.environ.get("CI"):
+        pytest.fail(f"CI must offer it: {reason}", pytrace=False)
+    pytest.skip(reason)
