@@ -1,7 +1,8 @@
 """The size guard beside its oracle: the original's rule, pympler asked at every level of the decoded value.
 
-`pytest benchmarks/test_size_guard_speed.py -s` prints the ratios. On 2 cores with Python 3.12: 60 to 75 for values that
-fit, 10 to 17 for those that are refused (pympler ends early there, and we say why), 30 for the mixture asserted here.
+`pytest benchmarks/test_size_guard_speed.py -s` prints the ratios. On 2 cores with Python 3.12: 55 to 60 for values that
+fit, 10 for those that are refused (pympler ends early there, and we say why), 27 for the mixture asserted here, in which
+integers and keys repeat.
 """
 
 import json
@@ -24,7 +25,7 @@ def _value(rng: random.Random, depth: int = 3) -> Any:
     """Values in which, as in recorded data, most but not all fit."""
     kind = rng.random()
     if depth == 0 or kind < 0.25:
-        return rng.choice([rng.randrange(1000), rng.random(), None, "word" * rng.randrange(6)])
+        return rng.choice([rng.randrange(rng.choice([9, 1000])), rng.random(), None, "word" * rng.randrange(6)])
     count = rng.randrange(5)
     if kind < 0.65:
         return [_value(rng, depth - 1) for _ in range(count)]
@@ -67,7 +68,5 @@ def test_the_guard_is_at_least_20_times_as_fast_as_its_oracle() -> None:
     fitting = [value for value in values if strict_check_size(value, RULE) is None]
     refused = [value for value in values if strict_check_size(value, RULE) is not None]
     ratio = _ratio(values)
-    print(
-        f"\n{len(fitting)} fit: {_ratio(fitting):.0f} x; {len(refused)} refused: {_ratio(refused):.0f} x; {ratio:.0f} x"
-    )
+    print(f"\n{len(fitting)} fit: {_ratio(fitting):.0f} x; {len(refused)} refused: {_ratio(refused):.0f} x; {ratio:.0f} x")
     assert ratio >= TARGET_RATIO

@@ -8,6 +8,7 @@ import typer
 from reexec.engine.executor import Executor
 from reexec.runners.audit import AuditSummary
 from reexec.runners.audit import audit as run_audit
+from reexec.runners.files.run import beside
 
 from . import exits, options, screen
 
@@ -57,12 +58,13 @@ def audit(
             on_start=started,
         )
     _show(result, meter, rung, count, output, keep, json)
-    return exits.IMPERFECT if result.rejected or result.engine_errors else exits.DONE
+    return exits.of_files(result.functions, result.rejected, result.unreadable, result.engine_errors)
 
 
 def _show(
     result: AuditSummary, meter: screen.Meter, rung: str, workers: int, output: Path, keep: Path | None, json: bool
 ) -> None:
+    screen.tell_rejects(result.rejected, result.first_reject, beside(output, "rejects.jsonl"))
     if json:
         screen.summary(
             "audit",
@@ -84,8 +86,6 @@ def _show(
     screen.out.print(f"{meter.wall_s:.1f} s, {workers} workers, isolation {rung}; report in {output}")
     if keep:
         screen.out.print(f"proven pairs in {keep}")
-    if result.rejected:
-        screen.out.print(f"[magenta]{result.rejected:,} rows rejected[/]")
     missing = screen.missing_modules_line(result.missing_modules)
     if missing:
         screen.out.print(missing)

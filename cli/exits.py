@@ -10,3 +10,10 @@ NO_ISOLATION = 3
 """This host cannot give the isolation that was asked for."""
 INTERRUPTED = 130
 """Ctrl-C; the same command goes on from there."""
+
+
+def of_files(rows: int, rejected: int, unreadable: int, engine_errors: int) -> int:
+    """The code of a command from files to files; `unreadable` of the rejected lines were no rows at all."""
+    if not rows and rejected and rejected == unreadable:
+        return USAGE
+    return IMPERFECT if rejected or engine_errors else DONE

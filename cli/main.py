@@ -40,11 +40,14 @@ def _options(
 def _run() -> int:
     try:
         code = app(standalone_mode=False)
-        sys.stdout.flush()
+        if sys.stdout is not None:
+            sys.stdout.flush()
         return code if isinstance(code, int) else exits.DONE
     except typer.TyperException as error:
-        error.show()
-        return exits.USAGE
+        if type(error).__name__ == "NoArgsIsHelpError":  # its message is the whole help
+            error.show()  # type: ignore[attr-defined]
+            return exits.USAGE
+        return _say(f"{error.format_message()} ({_help_of(error)} shows how it is used)", exits.USAGE)
     except (UsageError, PolicyError) as error:
         return _say(str(error), exits.USAGE)
     except IsolationUnavailableError as error:
@@ -53,6 +56,20 @@ def _run() -> int:
         return _say(f"{error} (at: {error.stage})", exits.IMPERFECT)
     except (KeyboardInterrupt, typer.Abort):
         return _say("interrupted; what is written is whole, the same command goes on from there", exits.INTERRUPTED)
+    except SystemExit as end:
+        if isinstance(end.__context__, BrokenPipeError):  # typer makes exit code 1 of it
+            raise end.__context__ from None
+        raise
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        where = f"{error.filename}: " if error.filename is not None else ""
+        return _say(f"{where}{os.strerror(error.errno or 0).lower()}", exits.USAGE)
+
+
+def _help_of(error: typer.TyperException) -> str:
+    context = getattr(error, "ctx", None)
+    return f"`{context.command_path if context else 'reexec'} --help`"
 
 
 def _say(message: str, code: int) -> int:
@@ -66,11 +83,14 @@ def _say(message: str, code: int) -> int:
 def main() -> None:
     try:
         code = _run()
-        sys.stdout.flush()
     except BrokenPipeError:
         # Whoever read our output has left; files are written by their own means and are whole.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
         code = exits.DONE
+    try:
+        if sys.stdout is not None:
+            sys.stdout.flush()
+    except OSError:  # said already; what is left in the buffer must not be tried again when the interpreter ends
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
     sys.exit(code)
 
 

@@ -24,8 +24,15 @@ STYLES = {
     "no-answer": "yellow",
 }
 
-out = Console(highlight=False, soft_wrap=True)
-err = Console(stderr=True, highlight=False, soft_wrap=True)
+
+class _Console(Console):
+    def on_broken_pipe(self) -> None:
+        """Left to main.py, as for all other printing; rich would end the process with code 1."""
+        raise
+
+
+out = _Console(highlight=False, soft_wrap=True)
+err = _Console(stderr=True, highlight=False, soft_wrap=True)
 
 
 def style_of(word: str) -> str:
@@ -101,8 +108,11 @@ def count_lines(path: Path, limit: int | None, share: int = 1) -> int | None:
     """Lines of a plain file, for the time left; None for compressed ones."""
     if path.suffix in (".gz", ".zst") or not path.is_file():
         return None
-    with open(path, "rb") as file:
-        lines = sum(chunk.count(b"\n") for chunk in iter(lambda: file.read(1 << 20), b""))
+    try:
+        with open(path, "rb") as file:
+            lines = sum(chunk.count(b"\n") for chunk in iter(lambda: file.read(1 << 20), b""))
+    except OSError:  # whoever reads it in earnest says why
+        return None
     return min(lines // share, limit) if limit else lines // share
 
 
@@ -124,6 +134,14 @@ def count_table(title: str, counts: dict[str, int]) -> Table:
 def missing_modules_line(missing: dict[str, int]) -> str:
     listed = ", ".join(f"{name} ({count:,})" for name, count in list(missing.items())[:8])
     return f"modules that programs lacked: {listed}" if missing else ""
+
+
+def tell_rejects(rejected: int, first: str, rejects: Path) -> None:
+    """The one line on stderr that says why rows are missing from the output."""
+    if rejected:
+        rows = "1 row was" if rejected == 1 else f"{rejected:,} rows were"
+        more = "" if rejected == 1 else ", the first of them"
+        err.print(f"reexec: {rows} rejected (see {rejects}){more}: {first}", markup=False)
 
 
 def summary(command: str, **fields: Any) -> None:

@@ -7,6 +7,7 @@ import typer
 
 from reexec.engine.executor import Executor
 from reexec.runners.feedback import Feedback
+from reexec.runners.files.run import beside
 from reexec.runners.verify import VerifySummary
 from reexec.runners.verify import verify as run_verify
 
@@ -57,11 +58,12 @@ def verify(
                 on_resume=meter.resumed,
             )
         show_verify(result, executor, meter, output, json)
-    return exits.IMPERFECT if result.rejected or result.engine_errors else exits.DONE
+    return exits.of_files(result.rows, result.rejected, result.unreadable, result.engine_errors)
 
 
 def show_verify(result: VerifySummary, executor: Executor, meter: screen.Meter, output: Path, json: bool) -> None:
     """The table for people, or the line for machines."""
+    screen.tell_rejects(result.rejected, result.first_reject, beside(output, "rejects.jsonl"))
     if json:
         screen.summary(
             "verify",
@@ -86,8 +88,6 @@ def show_verify(result: VerifySummary, executor: Executor, meter: screen.Meter, 
             f"{meter.rows:,} rows in {meter.wall_s:.1f} s: {meter.rows_per_s:,.0f} rows/s, "
             f"{executor.workers} workers, isolation {executor.rung.value}"
         )
-    if result.rejected:
-        screen.out.print(f"[magenta]{result.rejected:,} rows rejected[/], see {output.with_suffix('').name}.rejects.jsonl")
     if result.pass_rates:
         rates = result.pass_rates
         screen.out.print(

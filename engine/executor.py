@@ -10,8 +10,9 @@ from typing import Any, Self
 
 from reexec.policies.model import Policy, Rung
 
+from .arguments import encode_call
 from .errors import EngineError, IsolationUnavailableError, UsageError
-from .inside import values, wire
+from .inside import wire
 from .jail import interpreter, ladder
 from .outcome import Outcome
 from .pool.job import Job, Mailbox
@@ -210,11 +211,7 @@ class Executor:
         options |= wire.WATCH_ARGUMENTS if watch_arguments else 0
         options |= wire.WATCH_SOURCES if watch_sources else 0
         call = Call.of(call)
-        arguments = {"args": list(call.args), "kwargs": dict(call.kwargs)}
-        try:
-            payload = values.encode(arguments, tagged=True)
-        except values.Refused as refusal:
-            raise UsageError(f"an argument cannot be sent: {refusal.path} is {refusal.reason}") from None
+        payload = encode_call(call)
         if b'"!"' in payload:
             options |= wire.TAGGED_CALL
         return Job(program, payload, options, deliver)

@@ -1,7 +1,10 @@
 """Whether a recorded value is small enough, judged alike on every host.
 
-Owns the judgement; the bytes come from size_table.py. Judged is the value as JSON reads it, without sharing: what
-occurs twice counts twice. The original asked the live objects of the interpreter that ran the function, where one value
+Owns the judgement; the bytes come from size_table.py. Judged is what `json.loads(json.dumps(value))` would be, without
+making it, by values and never by identity. Sharing that a program made is gone there, so a list that occurs twice counts
+twice. What the reader itself makes one object of is the same in every decode and counts once in a value, as pympler
+counts it: the integers from -5 to 256, None, True, False, NaN and the infinities, the empty text, texts of one Latin-1
+character, and equal keys. The original asked the live objects of the interpreter that ran the function, where one value
 has many sizes.
 
 Reading goes from left to right and ends at the first fault: too many entries or characters, a scalar too large, or a
@@ -10,6 +13,7 @@ level decides for every level). There are two walks with the same answers: `_mea
 them, by recursion and as fast as may be, and `_walk` for everything else, with a stack of its own.
 """
 
+import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any, Final
@@ -35,6 +39,15 @@ type _Children = Iterator[tuple[Step, Any]]
 
 _RECURSION: Final = 12
 """Levels that `_measure` descends: few, so as not to reach the end of the caller's stack."""
+
+
+_NAN: Final = float("nan")
+_TRUE: Final = object()
+_FALSE: Final = object()
+"""In place of those values in a set of what was seen, where True would be 1 and no two NaN the same."""
+
+# JSON writes an astral character as two surrogates, so two that stand beside each other are read as one character.
+_two_surrogates: Final = re.compile("[\ud800-\udbff][\udc00-\udfff]").search
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +85,7 @@ class _Unusual(Exception):  # noqa: N818
 def strict_check_size(value: Any, rule: SizeRule) -> SizeFinding | None:
     """None where the value fits, otherwise what is too large and where. Never raises.
 
-    A tuple is judged as a list and keys as JSON writes them; what JSON cannot say is a finding.
+    A tuple is judged as a list and keys as JSON writes them, of equal ones the last; what JSON cannot say is a finding.
     """
     total = rule.total_bytes_below
     try:
@@ -80,7 +93,7 @@ def strict_check_size(value: Any, rule: SizeRule) -> SizeFinding | None:
         if (kind is list or kind is dict) and rule.scalar_bytes_below > SMALL_INT_BYTES:
             try:
                 depth = min(rule.max_depth, _RECURSION)
-                size = _measure(value, 0, rule, rule.entries_below, rule.characters_below, total, depth)
+                size = _measure(value, 0, rule, rule.entries_below, rule.characters_below, total, depth, set())
             except _Unusual:
                 size = _walk(value, rule)
         else:
@@ -99,17 +112,19 @@ def check_output_size(value: Any, rule: SizeRule) -> SizeFinding | None:
     return strict_check_size(value, rule)
 
 
-def _measure(value: Any, size: int, rule: SizeRule, entries: int, characters: int, total: int, depth: int) -> int:
+def _measure(
+    value: Any, size: int, rule: SizeRule, entries: int, characters: int, total: int, depth: int, seen: set[object]
+) -> int:
     """`size` grown by the bytes of a list or dict. Sizes stand here in figures, for speed.
 
     Raises `_TooLarge`, `_TooLargeInAll` or `_Unusual`.
     """
     count = len(value)
-    if count >= entries:
-        raise _TooLarge(_entries_reason(count, entries))
-    if count >= TABLED or depth < 0:
-        raise _Unusual
     children: Iterable[Any] = value
+    if count >= entries and (type(value) is list or _all_ascii(value)):
+        raise _TooLarge(_entries_reason(count, entries))
+    if count >= entries or count >= TABLED or depth < 0:
+        raise _Unusual  # other keys may be read as one, and the entries are fewer
     if type(value) is list:
         size += LIST_BYTES[count]
     else:
@@ -118,35 +133,59 @@ def _measure(value: Any, size: int, rule: SizeRule, entries: int, characters: in
         for key in value:
             if type(key) is not str:
                 raise _Unusual
-            length = len(key)
-            if length < characters and key.isascii():
-                size += (48 + length) & ~7
-            else:
-                size += _key_bytes(key, characters)
+            if key not in seen:
+                length = len(key)
+                if length < characters and key.isascii():
+                    seen.add(key)
+                    size += (48 + length) & ~7
+                elif _two_surrogates(key):
+                    raise _Unusual
+                else:
+                    size += _key_bytes(key, characters, seen)
     for child in children:
         kind = type(child)
         if kind is int and -(1 << 60) < child < (1 << 60):
-            size += 32
+            if not -6 < child < 257:
+                size += 32
+            elif child not in seen:
+                seen.add(child)
+                size += 32
         elif kind is str and len(child) < characters and child.isascii():
-            size += (48 + len(child)) & ~7
-        elif kind is float:
+            if len(child) > 1:
+                size += (48 + len(child)) & ~7
+            elif child not in seen:
+                seen.add(child)
+                size += 48
+        elif kind is float and child - child == 0:  # finite
             size += 24
-        elif kind is bool:
-            size += 32
         elif child is None:
-            size += 16
+            if None not in seen:
+                seen.add(None)
+                size += 16
+        elif kind is bool:
+            mark = _TRUE if child else _FALSE
+            if mark not in seen:
+                seen.add(mark)
+                size += 32
         else:
             try:
                 if kind is list or kind is dict:
                     if size >= total:
                         raise _TooLargeInAll(size)
-                    size = _measure(child, size, rule, entries, characters, total, depth - 1)
+                    size = _measure(child, size, rule, entries, characters, total, depth - 1, seen)
                 else:
-                    size += _leaf_bytes(child, rule)
+                    size += _leaf_bytes(child, rule, seen)
             except _TooLarge as found:
                 found.outwards.append(_step_to(child, value))
                 raise
     return size
+
+
+def _all_ascii(keys: Iterable[Any]) -> bool:
+    try:
+        return "".join(keys).isascii()
+    except TypeError:
+        return False
 
 
 def _step_to(child: Any, value: Any) -> Step:
@@ -165,6 +204,7 @@ def _walk(value: Any, rule: SizeRule) -> int:
     children: _Children = iter(((0, value),))
     step: Step = 0
     size = 0
+    seen: set[object] = set()
     try:
         while True:
             for step, child in children:
@@ -172,13 +212,13 @@ def _walk(value: Any, rule: SizeRule) -> int:
                 if kind is list or kind is tuple or kind is dict:
                     if size >= rule.total_bytes_below:
                         raise _TooLargeInAll(size)
-                    own, inner = _enter(child, rule, len(above))
+                    own, inner = _enter(child, rule, len(above), seen)
                     size += own
                     above.append(children)
                     steps.append(step)
                     children = inner
                     break
-                size += _leaf_bytes(child, rule)
+                size += _leaf_bytes(child, rule, seen)
             else:
                 if not above:
                     return size
@@ -190,9 +230,10 @@ def _walk(value: Any, rule: SizeRule) -> int:
         raise
 
 
-def _enter(value: Any, rule: SizeRule, depth: int) -> tuple[int, _Children]:
+def _enter(value: Any, rule: SizeRule, depth: int, seen: set[object]) -> tuple[int, _Children]:
     """The bytes of a container itself with its keys, and what it holds. Raises `_TooLarge`."""
-    count = len(value)
+    members = _members(value) if type(value) is dict else value
+    count = len(members)
     if count >= rule.entries_below:
         raise _TooLarge(_entries_reason(count, rule.entries_below))
     if depth > rule.max_depth:
@@ -200,28 +241,45 @@ def _enter(value: Any, rule: SizeRule, depth: int) -> tuple[int, _Children]:
     if type(value) is not dict:
         return list_bytes(count), enumerate(value)
     size = dict_bytes(count)
-    members: list[tuple[Step, Any]] = []
+    for name in members:
+        size += _key_bytes(name, rule.characters_below, seen)
+    return size, iter(members.items())
+
+
+def _members(value: dict[Any, Any]) -> dict[str, Any]:
+    """A dict under the names that JSON reads. Raises `_TooLarge`."""
+    members = {}
     for key, child in value.items():
         name = json_name(key)
         if name is None:
             raise _TooLarge("a key that JSON cannot write")
-        size += _key_bytes(name, rule.characters_below)
-        members.append((name, child))
-    return size, iter(members)
+        members[_as_read(name)] = child
+    return members
 
 
-def _leaf_bytes(value: Any, rule: SizeRule) -> int:
+def _leaf_bytes(value: Any, rule: SizeRule, seen: set[object]) -> int:
+    """The bytes of what is no container, none where the reader's one object of that value was seen before."""
     kind = type(value)
     if kind is str:
-        if len(value) >= rule.characters_below:
-            raise _TooLarge(f"{len(value)} characters, limit {rule.characters_below}")
-        return text_bytes(value)
+        text = _as_read(value)
+        if len(text) >= rule.characters_below:
+            raise _TooLarge(f"{len(text)} characters, limit {rule.characters_below}")
+        if len(text) > 1 or text > "\xff":
+            return text_bytes(text)
+        return _once(text, text_bytes(text), seen)
+    once: object = None
+    shared = True
     if kind is int:
         size = int_bytes(value)
+        shared = -6 < value < 257
+        once = value
     elif kind is float:
         size = FLOAT_BYTES
+        shared = value - value != 0
+        once = value if value == value else _NAN
     elif kind is bool:
         size = SMALL_INT_BYTES
+        once = _TRUE if value else _FALSE
     elif value is None:
         size = NONE_BYTES
     elif kind is tuple:
@@ -230,13 +288,27 @@ def _leaf_bytes(value: Any, rule: SizeRule) -> int:
         raise _TooLarge("a type that JSON cannot write")
     if size >= rule.scalar_bytes_below:
         raise _TooLarge(f"{size} bytes, limit {rule.scalar_bytes_below}")
+    return _once(once, size, seen) if shared else size
+
+
+def _key_bytes(key: str, limit: int, seen: set[object]) -> int:
+    if len(key) >= limit:
+        raise _TooLarge(f"a key of {len(key)} characters, limit {limit}", key)
+    return _once(key, text_bytes(key), seen)
+
+
+def _once(value: object, size: int, seen: set[object]) -> int:
+    """`size` where the value was not seen before, otherwise nothing."""
+    if value in seen:
+        return 0
+    seen.add(value)
     return size
 
 
-def _key_bytes(key: str, limit: int) -> int:
-    if len(key) >= limit:
-        raise _TooLarge(f"a key of {len(key)} characters, limit {limit}", key)
-    return text_bytes(key)
+def _as_read(text: str) -> str:
+    if text.isascii() or not _two_surrogates(text):
+        return text
+    return text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "surrogatepass")
 
 
 def _entries_reason(count: int, limit: int) -> str:

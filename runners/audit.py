@@ -27,6 +27,10 @@ class AuditSummary:
     pairs: int = 0
     reproducible: int = 0
     rejected: int = 0
+    first_reject: str = ""
+    """Where and why the first row was rejected."""
+    unreadable: int = 0
+    """Rejected lines that hold no row at all."""
     resumed_functions: int = 0
     reasons: dict[str, int] = field(default_factory=dict)
     missing_modules: dict[str, int] = field(default_factory=dict)
@@ -89,6 +93,8 @@ def audit(
         finally:
             stage.close()
             run.close(state)
+    if run.fault is not None:
+        raise run.fault
     return stage.summary()
 
 
@@ -120,8 +126,8 @@ class _Audit:
                 yield function
 
     def _items(self) -> Iterator[tuple[Program | None, Any, tuple[_Function, bool]]]:
-        for position, row in enumerate(self._run.rows()):
-            function = self._read(row, position)
+        for row in self._run.rows():
+            function = self._read(row)
             record = function.record
             if record is None or not record.pairs:
                 yield None, (), (function, True)
@@ -129,11 +135,11 @@ class _Audit:
             for index, pair in enumerate(record.pairs):
                 yield record.program, pair.input, (function, index == len(record.pairs) - 1)
 
-    def _read(self, row: Row, position: int) -> _Function:
+    def _read(self, row: Row) -> _Function:
         if row.fault is not None:
             return _Function(row, None, row.fault)
         try:
-            return _Function(row, parse_function(row.data, self._run.resumed_lines + position, row.number), None)
+            return _Function(row, parse_function(row.data, row.position, row.number), None)
         except BadFunctionError as error:
             return _Function(row, None, str(error))
 
@@ -149,6 +155,7 @@ class _Audit:
             return ["rejected"]
         judged = self._reasons.of_all(record, function.results)
         lines, kept = [], []
+        self._run.begin()
         for index, (pair, (reason, detail)) in enumerate(zip(record.pairs, judged, strict=True)):
             if reason is None:
                 kept.append({"input": pair.input, "output": pair.output, "pair_id": pair.id})
@@ -191,6 +198,8 @@ class _Audit:
             pairs=counts["pairs"],
             reproducible=counts["reproducible"],
             rejected=counts["rejected"],
+            first_reject=counts.get("first_reject", ""),
+            unreadable=counts.get("unreadable", 0),
             resumed_functions=self._run.resumed_lines,
             reasons=ordered(counts["reasons"]),
             missing_modules=ordered(counts["missing_modules"]),

@@ -43,6 +43,8 @@ class Feedback:
     """The texts of one template file. Raises UsageError where one is missing or has an unknown placeholder."""
 
     def __init__(self, folder: Path | None = None) -> None:
+        if folder is not None and not folder.is_dir():
+            raise UsageError(f"{folder}: not a folder of templates")
         own = (folder / "feedback.toml") if folder else None
         path = own if own is not None and own.exists() else _TEMPLATES / "feedback.toml"
         self.path = path
@@ -57,7 +59,7 @@ class Feedback:
                     self._texts[side][word].format(**dict.fromkeys(_PLACEHOLDERS, ""))
                 except KeyError as error:
                     raise UsageError(f"{path}: {error} is missing or not a placeholder, at $.{side}.{word}") from None
-                except (ValueError, IndexError, AttributeError) as error:
+                except (ValueError, IndexError, AttributeError, TypeError) as error:
                     raise UsageError(f"{path}: {error}, at $.{side}.{word}") from None
 
     def text(

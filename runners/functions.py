@@ -4,7 +4,6 @@ Only positions and ids are held in memory (about 100 bytes a function); rows are
 and the last ones kept, because predictions usually come in the order of their functions.
 """
 
-import gzip
 import hashlib
 import shutil
 import tempfile
@@ -16,7 +15,7 @@ from typing import Any, BinaryIO
 from reexec.engine.errors import UsageError
 from reexec.engine.program import Program
 
-from .files.source import MAX_LINE_BYTES, OVERLONG_REASON, open_lines
+from .files.source import BROKEN, MAX_LINE_BYTES, OVERLONG_REASON, open_lines
 from .files.text import BadRowError, canonical, kind_of, parse_row
 
 _KEPT = 512
@@ -147,14 +146,15 @@ class FunctionStore:
 
 
 def _seekable(path: Path) -> BinaryIO:
-    """The file itself, or a decompressed copy without a name."""
-    if path.suffix not in (".gz", ".zst"):
-        return open_lines(path)
-    copy = tempfile.TemporaryFile()
+    """The file itself, or a copy without a name of what is compressed or comes through a pipe."""
+    file = open_lines(path)
+    if path.suffix not in (".gz", ".zst") and file.seekable():
+        return file
+    copy = tempfile.TemporaryFile()  # noqa: SIM115 - the caller's
     try:
-        with open_lines(path) as packed:
-            shutil.copyfileobj(packed, copy, 1 << 20)
-    except (OSError, EOFError, gzip.BadGzipFile) as error:
+        with file:
+            shutil.copyfileobj(file, copy, 1 << 20)
+    except BROKEN as error:
         raise UsageError(f"{path}: the file breaks off ({error})") from None
     copy.seek(0)
     return copy  # type: ignore[return-value]

@@ -5,6 +5,7 @@ returns is compared with the recorded output. One output row for every response 
 own text kept and `res`, `verdict`, `function_id`, `pair_id` and `id` added.
 """
 
+import contextlib
 import hashlib
 import re
 from collections.abc import Callable, Iterator
@@ -21,8 +22,9 @@ from reexec.engine.verdict import Verdict, judge
 from .answers import extract_answer
 from .feedback import Feedback, default_feedback, status_of
 from .files.run import Row, Selection, StageRun, beside
+from .files.sink import Sink
 from .files.source import read_lines
-from .files.text import dump, parse_row, splice
+from .files.text import BadRowError, dump, parse_row, splice
 from .functions import FunctionStore
 from .predictions import BadPredictionError, Prediction, read_prediction
 
@@ -48,6 +50,10 @@ class _Item:
 class VerifySummary:
     rows: int = 0
     rejected: int = 0
+    first_reject: str = ""
+    """Where and why the first row was rejected."""
+    unreadable: int = 0
+    """Rejected lines that hold no row at all."""
     resumed_rows: int = 0
     verdicts: dict[str, int] = field(default_factory=dict)
     missing_modules: dict[str, int] = field(default_factory=dict)
@@ -75,6 +81,7 @@ def verify(
     """
     functions = FunctionStore(functions_path)
     feedback = feedback or default_feedback()
+    seen = _SeenIds()
     run = StageRun(
         "verify",
         responses_path,
@@ -86,6 +93,7 @@ def verify(
             "python": executor.interpreter.version_text,
         },
         facts={
+            "functions": str(functions_path),
             "rung": executor.rung.value,
             "workers": executor.workers,
             "policy": executor.policy.model_dump(mode="json"),
@@ -93,8 +101,10 @@ def verify(
         selection=selection,
         overwrite=overwrite,
         side_files=(usage_path,) if usage_path else (),
+        also_read=(functions_path,),
+        on_consumed=seen.note,
     )
-    stage = _Verify(functions, executor, feedback, run)
+    stage = _Verify(functions, executor, feedback, run, seen)
     if on_resume is not None and run.resumed_lines:
         on_resume(run.resumed_lines)
     run.open()
@@ -108,7 +118,27 @@ def verify(
         state = "done"
     finally:
         run.close(state)
+    if run.fault is not None:
+        raise run.fault
     return stage.summary(output_path)
+
+
+class _SeenIds:
+    """The ids that rows of the input carry, with the line where each came first."""
+
+    def __init__(self) -> None:
+        self._first: dict[str, int] = {}
+
+    def first_line(self, row: dict[str, Any], number: int) -> int:
+        """The line where this row's id came first; `number` where that is this one, or the row has no id."""
+        given = row.get("id")
+        return self._first.setdefault(str(given), number) if isinstance(given, str | int) else number
+
+    def note(self, number: int, line: bytes) -> None:
+        """A line that an earlier run has done."""
+        if b'"id"' in line:
+            with contextlib.suppress(BadRowError):
+                self.first_line(parse_row(line), number)
 
 
 def _digest_of(text: str) -> str:
@@ -116,14 +146,14 @@ def _digest_of(text: str) -> str:
 
 
 class _Verify:
-    def __init__(self, functions: FunctionStore, executor: Executor, feedback: Feedback, run: StageRun) -> None:
+    def __init__(self, functions: FunctionStore, executor: Executor, feedback: Feedback, run: StageRun, seen: _SeenIds) -> None:
         self._functions, self._executor, self._feedback, self._run = functions, executor, feedback, run
         self._rule = executor.policy.comparison
         counts = run.progress.counts
         counts.setdefault("rejected", 0)
         self._verdicts: dict[str, int] = counts.setdefault("verdicts", {})
         self._missing: dict[str, int] = counts.setdefault("missing_modules", {})
-        self._seen_ids: dict[str, int] = {}
+        self._seen = seen
 
     # -- before execution -------------------------------------------------------------------------------------
 
@@ -139,11 +169,9 @@ class _Verify:
     def _prepare(self, row: Row) -> _Item:
         if row.fault is not None:
             return _Item(row, fault=row.fault)
-        given_id = row.data.get("id")
-        if isinstance(given_id, str | int):
-            first = self._seen_ids.setdefault(str(given_id), row.number)
-            if first != row.number:
-                return _Item(row, fault=f"repeats the id of line {first}, at $.id")
+        first = self._seen.first_line(row.data, row.number)
+        if first != row.number:
+            return _Item(row, fault=f"repeats the id of line {first}, at $.id")
         try:
             prediction = read_prediction(row.data, self._functions)
         except BadPredictionError as error:
@@ -187,7 +215,6 @@ class _Verify:
             varying=varying,
             detail=item.detail,
         )
-        self._count(verdict)
         members = {
             "res": {"status": status_of(word, prediction.io_pred), "message": message},
             "verdict": word,
@@ -200,7 +227,10 @@ class _Verify:
             if name in item.row.data:
                 del members[name]
         side = [[_usage_line(prediction.id, word, outcome)]]
-        self._run.write(item.row, [splice(item.row.line, item.row.data, members)], side[: len(self._run.side_names)])
+        line = splice(item.row.line, item.row.data, members)
+        self._run.begin()
+        self._count(verdict)
+        self._run.write(item.row, [line], side[: len(self._run.side_names)])
         return word
 
     def _varies(self, program: Program, predicted: Any, verdict: Verdict) -> bool:
@@ -222,6 +252,8 @@ class _Verify:
         return VerifySummary(
             rows=sum(self._verdicts.values()),
             rejected=self._run.progress.counts["rejected"],
+            first_reject=self._run.progress.counts.get("first_reject", ""),
+            unreadable=self._run.progress.counts.get("unreadable", 0),
             resumed_rows=self._run.resumed_lines,
             verdicts=dict(sorted(self._verdicts.items(), key=lambda item: (-item[1], item[0]))),
             missing_modules=dict(sorted(self._missing.items(), key=lambda item: (-item[1], item[0]))),
@@ -266,16 +298,20 @@ def write_pass_rates(output: Path) -> dict[str, Any] | None:
         path.unlink(missing_ok=True)
         return None
     functions: dict[str, list[int]] = {}
-    with open(path, "w", encoding="ascii") as file:
-        for (function_id, pair, io_pred), (samples, accepted) in pairs.items():
-            total = functions.setdefault(function_id, [0, 0])
-            total[0] += samples
-            total[1] += accepted
-            record = {"function_id": function_id, "pair_id": pair, "io_pred": io_pred, "samples": samples}
-            file.write(dump({**record, "accepted": accepted, "pass_rate": round(accepted / samples, 6)}) + "\n")
-        for function_id, (samples, accepted) in functions.items():
-            record = {"function_id": function_id, "samples": samples, "accepted": accepted}
-            file.write(dump({**record, "pass_rate": round(accepted / samples, 6)}) + "\n")
+    sink = Sink(path)
+    for (function_id, pair, io_pred), (samples, accepted) in pairs.items():
+        total = functions.setdefault(function_id, [0, 0])
+        total[0] += samples
+        total[1] += accepted
+        record = {"function_id": function_id, "pair_id": pair, "io_pred": io_pred, "samples": samples}
+        sink.write(dump({**record, "accepted": accepted, "pass_rate": round(accepted / samples, 6)}).encode("ascii"))
+    for function_id, (samples, accepted) in functions.items():
+        record = {"function_id": function_id, "samples": samples, "accepted": accepted}
+        sink.write(dump({**record, "pass_rate": round(accepted / samples, 6)}).encode("ascii"))
+    try:
+        sink.flush()
+    finally:
+        sink.close()
     return {
         "file": path.name,
         "prompts": len(pairs),

@@ -4,7 +4,7 @@ A frame is a 4-byte big-endian length and a msgpack array `[kind, field, ...]`.
 
     host -> zygote
     setup      (config)                        JSON; once, first
-    baseline   (address_space, resident)       bytes of the warm zygote, as the host's /proc shows them; once, after hello
+    baseline   (address_space, resident, threads)   bytes and count, as the host's /proc shows them; once, after hello
     program    (program_id, source, entry)     kept until `forget`
     forget     (program_id)
     check      (check_id, program_id, call, options)
@@ -29,7 +29,7 @@ except ImportError:  # pragma: no cover - the jail always has one of them
 
 HOST_SAYS = {
     "setup": (bytes,),
-    "baseline": (int, int),
+    "baseline": (int, int, int),
     "program": (str, bytes, str),
     "forget": (str,),
     "check": (int, str, bytes, int),
@@ -89,6 +89,29 @@ def encode_result(check_id, kind, payload, note, cpu_us, wall_us, peak_kib, flag
     )
 
 
+_CHECK = struct.Struct(">7scQ2s32scI")
+_CHECK_HEAD = (b"\x95\xa5check", b"\xcf", b"\xd9\x20", b"\xc6")
+
+
+def encode_check(check_id, program_id, call, options):
+    """`encode("check", ...)` spelled out, for program ids of 32 characters. The Decoder reads it without the unpacker."""
+    head, wide, text, binary = _CHECK_HEAD
+    packed = _CHECK.pack(head, wide, check_id, text, program_id.encode("ascii"), binary, len(call))
+    return _HEADER.pack(len(packed) + len(call) + 2) + packed + call + b"\xcc" + bytes((options,))
+
+
+def _decode_check(body):
+    """The frame, where `body` is as encode_check writes it; None where it takes the unpacker to tell."""
+    if body[:7] != _CHECK_HEAD[0] or len(body) < _CHECK.size + 2:
+        return None
+    head, wide, check_id, text, program_id, binary, size = _CHECK.unpack_from(body)
+    if (head, wide, text, binary) != _CHECK_HEAD or len(body) != _CHECK.size + size + 2 or body[-2] != 0xCC:
+        return None
+    if not program_id.isalnum():
+        return None
+    return ["check", check_id, program_id.decode("ascii"), body[_CHECK.size : _CHECK.size + size], body[-1]]
+
+
 class Decoder:
     """Turns received bytes into frames of the peer's table. An error is final: later calls raise it again."""
 
@@ -114,7 +137,8 @@ class Decoder:
                 end = at + HEADER_BYTES + length
                 if len(buffer) < end:
                     break
-                frames.append(self._decode(bytes(buffer[at + HEADER_BYTES : end])))
+                body = bytes(buffer[at + HEADER_BYTES : end])
+                frames.append((self._table is HOST_SAYS and _decode_check(body)) or self._decode(body))
                 at = end
         except ProtocolError as error:
             self._error = error

@@ -22,11 +22,11 @@ import signal
 import sys
 import time
 
-from . import child, claim, immortal, lockdown, prelude, wire
+from . import child, claim, forking, heap, lockdown, prelude, wire
 
 # Taken here so that the code between two forks looks up little.
 POLLIN, O_CLOEXEC = select.POLLIN, os.O_CLOEXEC
-fork, pipe2, close, read, monotonic = os.fork, os.pipe2, os.close, os.read, time.monotonic
+pipe2, close, read, monotonic = os.pipe2, os.close, os.read, time.monotonic
 encode_result, read_whole = wire.encode_result, claim.read_whole
 
 CPU_LIMIT = ("cpu-limit", b"{}", b"", 0)
@@ -34,6 +34,7 @@ WALL_LIMIT = ("wall-limit", b"{}", b"", 0)
 CHUNK_BYTES = 1 << 16
 LATE_FACTOR, LATE_S = 1.05, 0.05  # a claim that comes later than this after the processor budget comes too late
 ASK_AGAIN_S = 0.05
+FLUSH_S = 0.006
 CHANNEL_BYTES = 1 << 20
 
 
@@ -68,8 +69,11 @@ class Zygote:
         self._resident_kib = 0
         self._config = None
         self._single = False
+        self._fork = os.fork
         self._poller = select.poll()
         self._polled = -1
+        self._unsent = []
+        self._ended = self._flushed = 0.0
         self._task = None  # filled anew for each check; a child has its own copy
 
     # -- start ------------------------------------------------------------------------------------------------
@@ -84,7 +88,8 @@ class Zygote:
         info = {"version": list(sys.version_info[:3]), "missing": sorted(set(missing) | set(absent))}
         lockdown.forbid_inspection()
         self._say("hello", json.dumps(info).encode())
-        _, address_space, resident = self._expect("baseline")
+        _, address_space, resident, threads = self._expect("baseline")
+        self._fork = forking.choose_fork(threads)
         self._resident_kib = resident >> 10
         limits = dict(config["rlimits"])
         if config["memory_bytes"]:
@@ -101,7 +106,8 @@ class Zygote:
         gc.collect()
         gc.disable()
         self._rehearse()
-        immortal.make_everything_immortal()
+        heap.make_everything_immortal()
+        self._fillers = heap.fill_holes()
         gc.freeze()
 
     def _make_task(self, prelude_names):
@@ -136,7 +142,14 @@ class Zygote:
     # -- the channel ------------------------------------------------------------------------------------------
 
     def _say(self, *frame):
-        self._send(wire.encode(*frame))
+        self._unsent.append(wire.encode(*frame))
+        self._flush()
+
+    def _flush(self):
+        if self._unsent:
+            data = b"".join(self._unsent)
+            self._unsent.clear()
+            self._send(data)
 
     def _send(self, data):
         try:
@@ -161,6 +174,7 @@ class Zygote:
 
     def _next_frame(self):
         while not self._frames:
+            self._flush()
             self._receive()
         return self._frames.pop(0)
 
@@ -192,7 +206,11 @@ class Zygote:
             if claimed[0] == "code":
                 claimed = claim.FORGED
         kind, payload, note, flags = claimed
-        self._send(encode_result(check_id, kind, payload, note, int(cpu_s * 1e6), int(wall_s * 1e6), peak_kib, flags))
+        self._unsent.append(encode_result(check_id, kind, payload, note, int(cpu_s * 1e6), int(wall_s * 1e6), peak_kib, flags))
+        # Answers wait for each other a little, which spares both sides a wake-up for each; never while nothing runs.
+        if self._ended - self._flushed > FLUSH_S or len(payload) > CHUNK_BYTES:
+            self._flushed = self._ended
+            self._flush()
         if self._scratch and not _empty_scratch():
             self._say("retires", "scratch space could not be emptied at once")
             raise HostGone()
@@ -217,10 +235,9 @@ class Zygote:
         """
         reader, writer = pipe2(O_CLOEXEC)
         began = monotonic()
-        pid = fork()
+        pid = self._fork()
         if not pid:
             close(self._channel)
-            close(reader)
             if not self._alone:
                 os.setpgid(0, 0)
             gc.enable()
@@ -249,7 +266,8 @@ class Zygote:
         close(reader)
         if claimed is None:
             claimed = _from_status(status)
-        return claimed, cpu, monotonic() - began, max(0, usage.ru_maxrss - self._resident_kib)
+        self._ended = ended = monotonic()
+        return claimed, cpu, ended - began, max(0, usage.ru_maxrss - self._resident_kib)
 
     def _supervise(self, check_id, pid, reader, began, max_payload, data):
         """Waits for the claim, the end or a limit of `pid`; nothing of the check is left when it returns

@@ -183,8 +183,8 @@ def _bare_command(interpreter: Interpreter, channel_fd: int, folder: str) -> lis
     return zygote_command(interpreter, channel_fd, folder=str(Path(folder) / "harness"), alone=False)
 
 
-def memory_of(pid: int) -> tuple[int, int]:
-    """Address space and resident size of a process in bytes."""
+def baseline_of(pid: int) -> tuple[int, int, int]:
+    """Address space and resident size of a process in bytes, and its threads."""
     size, resident = Path(f"/proc/{pid}/statm").read_text().split()[:2]
     page = resource.getpagesize()
-    return int(size) * page, int(resident) * page
+    return int(size) * page, int(resident) * page, len(os.listdir(f"/proc/{pid}/task"))

@@ -17,14 +17,14 @@ from typing import Any
 
 from reexec.engine.errors import EngineError
 from reexec.engine.inside import wire
-from reexec.engine.jail.launch import Launched, memory_of
+from reexec.engine.jail.launch import Launched, baseline_of
 from reexec.engine.jail.run_delay import run_delay_us
 
 from .job import Job
 
 MAX_PROGRAMS = 256
 MAX_PROGRAM_BYTES = 32 << 20
-MAX_IN_FLIGHT = 16
+MAX_IN_FLIGHT = 24
 MAX_IN_FLIGHT_BYTES = 1 << 20
 IN_FLIGHT_S = 0.05
 _RECEIVE_BYTES = 1 << 18
@@ -91,7 +91,7 @@ class Worker:
         self._next_id += 1
         job.tag = self._next_id
         job.attempts += 1
-        self._out += wire.encode("check", self._next_id, program.id, job.call, job.options)
+        self._out += wire.encode_check(self._next_id, program.id, job.call, job.options)
         if not self.in_flight:
             self.head_since = time.monotonic()
         self.in_flight.append(job)
@@ -177,10 +177,10 @@ class Worker:
         try:
             if self.zygote_pid is None:
                 raise OSError("its zygote is gone")
-            memory = memory_of(self.zygote_pid)
+            baseline = baseline_of(self.zygote_pid)
         except OSError as error:
             raise WorkerDiedError(f"the worker died while starting ({error})") from None
-        self._out += wire.encode("baseline", *memory)
+        self._out += wire.encode("baseline", *baseline)
         self.state = State.IDLE
         self.idle_since = time.monotonic()
 

@@ -18,7 +18,7 @@ import hashlib
 import json
 import os
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -27,7 +27,7 @@ from reexec.engine.errors import UsageError
 from reexec.engine.version import VERSION
 
 from .sink import OutputError, Sink
-from .source import OVERLONG_REASON, read_lines
+from .source import OVERLONG_REASON, open_lines, read_lines
 from .text import BadRowError, dump, parse_row
 
 FLUSH_S = 0.5
@@ -43,6 +43,8 @@ class Row:
     line: bytes
     data: dict[str, Any]
     fault: str | None = None
+    position: int = 0
+    """Its place among the lines of the whole input that are not blank, from 0."""
 
 
 @dataclass(slots=True)
@@ -87,13 +89,18 @@ class StageRun:
         selection: Selection | None = None,
         overwrite: bool = False,
         side_files: tuple[Path, ...] = (),
+        also_read: tuple[Path, ...] = (),
+        on_consumed: Callable[[int, bytes], None] | None = None,
     ) -> None:
+        """`also_read`: further files that no output may replace. `on_consumed` is told (number, line) of the lines that an
+        earlier run has done."""
         self.stage, self.source, self.output = stage, source, output
         self.selection = selection or Selection()
         self.key = {
             "engine": VERSION,
             "limit": self.selection.limit,
             "shard": list(self.selection.shard) if self.selection.shard else None,
+            "side files": [path.name for path in side_files],
             **key,
         }
         self.facts = facts
@@ -101,9 +108,13 @@ class StageRun:
         self.manifest_path = beside(output, "manifest.json")
         self._paths = {"output": output, "rejects": self.rejects_path}
         self._paths.update({f"side{index}": path for index, path in enumerate(side_files)})
-        self._check_paths()
+        self._check_paths(also_read)
+        self._on_consumed = on_consumed
+        self.fault: UsageError | None = None
+        self._whole = True  # False while a row is half counted or half written
         self.progress = self._resume_point(overwrite)
         self.resumed_lines = self.progress.lines
+        self._behind = self.resumed_lines > 0  # until the lines of the earlier run are passed
         self._digest = hashlib.blake2b(digest_size=16)
         self._sinks: dict[str, Sink] = {}
         self._started = time.time()
@@ -116,50 +127,57 @@ class StageRun:
 
     # -- what exists already ----------------------------------------------------------------------------------
 
-    def _check_paths(self) -> None:
-        with contextlib.suppress(OSError):
-            for path in self._paths.values():
-                if path.exists() and path.samefile(self.source):
-                    raise UsageError(f"{path}: the output is the input; choose another name")
-        for path in self._paths.values():
-            if path.exists() and not path.is_file():
+    def _check_paths(self, also_read: tuple[Path, ...]) -> None:
+        if not self.source.is_fifo():
+            open_lines(self.source).close()  # a source that cannot be read leaves no output behind
+        outputs = [*self._paths.values(), self.manifest_path]
+        for path in outputs:
+            if sum(other.absolute() == path.absolute() for other in outputs) > 1:
+                raise UsageError(f"{path}: two outputs of one run have this name; choose another one")
+            if not path.exists():
+                if not path.parent.is_dir():
+                    raise UsageError(f"{path}: its folder does not exist")
+                continue
+            if any(path.samefile(read) for read in (self.source, *also_read) if read.exists()):
+                raise UsageError(f"{path}: the output is the input; choose another name")
+            if not path.is_file():
                 raise UsageError(f"{path}: not a regular file; a run must be able to cut it back")
-            if not path.parent.is_dir():
-                raise UsageError(f"{path}: its folder does not exist")
 
     def _resume_point(self, overwrite: bool) -> Progress:
         if overwrite:
             return Progress()
         try:
             manifest = json.loads(self.manifest_path.read_text())
+            old = {"stage": manifest["stage"], **manifest["key"]}
+            progress = Progress(**manifest["progress"])
         except FileNotFoundError:
-            if self.output.exists() and self.output.stat().st_size:
-                raise UsageError(f"{self.output}: exists and is not a run's output; --overwrite replaces it") from None
+            for path in self._paths.values():
+                if path.exists() and path.stat().st_size:
+                    raise UsageError(f"{path}: exists and is not a run's output; --overwrite replaces it") from None
             return Progress()
-        except (OSError, ValueError) as error:
+        except (OSError, ValueError, KeyError, TypeError) as error:
             raise UsageError(f"{self.manifest_path}: cannot be read ({error}); --overwrite starts anew") from None
-        old = {"stage": manifest.get("stage"), **manifest.get("key", {})}
         new = {"stage": self.stage, **self.key}
         changed = sorted(name for name in old.keys() | new.keys() if old.get(name) != new.get(name))
         if changed:
             raise UsageError(
                 f"{self.output}: was made with another {', '.join(changed)}; --overwrite replaces it, or choose another name"
             )
-        saved = manifest["progress"]
-        for name, size in saved["sizes"].items():
+        for name, size in progress.sizes.items():
             path = self._paths.get(name)
             if path is None or (path.stat().st_size if path.exists() else 0) < size:
                 raise UsageError(f"{self.output}: shorter than its manifest says; --overwrite starts anew")
-        return Progress(saved["lines"], saved["input_digest"], saved["sizes"], saved["counts"])
+        return progress
 
     # -- going through the input ------------------------------------------------------------------------------
 
     def rows(self) -> Iterator[Row]:
         """Rows that are not done yet, unusable ones too. Raises UsageError where the part of the input that was consumed
-        earlier has changed."""
+        earlier has changed. Where the input breaks off the rows end, so that those before are finished, and `fault` is set:
+        the stage raises it when it has closed the run."""
         taken = 0
         skipping = self.progress.lines
-        for position, (number, line) in enumerate(read_lines(self.source)):
+        for position, number, line in self._lines():
             if self.selection.limit is not None and taken >= self.selection.limit:
                 break
             if not self.selection.takes(position):
@@ -167,23 +185,38 @@ class StageRun:
             taken += 1
             if taken <= skipping:
                 self._consume(line)
-                if taken == skipping and self._digest.hexdigest() != self.progress.input_digest:
+                if self._on_consumed is not None:
+                    self._on_consumed(number, line)
+                if taken < skipping:
+                    continue
+                if self._digest.hexdigest() != self.progress.input_digest:
                     raise UsageError(
                         f"{self.source}: its first {skipping} lines are not those that {self.output} was made from; "
                         "--overwrite starts anew"
                     )
+                self._behind = False
                 continue
             if not line:
-                yield Row(number, line, {}, OVERLONG_REASON)
+                yield Row(number, line, {}, OVERLONG_REASON, position)
                 continue
             try:
                 data = parse_row(line)
             except BadRowError as error:
-                yield Row(number, line, {}, str(error))
+                yield Row(number, line, {}, str(error), position)
                 continue
-            yield Row(number, line, data)
+            yield Row(number, line, data, None, position)
         if taken < skipping:
+            if self.fault is not None:
+                raise self.fault
             raise UsageError(f"{self.source}: has fewer lines than {self.output} was made from; --overwrite starts anew")
+
+    def _lines(self) -> Iterator[tuple[int, int, bytes]]:
+        """(position, line number, line)"""
+        try:
+            for position, (number, line) in enumerate(read_lines(self.source)):
+                yield position, number, line
+        except UsageError as error:
+            self.fault = error
 
     def _consume(self, line: bytes) -> None:
         self._digest.update(line)
@@ -204,8 +237,13 @@ class StageRun:
         elif self.rejects_path.exists():
             self.rejects_path.unlink()
 
+    def begin(self) -> None:
+        """A stage says so before it counts and writes a row: an interruption from here to the row's end leaves it undone."""
+        self._whole = False
+
     def write(self, row: Row, lines: list[bytes], side: list[list[bytes]] | None = None) -> None:
         """The output of one input row. Rows must come in the order of the input, rejects included."""
+        self._whole = False
         for line in lines:
             self._sinks["output"].write(line)
         for index, extra in enumerate(side or []):
@@ -215,33 +253,41 @@ class StageRun:
 
     def reject(self, row: Row, reason: str) -> None:
         """The row is not usable; `reason` says why and where. The text of short rows is kept with it."""
+        self._whole = False
         record: dict[str, Any] = {"file": str(self.source), "line": row.number, "reason": reason}
         if len(row.line) <= 65536:
             record["text"] = row.line.decode("utf-8", "replace")
         if "rejects" not in self._sinks:
             self._sinks["rejects"] = Sink(self.rejects_path)
         self._sinks["rejects"].write(dump(record).encode("ascii"))
-        self.progress.counts["rejected"] = self.progress.counts.get("rejected", 0) + 1
+        counts = self.progress.counts
+        counts["rejected"] = counts.get("rejected", 0) + 1
+        counts["unreadable"] = counts.get("unreadable", 0) + (row.fault is not None)
+        counts.setdefault("first_reject", f"{self.source}, line {row.number}: {reason}")
         self._done(row.line)
 
     def _done(self, line: bytes) -> None:
         self._consume(line)
         self.progress.lines += 1
         self._pending += 1
+        self._whole = True
         if self._pending >= FLUSH_ROWS or time.monotonic() - self._last_flush > FLUSH_S:
             self.flush()
 
     def flush(self, state: str = "running") -> None:
         self.progress.sizes = {name: sink.flush() for name, sink in self._sinks.items()}
-        self.progress.input_digest = self._digest.hexdigest()
+        if not self._behind:
+            self.progress.input_digest = self._digest.hexdigest()
         self._save(state)
         self._pending = 0
         self._last_flush = time.monotonic()
 
     def close(self, state: str) -> None:
-        """`done` or `interrupted`; flushes what is whole."""
+        """`done` or `interrupted`; flushes what is whole. What a run refused or stopped in the middle of a row leaves behind
+        is cut off by the next one, as after a kill."""
         try:
-            self.flush(state)
+            if self._whole and not self._behind:
+                self.flush("interrupted" if self.fault else state)
         finally:
             for sink in self._sinks.values():
                 sink.close()

@@ -1,6 +1,7 @@
 """Whole lines appended to a file. Compressed files get one whole member (.gz) or frame (.zst) per flush, so that a file cut
 at a flush is a file that any tool reads."""
 
+import contextlib
 import gzip
 import os
 from pathlib import Path
@@ -23,7 +24,6 @@ class Sink:
         try:
             self._fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o666)
             os.ftruncate(self._fd, size)
-            os.lseek(self._fd, size, os.SEEK_SET)
         except OSError as error:
             raise OutputError(f"{path}: cannot be written ({os.strerror(error.errno or 0).lower()})") from None
         self._size = size
@@ -35,17 +35,21 @@ class Sink:
         if self._lines:
             data = b"\n".join(self._lines) + b"\n"
             view = memoryview(self._compress(data) if self._compress else data)
+            size = self._size
             try:
+                # At a place of its own: a flush that is interrupted and done again writes the same bytes there.
                 while view:
-                    sent = os.write(self._fd, view)
-                    self._size += sent
+                    sent = os.pwrite(self._fd, view, size)
+                    size += sent
                     view = view[sent:]
             except OSError as error:
+                with contextlib.suppress(OSError):
+                    os.ftruncate(self._fd, self._size)
                 raise OutputError(
                     f"{self.path}: cannot be written ({os.strerror(error.errno or 0).lower()}); the rows before are whole, "
                     "and the same command goes on from there"
                 ) from None
-            self._lines.clear()
+            self._size, self._lines = size, []  # no call in between: a signal finds both done or none
         return self._size
 
     def close(self) -> None:

@@ -3,14 +3,17 @@
 import gzip
 import io
 import os
+import zlib
 from collections.abc import Iterator
 from pathlib import Path
-from typing import BinaryIO, cast
+from typing import Any, BinaryIO, cast
 
 from reexec.engine.errors import UsageError
 
 MAX_LINE_BYTES = 8 << 20
 _OVERLONG = b""
+BROKEN = (OSError, EOFError, ValueError, zlib.error)
+"""What reading a file that breaks off raises."""
 
 
 def open_lines(path: Path) -> BinaryIO:
@@ -32,8 +35,44 @@ def _open_zst(path: Path) -> BinaryIO:
         import zstandard
     except ImportError:
         raise UsageError(f"{path}: .zst files need the extra `zst`; type: pip install 'reexec[zst]'") from None
-    raw = open(path, "rb")
-    return cast(BinaryIO, io.BufferedReader(zstandard.ZstdDecompressor().stream_reader(raw, read_across_frames=True)))
+    return cast(BinaryIO, io.BufferedReader(_Frames(open(path, "rb"), zstandard), 1 << 17))
+
+
+class _Frames(io.RawIOBase):
+    """The content of all frames of a .zst file; zstandard's own reader takes a frame that breaks off for its end."""
+
+    def __init__(self, raw: BinaryIO, zstandard: Any) -> None:
+        self._raw, self._zstandard = raw, zstandard
+        self._frame: Any = None  # the frame that is being read, where one has begun
+        self._packed = b""
+        self._ready = memoryview(b"")
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        while not self._ready:
+            self._packed = self._packed or self._raw.read(1 << 16)
+            if not self._packed:
+                if self._frame is not None:
+                    raise EOFError("the last frame has no end")
+                return 0
+            self._frame = self._frame or self._zstandard.ZstdDecompressor().decompressobj()
+            try:
+                self._ready = memoryview(self._frame.decompress(self._packed))
+            except self._zstandard.ZstdError as error:
+                raise OSError(str(error)) from None
+            self._packed = self._frame.unused_data if self._frame.eof else b""
+            if self._frame.eof:
+                self._frame = None
+        taken = min(len(buffer), len(self._ready))
+        buffer[:taken] = self._ready[:taken]
+        self._ready = self._ready[taken:]
+        return taken
+
+    def close(self) -> None:
+        self._raw.close()
+        super().close()
 
 
 def read_lines(path: Path) -> Iterator[tuple[int, bytes]]:
@@ -52,7 +91,7 @@ def read_lines(path: Path) -> Iterator[tuple[int, bytes]]:
                 line = line.rstrip(b"\r\n")
                 if line.strip():
                     yield number, line
-        except (OSError, EOFError, ValueError) as error:
+        except BROKEN as error:
             raise UsageError(f"{path}, line {number + 1}: the file breaks off ({error})") from None
 
 

@@ -1,6 +1,8 @@
 """JSON text of rows, exact: integers of any length stay integers, and a row that only gains members keeps its own text."""
 
 import json
+import sys
+from collections.abc import Callable
 from typing import Any
 
 from reexec.engine.reading import UnreadableError, read_json
@@ -45,7 +47,20 @@ def kind_of(value: Any) -> str:
 
 def dump(value: Any) -> str:
     """Compact JSON text, ASCII only, so that lone surrogates survive."""
-    return _encoder.encode(value)
+    return _with_all_digits(_encoder.encode, value)
+
+
+def _with_all_digits(encode: Callable[[Any], str], value: Any) -> str:
+    """`encode(value)`; where that meets an integer past the interpreter's limit on digits, the limit is lifted around it."""
+    try:
+        return encode(value)
+    except ValueError:
+        before = sys.get_int_max_str_digits()
+        sys.set_int_max_str_digits(0)
+        try:
+            return encode(value)
+        finally:
+            sys.set_int_max_str_digits(before)
 
 
 class _Encoder(json.JSONEncoder):
@@ -73,4 +88,7 @@ def splice(line: bytes, row: dict[str, Any], members: dict[str, Any]) -> bytes:
 
 def canonical(value: Any) -> bytes:
     """One spelling for equal values, as input of a digest."""
-    return json.dumps(value, sort_keys=True, separators=(",", ":"), default=repr).encode("ascii")
+    return _with_all_digits(_canonical.encode, value).encode("ascii")
+
+
+_canonical = json.JSONEncoder(sort_keys=True, separators=(",", ":"), default=repr)

@@ -28,6 +28,10 @@ def many_statements() -> str:
     return "x = 0\n" + "x += 1\n" * 2_000 + "def f():\n    return x\n"
 
 
+def surrogate() -> str:
+    return "def f():\n    return '\ud800'\n"
+
+
 BUILDERS: dict[str, Callable[[], str]] = {
     "attribute-chain": attribute_chain,
     "empty-classes": empty_classes,
@@ -35,4 +39,5 @@ BUILDERS: dict[str, Callable[[], str]] = {
     "nested-parentheses": nested_parentheses,
     "unary-chain": unary_chain,
     "many-statements": many_statements,
+    "surrogate": surrogate,
 }

@@ -33,7 +33,8 @@ def test_an_attack_gets_its_word_and_leaves_the_worker_as_it_was(
     bench = benches.of(case.settings)
     verdict = bench.run(case)
     assert verdict.outcome is not None
-    shown = f"{verdict.word}: {verdict.outcome.describe()}; value {verdict.outcome.value!r:.300}"
+    value = verdict.outcome.value
+    shown = f"{verdict.word}: {verdict.outcome.describe()}; value {value if type(value) is not int else hex(value)!r:.300}"
     if verdict.word in case.widened:
         record_property("widened", f"{case.id}: {verdict.word}")
         print(f"widened: {case.id} ended as {verdict.word}")

@@ -20,9 +20,10 @@ HASH_SEEDS = ("0", "1", "2")
 TIMEOUT_S = 60
 
 MAIN = """
-import json as _json, sys as _sys
+import json as _json, sys as _sys, types as _types
 _call = _json.loads(_sys.stdin.read())
-_names = dict(__name__="program")
+_module = _sys.modules["program"] = _types.ModuleType("program")  # dataclasses look their module up
+_names = vars(_module)
 exec(compile(_call["prelude"], "prelude", "exec"), _names)
 exec(compile(_call["source"], "program.py", "exec"), _names)
 _value = _names[_call["entry"]](**_call["input"])

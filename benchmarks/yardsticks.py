@@ -1,0 +1,112 @@
+"""What our executor is measured against. Same interpreter, same prelude, BLAS and OMP threads 1, same answer check, as many
+at once as there are workers.
+
+    floor         `os.fork` + wait of a process with the zygote's imports and resident size: no isolated check that forks
+                  can be faster
+    fresh         a new interpreter for every check with a 5 s wall limit: the usual method
+    in-process    the same calls in one process without any isolation: the programs' own time
+"""
+
+import json
+import subprocess
+import time
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+from reexec.engine.jail.config import environment
+from reexec.policies.model import Policy
+
+_FLOOR = """
+import gc, os, sys, time
+exec(sys.argv[1])
+wanted = int(sys.argv[2])
+def resident():
+    return int(open("/proc/self/statm").read().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+ballast = []
+while resident() < wanted:
+    ballast.append(b"x" * 65536)
+gc.collect(); gc.disable(); gc.freeze()
+print(resident(), flush=True)
+for line in sys.stdin:
+    count = int(line)
+    began = time.perf_counter()
+    for _ in range(count):
+        pid = os.fork()
+        if pid == 0:
+            os._exit(0)
+        os.waitpid(pid, 0)
+    print(time.perf_counter() - began, flush=True)
+"""
+
+_FRESH = """
+import json, sys
+exec(sys.argv[1])
+names = {"__name__": "program"}
+exec(sys.argv[1], names)
+exec(sys.argv[2], names)
+call = json.loads(sys.argv[4])
+sys.exit(0 if names[sys.argv[3]](**call["input"]) == call["output"] else 1)
+"""
+
+
+def statements(policy: Policy, numpy: bool) -> str:
+    return "\n".join(line for line in policy.prelude if numpy or "numpy" not in line)
+
+
+class Floor:
+    """`workers` processes that fork and wait in a loop, all at once."""
+
+    def __init__(self, python: str, policy: Policy, workers: int, numpy: bool, resident_bytes: int) -> None:
+        command = [python, "-s", "-c", _FLOOR, statements(policy, numpy), str(resident_bytes)]
+        self._processes = [
+            subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=environment(policy))
+            for _ in range(workers)
+        ]
+        self.resident_bytes = [int(self._line(process)) for process in self._processes]
+
+    @staticmethod
+    def _line(process: "subprocess.Popen[str]") -> str:
+        assert process.stdout is not None
+        return process.stdout.readline()
+
+    def forks_per_s(self, count: int) -> float:
+        """All processes together, each forking `count` times."""
+        for process in self._processes:
+            assert process.stdin is not None
+            process.stdin.write(f"{count}\n")
+            process.stdin.flush()
+        return sum(count / float(self._line(process)) for process in self._processes)
+
+    def close(self) -> None:
+        for process in self._processes:
+            process.communicate()
+
+
+def fresh_per_s(
+    python: str, policy: Policy, workers: int, numpy: bool, source: str, entry: str, pairs: Sequence[dict[str, Any]]
+) -> float:
+    """Checks a second with an interpreter for each. Raises RuntimeError where one does not accept."""
+
+    def check(pair: dict[str, Any]) -> bool:
+        command = [python, "-s", "-c", _FRESH, statements(policy, numpy), source, entry, json.dumps(pair)]
+        return subprocess.run(command, timeout=5, check=False, env=environment(policy)).returncode == 0
+
+    began = time.perf_counter()
+    with ThreadPoolExecutor(workers) as pool:
+        if not all(pool.map(check, pairs)):
+            raise RuntimeError("the fresh interpreter did not accept a right answer")
+    return len(pairs) / (time.perf_counter() - began)
+
+
+def in_process_per_s(source: str, entry: str, pairs: Sequence[dict[str, Any]]) -> float:
+    """Checks a second without any isolation, in this process."""
+    names: dict[str, Any] = {"__name__": "program"}
+    exec(compile(source, "program.py", "exec"), names)
+    function = names[entry]
+    began = time.perf_counter()
+    wrong = sum(function(**pair["input"]) != pair["output"] for pair in pairs)
+    elapsed = time.perf_counter() - began
+    if wrong:
+        raise RuntimeError("a wrong answer in the in-process run")
+    return len(pairs) / elapsed
