@@ -25,7 +25,7 @@ def _big_int(text: str) -> int:
     half = len(text) // 2
     sign = -1 if text[0] == "-" else 1
     high, low = text[:half], text[half:]
-    return _big_int(high) * 10 ** len(low) + sign * _big_int(low)
+    return _big_int(high) * int(10 ** len(low)) + sign * _big_int(low)
 
 
 _decode_exact = json.JSONDecoder(strict=False).decode

@@ -10,7 +10,7 @@ import tempfile
 from collections import OrderedDict
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, cast
 
 from reexec.engine.errors import UsageError
 from reexec.engine.program import Program
@@ -150,11 +150,11 @@ def _seekable(path: Path) -> BinaryIO:
     file = open_lines(path)
     if path.suffix not in (".gz", ".zst") and file.seekable():
         return file
-    copy = tempfile.TemporaryFile()  # noqa: SIM115 - the caller's
+    copy = tempfile.TemporaryFile()  # noqa: SIM115 - lives as long as the store  # noqa: SIM115 - the caller's
     try:
         with file:
             shutil.copyfileobj(file, copy, 1 << 20)
     except BROKEN as error:
         raise UsageError(f"{path}: the file breaks off ({error})") from None
     copy.seek(0)
-    return copy  # type: ignore[return-value]
+    return cast(BinaryIO, copy)

@@ -136,7 +136,7 @@ class Reasons:
             outcome is not None and outcome.arguments_changed for outcome, _ in self._one.run_many(tried, watch_arguments=True)
         )
 
-    def _explain(self, record: FunctionRecord, index: int, outcome: Outcome) -> tuple[str, str]:
+    def _explain(self, record: FunctionRecord, index: int, outcome: Outcome) -> Judged:
         """Two runs agree with each other and not with the record: looks closer, at the price of a few more runs."""
         pair = record.pairs[index]
         watched = self._one.submit(record.program, pair.input, watch_sources=True).result()

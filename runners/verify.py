@@ -176,8 +176,7 @@ class _Verify:
             prediction = read_prediction(row.data, self._functions)
         except BadPredictionError as error:
             return _Item(row, fault=str(error))
-        wanted = "output" if prediction.io_pred == "o" else "input"
-        answer = extract_answer(prediction.text, wanted)
+        answer = extract_answer(prediction.text, "output" if prediction.io_pred == "o" else "input")
         item = _Item(row, prediction, predicted=answer.value, style=answer.style)
         if not answer.found:
             item.detail = answer.reason

@@ -17,6 +17,7 @@ if str(ROOT) not in sys.path:
 def own_temporary_folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     """Workers keep their files below a folder of this run, so that "nothing is left over" can be counted while other
     runs share the machine. The jail's uid must be able to pass through it."""
+    tmp_path_factory.getbasetemp()  # made now, or pytest would make it inside the folder
     folder = Path(tempfile.mkdtemp(prefix="reexec-tests-"))
     folder.chmod(0o755)
     before = tempfile.tempdir

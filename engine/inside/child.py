@@ -5,17 +5,20 @@ it needs beforehand: its own built-ins, its own references to system calls, its 
 reach all of it with enough effort; what it gains is a claim about its own check, no more (see claim.py).
 """
 
+from __future__ import annotations
+
 import builtins
 import errno
 import marshal
 import os
 import sys
 import types
+from typing import Any
 
 from . import claim, values, wire
 from .sources import SourceWatch
 
-__builtins__ = dict(vars(builtins))
+__builtins__ = dict(vars(builtins))  # type: ignore[assignment]
 
 MODULE_NAME = "program"
 FILE_NAME = "program.py"
@@ -30,17 +33,31 @@ _Refused, _TooLong = values.Refused, values.TooLong
 _type_name = values.type_name
 
 
-def _send(fd, frame):
+class Task:
+    """What a child needs to run one call; the zygote fills it in anew for each."""
+
+    __slots__ = ("call", "code", "config", "entry", "numpy_seeded", "options", "space")
+
+    call: bytes
+    code: bytes
+    config: dict[str, Any]
+    entry: str
+    numpy_seeded: bool
+    options: int
+    space: dict[str, Any]
+
+
+def _send(fd: int, frame: bytes) -> None:
     view = memoryview(frame)
     while view:
         view = view[_write(fd, view) :]
 
 
-def _json(value):
+def _json(value: Any) -> bytes:
     return _encode(value)
 
 
-def compile_program(fd, source):
+def compile_program(fd: int, source: bytes) -> None:
     """Sends the program's code, marshalled, or the exception that its source raises."""
     try:
         text = source.decode("utf-8", "surrogatepass")
@@ -53,13 +70,13 @@ def compile_program(fd, source):
     _exit(0)
 
 
-def run_call(fd, task):
+def run_call(fd: int, task: Task) -> None:
     """Runs one call in the program's module and sends what came of it."""
     _send(fd, perform(fd, task))
     _exit(0)
 
 
-def perform(fd, task):
+def perform(fd: int, task: Task) -> bytes:
     """The final frame of one call. `task.space` is the namespace made for the program in the zygote: every fork has a
     fresh copy of it, prelude included and generators seeded, without doing anything."""
     config, space = task.config, task.space
@@ -107,7 +124,7 @@ def perform(fd, task):
     return _pack(word, payload, watch.report() if watch is not None else b"", flags)
 
 
-def make_module(prelude):
+def make_module(prelude: dict[str, Any]) -> dict[str, Any]:
     """The module that programs run in, registered under its name, with the prelude's names in it."""
     module = types.ModuleType(MODULE_NAME)
     module.__file__ = FILE_NAME
@@ -116,7 +133,7 @@ def make_module(prelude):
     return vars(module)
 
 
-def _arguments(call, task):
+def _arguments(call: dict[str, Any], task: Task) -> bytes | None:
     if not task.options & wire.WATCH_ARGUMENTS:
         return None
     try:
@@ -125,7 +142,7 @@ def _arguments(call, task):
         return b"not encodable"
 
 
-def seed_numpy(config):
+def seed_numpy(config: dict[str, Any]) -> None:
     """Seeds numpy's global generator, where a program brought numpy with it."""
     try:
         sys.modules["numpy"].random.seed(config["numpy_seed"])
@@ -133,7 +150,7 @@ def seed_numpy(config):
         pass  # the program put something else there
 
 
-def _exception_claim(fd, error, watch=None):
+def _exception_claim(fd: int, error: BaseException, watch: SourceWatch | None = None) -> bytes:
     """The final frame for an uncaught exception; where its text is the program's own code, a provisional one first."""
     kind = type(error)
     note = watch.report() if watch is not None else b""
@@ -157,26 +174,26 @@ def _exception_claim(fd, error, watch=None):
     return _pack("exception", _json(report), note)
 
 
-def _plain_text(error, kind):
+def _plain_text(error: BaseException, kind: type) -> bool:
     """Whether str(error) runs no code of the program's and is short."""
     if type(kind.__str__) is not types.WrapperDescriptorType:
         return False
     return all(type(a) in (int, float, type(None)) or (type(a) is str and len(a) < 10_000) for a in error.args)
 
 
-def _errno(error):
+def _errno(error: OSError) -> int | None:
     number = error.errno
     return number if type(number) is int else None
 
 
-def _exit_code(error):
+def _exit_code(error: SystemExit) -> int:
     code = error.code
     if code is None:
         return 0
     return code & 0xFF if type(code) is int else 1
 
 
-def _traceback_lines(error):
+def _traceback_lines(error: BaseException) -> list[list[Any]]:
     """[[line, function], ...] of the program's own frames, outermost first, the innermost ones where there are many."""
     lines = []
     trace = error.__traceback__

@@ -7,7 +7,15 @@ nothing after it.
     magic (2) | kind (1) | flags (1) | payload length (4) | note length (4) | payload | note
 """
 
+from __future__ import annotations
+
+import builtins
 import struct
+from typing import Tuple
+
+Claim = Tuple[str, bytes, bytes, int]  # (kind, payload, note, flags)
+
+__builtins__ = dict(vars(builtins))  # a program that rebinds `len` does not reach pack()
 
 HEADER = struct.Struct("<2sBBII")
 MAGIC = b"rx"
@@ -30,7 +38,7 @@ PROVISIONAL = 0x80  # flag: "this, unless I say more": an exception whose text i
 FORGED = ("bad-result", b'{"path": "$", "reason": "the program wrote into the result channel"}', b"", 0)
 
 
-def pack(word, payload, note=b"", flags=0):
+def pack(word: str, payload: bytes, note: bytes = b"", flags: int = 0) -> bytes:
     return HEADER.pack(MAGIC, BYTE_OF[word], flags, len(payload), len(note)) + payload + note
 
 
@@ -38,7 +46,7 @@ _unpack = HEADER.unpack_from
 _SIZE = HEADER.size
 
 
-def read_whole(data, max_payload_bytes):
+def read_whole(data: bytes, max_payload_bytes: int) -> Claim | None:
     """The final claim, where `data` is exactly one; None where it takes a Reader to tell."""
     if len(data) < _SIZE:
         return None
@@ -55,12 +63,12 @@ def read_whole(data, max_payload_bytes):
 class Reader:
     """Collects a child's bytes; `feed` returns the final claim `(word, payload, note, flags)` once there is one."""
 
-    def __init__(self, max_payload_bytes):
+    def __init__(self, max_payload_bytes: int) -> None:
         self._max = max_payload_bytes
         self._buffer = bytearray()
-        self.provisional = None
+        self.provisional: Claim | None = None
 
-    def feed(self, data):
+    def feed(self, data: bytes) -> Claim | None:
         buffer = self._buffer
         buffer += data
         while len(buffer) >= HEADER.size:

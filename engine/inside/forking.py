@@ -10,15 +10,18 @@ Where the zygote is not alone in its process (a library that was imported starte
 call number is not known here, it is `os.fork`. docs/decisions has the measurements.
 """
 
+from __future__ import annotations
+
 import ctypes
 import os
 import signal
 import sys
+from typing import Callable
 
 _CLONE = {"x86_64": 56, "aarch64": 220}  # asm/unistd_64.h, asm-generic/unistd.h
 
 
-def choose_fork(threads: int):
+def choose_fork(threads: int) -> Callable[[], int]:
     """The function to fork with: returns as `os.fork` does."""
     number = _CLONE.get(os.uname().machine)
     gil = getattr(sys, "_is_gil_enabled", lambda: True)()
@@ -28,8 +31,8 @@ def choose_fork(threads: int):
     syscall.restype = ctypes.c_long
     arguments = tuple(ctypes.c_long(value) for value in (number, signal.SIGCHLD, 0, 0, 0, 0))
 
-    def bare_fork():
-        pid = syscall(*arguments)
+    def bare_fork() -> int:
+        pid: int = syscall(*arguments)
         return pid if pid >= 0 else os.fork()  # which fails again, with the right exception
 
     return bare_fork

@@ -7,6 +7,8 @@ start-up left in the allocator's pools are filled, so that new objects lie close
 each on another old page. docs/decisions has the measurements. Other versions are left alone: slower, not different.
 """
 
+from __future__ import annotations
+
 import ctypes
 import gc
 import sys
@@ -19,12 +21,12 @@ _POOL_BYTES, _POOL_HEADER = 16 * 1024, 48  # of obmalloc.c since 3.10
 _SMALLEST, _LARGEST, _STEP = 48, 512, 16
 
 
-def fill_holes():
+def fill_holes() -> list[bytes]:
     """Returns what fills them: keep it. Works through blocks of every size until one opens a pool of its own."""
     if not _is_known():
-        return None
+        return []
     overhead = sys.getsizeof(b"")
-    fillers = []
+    fillers: list[bytes] = []
     for size in range(_SMALLEST, _LARGEST + 1, _STEP):
         for _ in range(20_000):
             block = bytes(size - overhead)
@@ -34,17 +36,17 @@ def fill_holes():
     return fillers
 
 
-def _is_known():
+def _is_known() -> bool:
     if sys.version_info[:2] not in ((3, 12), (3, 13)) or sys.maxsize < 2**32 or hasattr(sys, "gettotalrefcount"):
         return False
     return getattr(sys, "_is_gil_enabled", lambda: True)()
 
 
-def make_everything_immortal():
+def make_everything_immortal() -> None:
     if not _is_known():
         return
     set_count = ctypes.c_uint32.from_address
-    seen = set()
+    seen: set[int] = set()
     waiting = gc.get_objects()
     own = {id(seen), id(waiting)}
     while waiting:

@@ -5,24 +5,27 @@ when a program first touches it: no program pays for what it does not use, and a
 exception that the program gets.
 """
 
+from __future__ import annotations
+
 import ast
 import importlib
 import os
 import sys
+from typing import Any
 
 
 class LazyModule:
     """Stands for a module until somebody asks it for something."""
 
-    def __init__(self, name):
+    def __init__(self, name: str) -> None:
         object.__setattr__(self, "_reexec_name", name)
 
-    def __getattribute__(self, attribute):
+    def __getattribute__(self, attribute: str) -> Any:
         name = object.__getattribute__(self, "_reexec_name")
         return getattr(importlib.import_module(name), attribute)
 
 
-def import_random():
+def import_random() -> None:
     """Imports `random` without its hook that seeds from the system's entropy after every fork: the zygote's seed is to
     reach the children, and the hook alone costs 30 page faults a check."""
     register, os.register_at_fork = os.register_at_fork, lambda **_: None
@@ -32,11 +35,11 @@ def import_random():
         os.register_at_fork = register
 
 
-def top(name):
+def top(name: str) -> str:
     return name.partition(".")[0]
 
 
-def warm_up(modules):
+def warm_up(modules: list[str]) -> list[str]:
     """Imports what is there of `modules`; returns the names that are missing."""
     missing = []
     for name in modules:
@@ -47,13 +50,13 @@ def warm_up(modules):
     return missing
 
 
-def build(statements, lazy):
+def build(statements: list[str], lazy: set[str]) -> tuple[dict[str, Any], list[str]]:
     """The namespace that the import statements make; modules named in `lazy` become stand-ins.
 
     Returns the namespace and the names of missing modules. A `from` import of a missing module binds nothing.
     """
-    space = {}
-    missing = set()
+    space: dict[str, Any] = {}
+    missing: set[str] = set()
     for statement in statements:
         for node in ast.parse(statement).body:
             if isinstance(node, ast.Import):
@@ -73,7 +76,7 @@ def build(statements, lazy):
                 try:
                     exec(code, space)
                 except ImportError:
-                    missing.add(top(node.module))
+                    missing.add(top(node.module or ""))
             else:
                 raise ValueError("a prelude holds import statements only: %s" % statement)
     space.pop("__builtins__", None)

@@ -3,8 +3,11 @@
 A profile hook sees every call of a C function. It costs a factor of several, so it is never on in ordinary checks.
 """
 
+from __future__ import annotations
+
 import json
 import sys
+from typing import Any
 
 _TOLD = {
     "time": ("time", "time_ns", "localtime", "gmtime", "ctime", "asctime", "strftime"),
@@ -16,21 +19,21 @@ _RANDOM = ("random", "getrandbits", "seed")
 
 
 class SourceWatch:
-    def __init__(self):
-        self._seen = set()
+    def __init__(self) -> None:
+        self._seen: set[str] = set()
         self._json = json.dumps
 
-    def start(self):
+    def start(self) -> None:
         sys.setprofile(self._profile)
 
-    def stop(self):
+    def stop(self) -> None:
         sys.setprofile(None)
 
-    def report(self):
+    def report(self) -> bytes:
         """JSON list of the sources read, sorted."""
         return self._json(sorted(self._seen)).encode()
 
-    def _profile(self, _frame, event, function):
+    def _profile(self, _frame: Any, event: str, function: Any) -> None:
         if event != "c_call":
             return
         try:

@@ -9,13 +9,16 @@ that a subclass cannot lie about itself; everything else is refused with the pat
 private copies of the built-ins and of the encoder: rebinding `len` or `json.dumps` does not reach it.
 """
 
+from __future__ import annotations
+
 import builtins
 import json
 import json.encoder
 import json.scanner
 import sys
+from typing import Any
 
-__builtins__ = dict(vars(builtins))
+__builtins__ = dict(vars(builtins))  # type: ignore[assignment]
 
 TAG = "!"
 MAX_DEPTH = 202  # what the comparator judges (200), and the two levels around the arguments of a call
@@ -29,7 +32,7 @@ _identifier = str.isidentifier
 class Refused(Exception):
     """A value that cannot be carried: `.path` and `.reason`."""
 
-    def __init__(self, path, reason):
+    def __init__(self, path: str, reason: str) -> None:
         self.path = path
         self.reason = reason
         Exception.__init__(self, path, reason)
@@ -39,19 +42,19 @@ class TooLong(Exception):
     """A value larger than the policy's output limit."""
 
 
-def _no_default(value):
+def _no_default(_value: Any) -> Any:
     raise Refused("$", "an unexpected object")
 
 
 # (markers, default, encoder, indent, key separator, item separator, sort_keys, skipkeys, allow_nan); the C encoder
 # reads only exact built-in types here, because fold has replaced everything else.
-_encode_c = json.encoder.c_make_encoder(
+_encode_c: Any = json.encoder.c_make_encoder(  # type: ignore[attr-defined]
     None, _no_default, json.encoder.encode_basestring_ascii, None, ":", ",", False, False, True
 )
-_scan = json.scanner.c_make_scanner(json.JSONDecoder(strict=False))
+_scan: Any = json.scanner.c_make_scanner(json.JSONDecoder(strict=False))  # type: ignore[attr-defined]
 _SMALL = 1 << 63
-_set_digits = getattr(sys, "set_int_max_str_digits", None)
-_get_digits = getattr(sys, "get_int_max_str_digits", None)
+_set_digits: Any = getattr(sys, "set_int_max_str_digits", None)
+_get_digits: Any = getattr(sys, "get_int_max_str_digits", None)
 _get_recursion, _set_recursion = sys.getrecursionlimit, sys.setrecursionlimit
 _modules = sys.modules
 
@@ -59,32 +62,34 @@ _modules = sys.modules
 class _Unlimited:
     """Lifts the interpreter's limit on digits and makes room on its stack while the harness works."""
 
-    def __enter__(self):
+    def __enter__(self) -> None:
         self._depth = _get_recursion()
         _set_recursion(max(self._depth, 3000) + 1000)
         if _set_digits is not None:
             self._digits = _get_digits()
             _set_digits(0)
 
-    def __exit__(self, *_):
+    def __exit__(self, *_: object) -> None:
         _set_recursion(self._depth)
         if _set_digits is not None:
             _set_digits(self._digits)
 
 
 class _Folder:
-    def __init__(self, tagged, numpy_values, max_bytes):
+    def __init__(self, tagged: bool, numpy_values: bool, max_bytes: int) -> None:
         self.tagged = tagged
         self.max_bytes = max_bytes
         self.nodes = 0
         self.size = 0
-        numpy = _modules.get("numpy") if numpy_values else None
+        numpy: Any = _modules.get("numpy") if numpy_values else None
+        self.array: Any
+        self.scalar: Any
         try:
             self.array, self.scalar = numpy.ndarray, numpy.generic
         except AttributeError:
             self.array = self.scalar = None
 
-    def fold(self, value, path, depth):
+    def fold(self, value: Any, path: str, depth: int) -> Any:
         kind = type(value)
         if value is None or kind is bool:
             self.size += 5
@@ -104,7 +109,7 @@ class _Folder:
             return self.mapping(value, path, depth)
         return self.other(value, kind, path, depth)
 
-    def integer(self, value, path):
+    def integer(self, value: int, path: str) -> int:
         bits = int.bit_length(value)
         if bits > _MAX_BITS:
             if bits > 3 * self.max_bytes:
@@ -113,13 +118,13 @@ class _Folder:
         self.size += 1 + bits // 4
         return value
 
-    def text(self, value):
+    def text(self, value: str) -> str:
         self.size += str.__len__(value)
         if self.size > self.max_bytes:
             raise TooLong
         return value
 
-    def count(self, more):
+    def count(self, more: int) -> None:
         self.nodes += more
         self.size += more
         if self.size > self.max_bytes:
@@ -127,9 +132,9 @@ class _Folder:
         if self.nodes > MAX_NODES:
             raise Refused("$", "more than %d items" % MAX_NODES)
 
-    def sequence(self, value, path, depth, is_tuple):
+    def sequence(self, value: Any, path: str, depth: int, is_tuple: bool) -> Any:
         iterator = tuple.__iter__(value) if is_tuple else list.__iter__(value)
-        folded = []
+        folded: list[Any] = []
         for item in iterator:
             if not len(folded) % 4096:
                 self.count(0)
@@ -137,7 +142,7 @@ class _Folder:
         self.count(len(folded))
         return {TAG: "tuple", "v": folded} if is_tuple and self.tagged else folded
 
-    def mapping(self, value, path, depth):
+    def mapping(self, value: Any, path: str, depth: int) -> Any:
         pairs = list(dict.items(value))
         self.count(len(pairs))
         if self.tagged and not all(type(key) is str and key != TAG for key, _ in pairs):
@@ -146,7 +151,7 @@ class _Folder:
                 for key, item in pairs
             ]
             return {TAG: "dict", "v": items}
-        folded = {}
+        folded: dict[str, Any] = {}
         for key, item in pairs:
             name = self.text(key) if type(key) is str else self.key(key, path)
             if name in folded:
@@ -155,10 +160,10 @@ class _Folder:
         return folded
 
     @staticmethod
-    def member(path, name):
+    def member(path: str, name: str) -> str:
         return "%s.%s" % (path, name) if _identifier(name) and len(name) < 60 else "%s[%.60r]" % (path, name)
 
-    def key(self, key, path):
+    def key(self, key: Any, path: str) -> str:
         """A key as json.dumps writes it."""
         if isinstance(key, str):
             return self.text(str.__str__(key))
@@ -172,7 +177,7 @@ class _Folder:
             return float_text(float.__float__(key))
         raise Refused(path, "a key of type %s" % type_name(type(key)))
 
-    def other(self, value, kind, path, depth):
+    def other(self, value: Any, kind: type, path: str, depth: int) -> Any:
         """Subclasses as their plain base value; what JSON cannot say tagged or refused."""
         if self.scalar is not None and isinstance(value, self.scalar) and not isinstance(value, (float, str, bytes)):
             return self.fold(self.plain(self.scalar.item(value), path), path, depth + 1)
@@ -192,7 +197,7 @@ class _Folder:
             return self.mapping(value, path, depth)
         if self.tagged:
             if isinstance(value, (set, frozenset)):
-                base = set if isinstance(value, set) else frozenset
+                base: Any = set if isinstance(value, set) else frozenset
                 items = [self.fold(item, path, depth + 1) for item in base.__iter__(value)]
                 self.count(len(items))
                 return {TAG: "set" if base is set else "frozenset", "v": items}
@@ -203,18 +208,19 @@ class _Folder:
         raise Refused(path, "an object of type %s" % type_name(kind))
 
     @staticmethod
-    def plain(value, path):
+    def plain(value: Any, path: str) -> Any:
         if type(value) in (int, float, bool, str, bytes, complex):
             return value
         raise Refused(path, "a numpy value of type %s" % type_name(type(value)))
 
 
-def type_name(kind):
+def type_name(kind: type) -> str:
     """A class's own name, cut, whatever its metaclass says."""
-    return type.__dict__["__name__"].__get__(kind)[:200]
+    name: str = type.__dict__["__name__"].__get__(kind)
+    return name[:200]
 
 
-def float_text(value):
+def float_text(value: float) -> str:
     if value != value:
         return "NaN"
     if value in (float("inf"), float("-inf")):
@@ -222,7 +228,7 @@ def float_text(value):
     return float.__repr__(value)
 
 
-def encode(value, tagged=False, numpy_values=False, max_bytes=1 << 62):
+def encode(value: Any, tagged: bool = False, numpy_values: bool = False, max_bytes: int = 1 << 62) -> bytes:
     """JSON text of `value` as bytes. Raises Refused (no form for it) or TooLong (over `max_bytes`)."""
     kind = type(value)
     if kind is int and -_SMALL < value < _SMALL:  # the commonest results, without the machinery
@@ -236,7 +242,7 @@ def encode(value, tagged=False, numpy_values=False, max_bytes=1 << 62):
         return text.encode("ascii")
 
 
-def decode(data, tagged=False):
+def decode(data: bytes, tagged: bool = False) -> Any:
     """The value of JSON text made by `encode`, of a trusted writer (the host, for the call's arguments)."""
     text = data.decode("ascii")
     if len(text) < 1000 and not tagged:  # too short for depth or digits to matter
@@ -246,7 +252,7 @@ def decode(data, tagged=False):
         return untag(value) if tagged else value
 
 
-def untag(value):
+def untag(value: Any) -> Any:
     """Rebuilds tagged values. Raises Refused for a tag that is not one of ours."""
     if type(value) is list:
         return [untag(item) for item in value]
@@ -254,7 +260,8 @@ def untag(value):
         return value
     if TAG not in value:
         return {key: untag(item) for key, item in value.items()}
-    tag, items = value[TAG], value.get("v")
+    tag: Any = value[TAG]
+    items: Any = value.get("v")
     try:
         if tag == "tuple":
             return tuple([untag(item) for item in items])
@@ -268,6 +275,6 @@ def untag(value):
             return bytes.fromhex(items)
         if tag == "complex":
             return complex(items[0], items[1])
-    except (TypeError, ValueError, IndexError):
+    except (TypeError, ValueError, LookupError, OverflowError):
         pass
     raise Refused("$", "a broken tagged value")

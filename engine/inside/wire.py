@@ -20,14 +20,19 @@ Checks are answered in the order sent. Everything a zygote says is checked again
 it; a frame that does not fit is a `ProtocolError`, and the worker is given up.
 """
 
+from __future__ import annotations
+
 import struct
+from typing import Any, Dict, Tuple
+
+Table = Dict[str, Tuple[type, ...]]
 
 try:  # the C half on the host
     from msgpack import Packer, unpackb
 except ImportError:  # pragma: no cover - the jail always has one of them
     from msgpack.fallback import Packer, unpackb
 
-HOST_SAYS = {
+HOST_SAYS: Table = {
     "setup": (bytes,),
     "baseline": (int, int, int),
     "program": (str, bytes, str),
@@ -35,7 +40,7 @@ HOST_SAYS = {
     "check": (int, str, bytes, int),
     "run_delay": (int, int),
 }
-ZYGOTE_SAYS = {
+ZYGOTE_SAYS: Table = {
     "hello": (bytes,),
     "result": (int, str, bytes, bytes, int, int, int, int),
     "asks_run_delay": (int,),
@@ -60,10 +65,10 @@ class ProtocolError(Exception):
     """The peer broke the protocol; nothing it says from here on can be trusted."""
 
 
-def encode(kind, *fields):
+def encode(kind: str, *fields: Any) -> bytes:
     """The bytes of one frame."""
     body = _pack((kind,) + fields)
-    return _HEADER.pack(len(body)) + body
+    return _HEADER.pack(len(body)) + bytes(body)
 
 
 _RESULT = struct.Struct(">I8scQcB")
@@ -71,7 +76,9 @@ _LENGTH = struct.Struct(">cI")
 _NUMBERS = struct.Struct(">cQcQcQcQ")
 
 
-def encode_result(check_id, kind, payload, note, cpu_us, wall_us, peak_kib, flags):
+def encode_result(
+    check_id: int, kind: str, payload: bytes, note: bytes, cpu_us: int, wall_us: int, peak_kib: int, flags: int
+) -> bytes:
     """`encode("result", ...)` spelled out: the same msgpack, one shape of it, at a tenth of the packer's cost. It runs
     between two forks, where every page that a busier packer touched would be copied."""
     name = kind.encode("ascii")
@@ -93,14 +100,14 @@ _CHECK = struct.Struct(">7scQ2s32scI")
 _CHECK_HEAD = (b"\x95\xa5check", b"\xcf", b"\xd9\x20", b"\xc6")
 
 
-def encode_check(check_id, program_id, call, options):
+def encode_check(check_id: int, program_id: str, call: bytes, options: int) -> bytes:
     """`encode("check", ...)` spelled out, for program ids of 32 characters. The Decoder reads it without the unpacker."""
     head, wide, text, binary = _CHECK_HEAD
     packed = _CHECK.pack(head, wide, check_id, text, program_id.encode("ascii"), binary, len(call))
     return _HEADER.pack(len(packed) + len(call) + 2) + packed + call + b"\xcc" + bytes((options,))
 
 
-def _decode_check(body):
+def _decode_check(body: bytes) -> list[Any] | None:
     """The frame, where `body` is as encode_check writes it; None where it takes the unpacker to tell."""
     if body[:7] != _CHECK_HEAD[0] or len(body) < _CHECK.size + 2:
         return None
@@ -115,19 +122,19 @@ def _decode_check(body):
 class Decoder:
     """Turns received bytes into frames of the peer's table. An error is final: later calls raise it again."""
 
-    def __init__(self, peer_says, max_frame_bytes):
+    def __init__(self, peer_says: Table, max_frame_bytes: int) -> None:
         self._table = peer_says
         self._max = max_frame_bytes
         self._buffer = bytearray()
-        self._error = None
+        self._error: ProtocolError | None = None
 
-    def feed(self, data):
+    def feed(self, data: bytes) -> list[list[Any]]:
         """Frames completed by `data`, each a list `[kind, field, ...]`. Raises ProtocolError."""
         if self._error is not None:
             raise self._error
         buffer = self._buffer
         buffer += data
-        frames = []
+        frames: list[list[Any]] = []
         at = 0
         try:
             while len(buffer) - at >= HEADER_BYTES:
@@ -147,7 +154,7 @@ class Decoder:
             del buffer[:at]
         return frames
 
-    def _decode(self, body):
+    def _decode(self, body: bytes) -> list[Any]:
         try:
             frame = unpackb(body, raw=False, unicode_errors="surrogatepass", strict_map_key=True)
         except Exception as error:  # msgpack raises several unrelated types

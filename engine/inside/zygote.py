@@ -13,6 +13,8 @@ deadlines, ends and reaps everything that a check left, and answers the host.
 Nothing that a program controls is parsed or compiled here: sources and claims stay bytes.
 """
 
+from __future__ import annotations
+
 import gc
 import json
 import marshal
@@ -21,17 +23,17 @@ import select
 import signal
 import sys
 import time
+from typing import Any, Callable, Tuple
 
 from . import child, claim, forking, heap, lockdown, prelude, wire
+from .claim import Claim
+from .ending import CHUNK_BYTES, CPU_LIMIT, WALL_LIMIT, clock, drain, empty_scratch, from_status
 
 # Taken here so that the code between two forks looks up little.
 POLLIN, O_CLOEXEC = select.POLLIN, os.O_CLOEXEC
 pipe2, close, read, monotonic = os.pipe2, os.close, os.read, time.monotonic
 encode_result, read_whole = wire.encode_result, claim.read_whole
 
-CPU_LIMIT = ("cpu-limit", b"{}", b"", 0)
-WALL_LIMIT = ("wall-limit", b"{}", b"", 0)
-CHUNK_BYTES = 1 << 16
 LATE_FACTOR, LATE_S = 1.05, 0.05  # a claim that comes later than this after the processor budget comes too late
 ASK_AGAIN_S = 0.05
 FLUSH_S = 0.006
@@ -42,43 +44,45 @@ class HostGone(BaseException):
     pass
 
 
-class Task:
-    """What a child needs to run one call."""
-
-    __slots__ = ("call", "code", "config", "entry", "numpy_seeded", "options", "space")
+Usage = Any  # resource.struct_rusage
+Ending = Tuple[Claim, float, float, int]  # the claim, cpu_s, wall_s, peak_kib
 
 
 class Program:
     __slots__ = ("code", "entry", "failure", "source")
 
-    def __init__(self, source, entry):
+    def __init__(self, source: bytes, entry: str) -> None:
         self.source = source
         self.entry = entry
-        self.code = None
-        self.failure = None  # the ending of its compilation, the same for all its checks
+        self.code: bytes | None = None
+        self.failure: Ending | None = None  # the ending of its compilation, the same for all its checks
 
 
 class Zygote:
-    def __init__(self, channel, alone_in_namespace):
+    def __init__(self, channel: int, alone_in_namespace: bool) -> None:
         self._channel = channel
         self._alone = alone_in_namespace
         self._decoder = wire.Decoder(wire.HOST_SAYS, 1 << 30)
-        self._frames = []
-        self._programs = {}
-        self._run_delay = None  # (check id, seconds or None), the host's last answer
+        self._frames: list[list[Any]] = []
+        self._programs: dict[str, Program] = {}
+        self._run_delay: tuple[int, float | None] | None = None  # (check id, seconds or None), the host's last answer
         self._resident_kib = 0
-        self._config = None
+        self._config: dict[str, Any] = {}
         self._single = False
-        self._fork = os.fork
+        self._fork: Callable[[], int] = os.fork
         self._poller = select.poll()
         self._polled = -1
-        self._unsent = []
+        self._unsent: list[bytes] = []
         self._ended = self._flushed = 0.0
-        self._task = None  # filled anew for each check; a child has its own copy
+        self._task = child.Task()  # filled anew for each check; a child has its own copy
+        self._fillers: list[bytes] = []
+        self._scratch = False
+        self._late_s = self._first_wait_ms = 0.0
+        self._output_bytes = 0
 
     # -- start ------------------------------------------------------------------------------------------------
 
-    def set_up(self):
+    def set_up(self) -> None:
         signal.signal(signal.SIGINT, signal.SIG_IGN)
         self._config = config = json.loads(self._expect("setup")[1].decode("ascii"))
         prelude.import_random()
@@ -110,10 +114,10 @@ class Zygote:
         self._fillers = heap.fill_holes()
         gc.freeze()
 
-    def _make_task(self, prelude_names):
+    def _make_task(self, prelude_names: dict[str, Any]) -> child.Task:
         """The task that every check fills in, with all done that a child would otherwise do after its fork: each write
         there is a page fault, and they are most of what a check costs."""
-        task = Task()
+        task = child.Task()
         task.config = self._config
         task.space = child.make_module(prelude_names)
         sys.modules["random"].seed(self._config["random_seed"])
@@ -122,9 +126,9 @@ class Zygote:
             child.seed_numpy(self._config)
         return task
 
-    def _rehearse(self):
+    def _rehearse(self) -> None:
         """Runs a call as a child does, so that the interpreter has specialised and cached what every child needs."""
-        rehearsal = Task()
+        rehearsal = child.Task()
         rehearsal.config, rehearsal.options, rehearsal.numpy_seeded = self._config, 0, True
         rehearsal.entry, rehearsal.call = "f", b'{"args":[],"kwargs":{"a":[1,"b",2.5]}}'
         code = compile("def f(a):\n    return {'x': a}\n", "", "exec")
@@ -133,7 +137,7 @@ class Zygote:
             rehearsal.space = dict(self._task.space)
             child.perform(-1, rehearsal)
 
-    def _expect(self, kind):
+    def _expect(self, kind: str) -> list[Any]:
         frame = self._next_frame()
         if frame[0] != kind:
             raise wire.ProtocolError("%s before %s" % (frame[0], kind))
@@ -141,17 +145,17 @@ class Zygote:
 
     # -- the channel ------------------------------------------------------------------------------------------
 
-    def _say(self, *frame):
+    def _say(self, *frame: Any) -> None:
         self._unsent.append(wire.encode(*frame))
         self._flush()
 
-    def _flush(self):
+    def _flush(self) -> None:
         if self._unsent:
             data = b"".join(self._unsent)
             self._unsent.clear()
             self._send(data)
 
-    def _send(self, data):
+    def _send(self, data: bytes) -> None:
         try:
             sent = os.write(self._channel, data)
             while sent < len(data):
@@ -159,7 +163,7 @@ class Zygote:
         except (BrokenPipeError, ConnectionResetError):
             raise HostGone() from None
 
-    def _receive(self):
+    def _receive(self) -> None:
         try:
             data = os.read(self._channel, CHANNEL_BYTES)
         except ConnectionResetError:
@@ -172,7 +176,7 @@ class Zygote:
             else:
                 self._frames.append(frame)
 
-    def _next_frame(self):
+    def _next_frame(self) -> list[Any]:
         while not self._frames:
             self._flush()
             self._receive()
@@ -180,7 +184,7 @@ class Zygote:
 
     # -- serving ----------------------------------------------------------------------------------------------
 
-    def serve(self):
+    def serve(self) -> None:
         while True:
             frame = self._next_frame()
             kind = frame[0]
@@ -193,7 +197,7 @@ class Zygote:
             else:
                 raise wire.ProtocolError("unexpected %s" % kind)
 
-    def _check(self, check_id, program_id, call, options):
+    def _check(self, check_id: int, program_id: str, call: bytes, options: int) -> None:
         program = self._programs[program_id]
         if program.code is None and program.failure is None:
             self._compile(check_id, program)
@@ -201,7 +205,7 @@ class Zygote:
             claimed, cpu_s, wall_s, peak_kib = program.failure
         else:
             task = self._task
-            task.code, task.entry, task.call, task.options = program.code, program.entry, call, options
+            task.code, task.entry, task.call, task.options = program.code or b"", program.entry, call, options
             claimed, cpu_s, wall_s, peak_kib = self._run(check_id, child.run_call, task, self._output_bytes)
             if claimed[0] == "code":
                 claimed = claim.FORGED
@@ -211,11 +215,11 @@ class Zygote:
         if self._ended - self._flushed > FLUSH_S or len(payload) > CHUNK_BYTES:
             self._flushed = self._ended
             self._flush()
-        if self._scratch and not _empty_scratch():
+        if self._scratch and not empty_scratch():
             self._say("retires", "scratch space could not be emptied at once")
             raise HostGone()
 
-    def _compile(self, check_id, program):
+    def _compile(self, check_id: int, program: Program) -> None:
         ending = self._run(check_id, child.compile_program, program.source, child.MAX_CODE_BYTES)
         kind, payload = ending[0][:2]
         if kind == "code":
@@ -226,7 +230,7 @@ class Zygote:
         else:
             program.failure = ending
 
-    def _run(self, check_id, action, subject, max_payload):
+    def _run(self, check_id: int, action: Callable[[int, Any], None], subject: Any, max_payload: int) -> Ending:
         """Forks a child that does `action(pipe, subject)`; what it claimed or what became of it, as
         `((kind, payload, note, flags), cpu_s, wall_s, peak_kib)`.
 
@@ -238,6 +242,7 @@ class Zygote:
         pid = self._fork()
         if not pid:
             close(self._channel)
+            os.dup2(1, 2)  # /dev/null: the log on 2 is the zygote's, and a file that the next check could read
             if not self._alone:
                 os.setpgid(0, 0)
             gc.enable()
@@ -265,14 +270,16 @@ class Zygote:
                 claimed = CPU_LIMIT
         close(reader)
         if claimed is None:
-            claimed = _from_status(status)
+            claimed = from_status(status)
         self._ended = ended = monotonic()
         return claimed, cpu, ended - began, max(0, usage.ru_maxrss - self._resident_kib)
 
-    def _supervise(self, check_id, pid, reader, began, max_payload, data):
+    def _supervise(
+        self, check_id: int, pid: int, reader: int, began: float, max_payload: int, data: bytes
+    ) -> tuple[Claim | None, int, Usage, float]:
         """Waits for the claim, the end or a limit of `pid`; nothing of the check is left when it returns
         `(claim or None, exit status, usage, cpu seconds)`."""
-        clock = (~pid << 3) | 2  # the process's CPU clock, see clock_getcpuclockid(3)
+        cpu_clock = (~pid << 3) | 2  # the process's CPU clock, see clock_getcpuclockid(3)
         claims = claim.Reader(max_payload)
         claimed = claims.feed(data) if data else None
         channel, config = self._channel, self._config
@@ -286,7 +293,7 @@ class Zygote:
         pipe_open = True
         while claimed is None:
             wall = monotonic() - began
-            cpu = _clock(clock, cpu)
+            cpu = clock(cpu_clock, cpu)
             idle = wall - cpu - delay
             if cpu >= cpu_s:
                 claimed = CPU_LIMIT
@@ -326,7 +333,7 @@ class Zygote:
                             delay = wall_s  # this kernel does not tell: only the backstop can decide
                             continue
                         delay, ask_again = known, monotonic() - began + ASK_AGAIN_S
-                        if monotonic() - began - _clock(clock, cpu) - delay >= idle_s:
+                        if monotonic() - began - clock(cpu_clock, cpu) - delay >= idle_s:
                             claimed = WALL_LIMIT
                             break
                 else:
@@ -336,10 +343,10 @@ class Zygote:
                 if got:
                     if pipe_open:  # its last words may still be in the pipe
                         os.set_blocking(reader, False)
-                        claimed = _drain(reader, claims)
+                        claimed = drain(reader, claims)
                     self.end_all(None)
                     return claimed or claims.provisional, status, usage, usage.ru_utime + usage.ru_stime
-        cpu = _clock(clock, cpu)
+        cpu = clock(cpu_clock, cpu)
         status, usage = self.end_all(pid)
         if claimed is not CPU_LIMIT and claimed is not WALL_LIMIT:
             if cpu > self._late_s:
@@ -348,7 +355,7 @@ class Zygote:
             claimed = claims.provisional
         return claimed, status, usage, cpu
 
-    def end_all(self, pid):
+    def end_all(self, pid: int | None) -> tuple[int, Usage]:
         """Kills everything the check started and reaps it; the exit status and usage of `pid`."""
         if self._single and pid is not None:  # the kernel refused every fork, so there is nothing else to look for
             os.kill(pid, signal.SIGKILL)
@@ -364,70 +371,19 @@ class Zygote:
                     send(pid, signal.SIGKILL)
                 except (ProcessLookupError, PermissionError):
                     pass
-        found = None
+        found: Any = None
         while True:
             try:
                 got, status, usage = os.wait4(-1 if self._alone else pid or -1, 0)
             except ChildProcessError:
-                return found
+                return found  # type: ignore[no-any-return]
             if got == pid:
                 found = (status, usage)
                 if not self._alone:
-                    return found
+                    return found  # type: ignore[no-any-return]
 
 
-def _clock(clock, last):
-    try:
-        return time.clock_gettime(clock)
-    except OSError:
-        return last  # already reaped, or a zombie on kernels that say so
-
-
-def _drain(reader, claims):
-    while True:
-        try:
-            data = os.read(reader, 1 << 16)
-        except BlockingIOError:
-            return None
-        if not data:
-            return None
-        ended = claims.feed(data)
-        if ended is not None:
-            return ended
-
-
-def _from_status(status):
-    """The claim that an exit status without a claim amounts to."""
-    if os.WIFSIGNALED(status):
-        number = os.WTERMSIG(status)
-        if number == signal.SIGSYS:
-            return ("denied", b'{"reason": "a system call that the jail forbids (SIGSYS)"}', b"", 0)
-        try:
-            name = signal.Signals(number).name
-        except ValueError:
-            name = "signal %d" % number
-        report = {"type": name, "message": "the process was ended by %s" % name, "lines": []}
-        return ("exception", json.dumps(report).encode(), b"", 0)
-    return ("early-exit", json.dumps({"code": os.WEXITSTATUS(status), "by": "exit"}).encode(), b"", 0)
-
-
-def _empty_scratch(path="/tmp"):
-    """Removes plain files at the top; anything more means a new worker, which is cheaper than trusting a clean-up."""
-    names = os.listdir(path.encode())
-    if not names:
-        return True
-    if len(names) > 64:
-        return False
-    for name in names:
-        full = os.path.join(path.encode(), name)
-        try:
-            os.unlink(full)
-        except OSError:
-            return False
-    return True
-
-
-def main(channel, alone_in_namespace):
+def main(channel: int, alone_in_namespace: bool) -> None:
     """Serves until the host hangs up. Returns only in the parent; children leave through os._exit."""
     # The harness keeps its own json; programs get a fresh module that they may break as they like.
     for name in [n for n in sys.modules if n.partition(".")[0] in ("json", "msgpack", "reexec_inside")]:

@@ -1,8 +1,9 @@
 """Which folders of the host a jail shows, read-only, and which of them its uid could not reach.
 
-An interpreter needs its executable (and what that links to), its prefixes and the system's shared libraries. Other
-folders on its path (an editable install's checkout) stay outside. Folders under a home that only its owner may enter (pyenv and uv as root) are out of reach for the
-jail's own uid: those are first bound below a folder that everybody may enter (stage.py).
+An interpreter needs its executable (and what that links to), its prefixes and the system's shared libraries. Other folders
+on its path (an editable install's checkout) stay outside. Folders under a home that only its owner may enter (pyenv and
+uv as root) are out of reach for the jail's own uid: those are first bound below a folder that everybody may enter
+(stage.py).
 """
 
 import os

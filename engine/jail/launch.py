@@ -127,7 +127,7 @@ def launch(policy: Policy, interpreter: Interpreter, rung: Rung, worker_index: i
     """Step 1. Raises EngineError where nothing could be started; whether the jail came up shows with `hello`."""
     ours, theirs = socket.socketpair()
     folder = tempfile.mkdtemp(prefix="reexec-")
-    log = tempfile.TemporaryFile(dir=folder)
+    log = tempfile.TemporaryFile(dir=folder)  # noqa: SIM115 - lives as long as the worker
     try:
         if rung is Rung.NONE:
             command, env = _bare_command(interpreter, theirs.fileno(), folder), environment(policy)
@@ -187,4 +187,4 @@ def baseline_of(pid: int) -> tuple[int, int, int]:
     """Address space and resident size of a process in bytes, and its threads."""
     size, resident = Path(f"/proc/{pid}/statm").read_text().split()[:2]
     page = resource.getpagesize()
-    return int(size) * page, int(resident) * page, len(os.listdir(f"/proc/{pid}/task"))
+    return int(size) * page, int(resident) * page, len(list(Path(f"/proc/{pid}/task").iterdir()))

@@ -164,8 +164,8 @@ class StageRun:
                 f"{self.output}: was made with another {', '.join(changed)}; --overwrite replaces it, or choose another name"
             )
         for name, size in progress.sizes.items():
-            path = self._paths.get(name)
-            if path is None or (path.stat().st_size if path.exists() else 0) < size:
+            file = self._paths.get(name)
+            if file is None or (file.stat().st_size if file.exists() else 0) < size:
                 raise UsageError(f"{self.output}: shorter than its manifest says; --overwrite starts anew")
         return progress
 

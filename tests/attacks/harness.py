@@ -101,7 +101,7 @@ class Outside:
 def describe_zygote(pid: int) -> tuple[str, ...]:
     proc = Path(f"/proc/{pid}")
     try:
-        descriptors = sorted(re.sub(r"\d+", "N", os.readlink(link)) for link in (proc / "fd").iterdir())
+        descriptors = sorted(re.sub(r"\d+|reexec-[^/]*", "N", os.readlink(link)) for link in (proc / "fd").iterdir())
     except PermissionError:  # an ordinary user may not look at a process without the dumpable bit
         descriptors = []
     fields = (proc / "stat").read_text().rpartition(")")[2].split()

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 import typer.main
-from reexec.cli.main import app
 
-from tests.runners.helpers import EXAMPLES, Done, reexec
+from reexec.cli.main import app
+from tests.runners.helpers import EXAMPLES, Done, reexec, reexec_cold
 
 # The bundled responses hold programs that compute or sleep for ever; they need not do so for 5 s each here.
 SMALL = {"REEXEC_POLICY": "limits.cpu_s=1 limits.idle_s=1"}
@@ -62,7 +62,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def run_example(command: str, folder: Path) -> Done:
-    return reexec(*example_of(command), cwd=folder, env={**SMALL, "COLUMNS": "200"})
+    return reexec_cold(*example_of(command), cwd=folder, env={**SMALL, "COLUMNS": "200"})
 
 
 @pytest.mark.parametrize("command", commands())

@@ -33,7 +33,13 @@ def common(done: Done, command: str) -> dict[str, object]:
 
 
 def test_verify_counts_verdicts_and_missing_modules(tmp_path: Path, functions: Path) -> None:
-    rows = [response(0, 0, 2), response(0, 0, 3), response(0, 1, {"n": 3}, "i"), response(1, 0, {"n": 1}, "i"), response(9, 0, 1)]
+    rows = [
+        response(0, 0, 2),
+        response(0, 0, 3),
+        response(0, 1, {"n": 3}, "i"),
+        response(1, 0, {"n": 1}, "i"),
+        response(9, 0, 1),
+    ]
     done = reexec(
         "verify", write_rows(tmp_path / "r.jsonl", rows), "-f", functions, "-o", tmp_path / "v.jsonl", "-w", "1", "--json"
     )

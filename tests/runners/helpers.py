@@ -7,6 +7,7 @@ import os
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
@@ -16,6 +17,7 @@ from typing import Any
 import psutil
 
 from tests.conftest import ROOT
+from tests.runners import warm_command
 
 EXAMPLES = ROOT / "examples"
 FUNCTIONS = EXAMPLES / "functions.jsonl"
@@ -61,11 +63,26 @@ def reexec(
     cwd: Path | None = None,
     env: dict[str, str] | None = None,
     timeout: float = 120,
+) -> Done:
+    """The command, to its end, in a fork of a process that has imported it already."""
+    with tempfile.TemporaryDirectory() as folder:
+        out, err = Path(folder, "out"), Path(folder, "err")
+        out.touch()
+        err.touch()
+        code = warm_command.call(list(map(str, arguments)), cwd or Path.cwd(), environment(env), out, err, timeout)
+        return Done(code, out.read_text(), err.read_text())
+
+
+def reexec_cold(
+    *arguments: str | Path,
+    cwd: Path | None = None,
+    env: dict[str, str] | None = None,
+    timeout: float = 120,
     prefix: Sequence[str] = (),
     preexec: Callable[[], None] | None = None,
     stdout: Any = subprocess.PIPE,
 ) -> Done:
-    """The command, to its end."""
+    """The command, to its end, as a shell starts it."""
     done = subprocess.run(
         [*prefix, COMMAND, *map(str, arguments)],
         stdin=subprocess.DEVNULL,
@@ -136,7 +153,9 @@ def all_gone(processes: Iterable[psutil.Process], timeout: float = 5) -> None:
 
 def write_rows(path: Path, rows: Iterable[Row | bytes | str]) -> Path:
     """Rows as JSON lines; bytes and text are written as they are."""
-    lines = [row if isinstance(row, bytes) else row.encode() if isinstance(row, str) else json.dumps(row).encode() for row in rows]
+    lines = [
+        row if isinstance(row, bytes) else row.encode() if isinstance(row, str) else json.dumps(row).encode() for row in rows
+    ]
     data = b"".join(line + b"\n" for line in lines)
     path.write_bytes(gzip.compress(data) if path.suffix == ".gz" else data)
     return path
