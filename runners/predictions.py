@@ -53,6 +53,8 @@ def _position(row: dict[str, Any], name: str, count: int, what: str) -> int:
 
 def _function(row: dict[str, Any], functions: FunctionStore) -> FunctionRecord:
     function_id = row.get("function_id")
+    if not isinstance(function_id, str | None):
+        raise BadPredictionError(f"function_id must be a text, not {kind_of(function_id)}, at $.function_id")
     position = None
     if "itemid" in row:
         # A file of proven pairs has fewer rows than the one it was made from: there ids bind, positions are history.

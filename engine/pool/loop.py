@@ -236,6 +236,7 @@ class Loop:
     def _bury(self, worker: Worker, reason: str) -> None:
         """Removes a worker and decides what becomes of the checks it had: the retry rule."""
         was_starting = worker.state is State.STARTING
+        retired = reason == "retired" or worker.state is State.DRAINING  # it said so before it hung up
         self._selector.unregister(worker)
         self._workers.remove(worker)
         jobs = list(worker.in_flight)
@@ -245,7 +246,7 @@ class Loop:
         if was_starting:
             self._count_failed_start(start_error(log, reason))
             return
-        if reason == "retired":
+        if retired:
             self._scheduler.put_back(jobs)
             return
         self._counts["worker_deaths"] += 1

@@ -124,6 +124,8 @@ class Worker:
                 del self._out[:sent]
         except BlockingIOError:
             pass
+        except (BrokenPipeError, ConnectionResetError):
+            self._out.clear()  # its last words may still be unread: the end shows in receive()
         except OSError as error:
             raise WorkerDiedError(f"the worker hung up ({error.strerror})") from None
 
