@@ -42,6 +42,8 @@ def _run() -> int:
         code = app(standalone_mode=False)
         if sys.stdout is not None:
             sys.stdout.flush()
+        if code == exits.INTERRUPTED:  # typer makes this of a KeyboardInterrupt
+            raise KeyboardInterrupt
         return code if isinstance(code, int) else exits.DONE
     except typer.TyperException as error:
         if type(error).__name__ == "NoArgsIsHelpError":  # its message is the whole help

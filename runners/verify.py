@@ -21,11 +21,10 @@ from reexec.engine.verdict import Verdict, judge
 
 from .answers import extract_answer
 from .feedback import Feedback, default_feedback, status_of
-from .files.run import Row, Selection, StageRun, beside
-from .files.sink import Sink
-from .files.source import read_lines
+from .files.run import Row, Selection, StageRun
 from .files.text import BadRowError, dump, parse_row, splice
 from .functions import FunctionStore
+from .pass_rates import write_pass_rates
 from .predictions import BadPredictionError, Prediction, read_prediction
 
 # Programs that name none of these return the same value each time under a fixed seed and hash seed; for the others a
@@ -280,40 +279,3 @@ def _usage_line(row_id: str, word: str, outcome: Outcome | None) -> bytes:
         "attempts": outcome.attempts if outcome else 0,
     }
     return dump(record).encode("ascii")
-
-
-def write_pass_rates(output: Path) -> dict[str, Any] | None:
-    """Where a prompt has several samples, writes NAME.passrates.jsonl, a row for each pair and each function, and returns
-    their means; None where every prompt has one. Reads the finished output, so that a resumed run counts all of it."""
-    pairs: dict[tuple[str, str, str], list[int]] = {}
-    for _, line in read_lines(output):
-        row = parse_row(line)
-        if row["verdict"] != "engine-error":
-            tally = pairs.setdefault((row["function_id"], row["pair_id"], row["io_pred"]), [0, 0])
-            tally[0] += 1
-            tally[1] += row["verdict"] == "accepted"
-    path = beside(output, "passrates.jsonl")
-    if not any(samples > 1 for samples, _ in pairs.values()):
-        path.unlink(missing_ok=True)
-        return None
-    functions: dict[str, list[int]] = {}
-    sink = Sink(path)
-    for (function_id, pair, io_pred), (samples, accepted) in pairs.items():
-        total = functions.setdefault(function_id, [0, 0])
-        total[0] += samples
-        total[1] += accepted
-        record = {"function_id": function_id, "pair_id": pair, "io_pred": io_pred, "samples": samples}
-        sink.write(dump({**record, "accepted": accepted, "pass_rate": round(accepted / samples, 6)}).encode("ascii"))
-    for function_id, (samples, accepted) in functions.items():
-        record = {"function_id": function_id, "samples": samples, "accepted": accepted}
-        sink.write(dump({**record, "pass_rate": round(accepted / samples, 6)}).encode("ascii"))
-    try:
-        sink.flush()
-    finally:
-        sink.close()
-    return {
-        "file": path.name,
-        "prompts": len(pairs),
-        "mean_over_pairs": round(sum(a / s for s, a in pairs.values()) / len(pairs), 6),
-        "mean_over_functions": round(sum(a / s for s, a in functions.values()) / len(functions), 6),
-    }

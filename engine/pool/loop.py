@@ -28,6 +28,7 @@ from .worker import State, Worker, WorkerDiedError, start_error
 START_S = 120.0
 FAILED_STARTS_ALLOWED = 3
 _TICK_S = 0.5
+_BELL_S = 0.01
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +59,7 @@ class Loop:
         self._selector = selectors.DefaultSelector()
         self._selector.register(self._wake, selectors.EVENT_READ)
         self._bells: set[Mailbox] = set()
+        self._last_bell = 0.0
         self._stopping = False
         self._sequence = 0
         self._index = 0
@@ -93,7 +95,7 @@ class Loop:
         return self._thread.is_alive() and not self._stopping
 
     def bell_after_round(self, mailbox: Mailbox) -> None:
-        """Called by a job's `deliver`, in the I/O thread: rings `mailbox` once this round is over."""
+        """Called by a job's `deliver`, in the I/O thread: rings `mailbox` after this round or one of the next."""
         self._bells.add(mailbox)
 
     def statistics(self) -> Statistics:
@@ -146,9 +148,10 @@ class Loop:
             events = selectors.EVENT_READ | (selectors.EVENT_WRITE if worker.wants_to_write() else 0)
             if self._selector.get_key(worker).events != events:
                 self._selector.modify(worker, events)
-        self._ring_bells()
         quiet = all(worker.state is State.IDLE for worker in self._workers) and not len(self._scheduler)
-        for key_, _ in self._selector.select(None if quiet and not self._inbox else _TICK_S):
+        self._ring_bells(quiet)
+        wait_s = None if quiet and not self._inbox else _BELL_S if self._bells else _TICK_S
+        for key_, _ in self._selector.select(wait_s):
             if key_.fileobj == self._wake:
                 os.eventfd_read(self._wake)
             elif isinstance(key_.fileobj, Worker):
@@ -166,10 +169,14 @@ class Loop:
             job.key = self._warmth.of(job.program)
             self._scheduler.add(job)
 
-    def _ring_bells(self) -> None:
-        for mailbox in self._bells:
-            mailbox.ring()
-        self._bells.clear()
+    def _ring_bells(self, now: bool = True) -> None:
+        """Wakes the consumers: at once where nothing else is on its way, else not more often than every few milliseconds,
+        because a switch between threads costs as much as several checks' bookkeeping."""
+        if self._bells and (now or time.monotonic() - self._last_bell >= _BELL_S):
+            for mailbox in self._bells:
+                mailbox.ring()
+            self._bells.clear()
+            self._last_bell = time.monotonic()
 
     def _attempt(self, worker: Worker, action: Any, *arguments: Any) -> None:
         try:

@@ -75,12 +75,9 @@ def test_an_empty_functions_file_is_refused(tmp_path: Path, responses: Path) -> 
 @pytest.mark.parametrize("name", ["cut.jsonl.gz", "noise.jsonl.gz", "damaged.jsonl.gz"])
 def test_a_file_that_breaks_off_keeps_the_rows_before(name: str, tmp_path: Path, functions: Path) -> None:
     rows = [response(0, 0, 1, index=index) for index in range(3000)]
-    packed = bytearray(write_rows(tmp_path / "whole.jsonl.gz", rows).read_bytes())
-    data = {
-        "cut": packed[: len(packed) // 2],
-        "noise": b"\x1f\x8bnoise",
-        "damaged": packed[:4000] + b"\0" * 400 + packed[4400:],
-    }
+    first = write_rows(tmp_path / "first.jsonl.gz", rows[:2000]).read_bytes()
+    packed = first + write_rows(tmp_path / "rest.jsonl.gz", rows[2000:]).read_bytes()
+    data = {"cut": packed[: len(packed) // 2], "noise": b"\x1f\x8bnoise", "damaged": first + packed[:10] + b"\xff" * 99}
     broken = tmp_path / name
     broken.write_bytes(data[name.partition(".")[0]])
     output = tmp_path / "out.jsonl"

@@ -44,9 +44,9 @@ class Done:
         return found
 
     def one_line(self) -> str:
-        """The only line of stderr."""
+        """The only line of stderr, but for the one that says where a run goes on."""
         assert "Traceback" not in self.err, self.err
-        lines = self.err.splitlines()
+        lines = [line for line in self.err.splitlines() if not line.startswith("going on after ")]
         assert len(lines) == 1, self.err
         assert lines[0].startswith("reexec: "), self.err
         return lines[0]

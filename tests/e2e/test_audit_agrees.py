@@ -1,0 +1,41 @@
+"""The audit finds the same pairs not reproducible as an independent replay in fresh interpreters, each with a reason."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import ROOT
+from tests.e2e.sample import subset
+from tests.runners.helpers import Row, read_rows, reexec
+
+REASONS = {
+    "mutates-input", "nondeterministic", "missing-module", "exception", "mismatch", "cpu-limit", "wall-limit", "memory-limit",
+    "output-limit", "process-limit", "denied", "early-exit", "bad-result",
+}  # fmt: skip
+
+
+def failing(rows: list[Row]) -> set[tuple[int, int]]:
+    return {(row["itemid"], row["ioid"]) for row in rows if not row["reproducible"]}
+
+
+@pytest.mark.parametrize(
+    "count", [pytest.param(15, id="fifteen functions"), pytest.param(None, id="all", marks=pytest.mark.slow)]
+)
+def test_the_same_pairs_fail_as_in_a_plain_replay(count: int | None, tmp_path: Path) -> None:
+    functions, replay, report = subset(tmp_path, count, first=5), tmp_path / "replay.jsonl", tmp_path / "report.jsonl"
+    if count:  # two pairs a function: the plain replay takes 0.3 s a pair
+        short = [{**row, "ios": row["ios"][:2]} for row in read_rows(functions)]
+        functions.write_text("".join(json.dumps(row) + "\n" for row in short))
+    done = reexec("audit", functions, "-o", report, "--json", timeout=1800)
+    assert done.code == 0, done.err
+    script = ROOT / "tests" / "replay" / "plain_replay.py"
+    subprocess.run([sys.executable, str(script), str(functions), str(replay)], check=True, timeout=3600)
+    ours, plain = read_rows(report), read_rows(replay)
+    assert [(row["itemid"], row["ioid"]) for row in ours] == [(row["itemid"], row["ioid"]) for row in plain]
+    assert failing(ours) ^ failing(plain) == set()
+    for row in ours:
+        assert (row["reason"] in REASONS) is not row["reproducible"]
+        assert bool(row["detail"]) is not row["reproducible"]

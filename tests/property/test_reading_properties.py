@@ -1,0 +1,78 @@
+"""The host's reading of a result frame is total: any frame that the protocol admits gives an Outcome."""
+
+import json
+import time
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from reexec.engine.inside import values
+from reexec.engine.outcome import KINDS, Outcome
+from reexec.engine.reading import read_json, read_outcome
+from reexec.engine.verdict import judge
+from reexec.policies import ComparisonRule
+
+JSON = st.recursive(
+    st.one_of(st.none(), st.booleans(), st.integers(), st.floats(), st.text(max_size=8)),
+    lambda inner: st.lists(inner, max_size=4)
+    | st.dictionaries(
+        st.sampled_from(["!", "v", "type", "message", "lines", "path", "reason", "code", "module", "x"]), inner, max_size=5
+    )
+    | st.builds(
+        lambda tag, items: {"!": tag, "v": items},
+        st.sampled_from(["tuple", "set", "frozenset", "dict", "bytes", "complex", "none"]),
+        inner,
+    ),
+    max_leaves=20,
+)
+PAYLOADS = st.one_of(st.binary(max_size=200), JSON.map(lambda value: json.dumps(value).encode()))
+WORDS = st.sampled_from([*sorted(KINDS), "accepted", "code", "", "nonsense"])
+COUNTS = st.integers(0, 2**64 - 1)
+
+
+@given(WORDS, PAYLOADS, st.binary(max_size=60) | PAYLOADS, st.tuples(COUNTS, COUNTS, COUNTS, COUNTS), st.booleans(), st.booleans())
+def test_every_frame_gives_an_outcome_and_a_verdict(
+    word: str, payload: bytes, note: bytes, numbers: tuple[int, int, int, int], python_values: bool, watched: bool
+) -> None:
+    frame: list[Any] = ["result", 1, word, payload, note, *numbers]
+    outcome = read_outcome(frame, python_values=python_values, watched=watched, attempts=1)
+    assert isinstance(outcome, Outcome)
+    assert outcome.kind in KINDS
+    assert outcome.kind in (word, "bad-result")
+    assert isinstance(outcome.describe(), str)
+    for rule in ("codeio", "exact"):
+        assert judge(outcome, [1], ComparisonRule.preset(rule)).word != "engine-error" or word == "engine-error"
+
+
+@given(JSON)
+def test_values_are_read_as_they_were_written(value: Any) -> None:
+    assert values.encode(read_json(values.encode(value))) == values.encode(value)
+
+
+@pytest.mark.parametrize(
+    "payload",
+    [
+        b"[" * 500_000 + b"]" * 500_000,
+        b'{"a":' * 100_000 + b"1" + b"}" * 100_000,
+        b"[" + b"0," * 1_500_000 + b"0]",
+        b"1" * 100_001,
+        b"-" + b"9" * 500_000,
+        b"[" + b",".join([b"9" * 99_999] * 10) + b"]",
+        b'"' + b"\\u0000" * 200_000 + b'"',
+        b"1e" + b"9" * 100_000,
+        b"0." + b"1" * 100_000,
+        b"NaN",
+        b'"\xff"',
+        b"",
+    ],
+    ids=["deep", "deep-dicts", "wide", "digits", "more-digits", "ten-big", "escapes", "exponent", "fraction", "nan", "bytes", "empty"],
+)
+@pytest.mark.parametrize("python_values", [False, True])
+def test_monstrous_payloads_are_read_or_refused_in_bounded_time(payload: bytes, python_values: bool) -> None:
+    began = time.process_time()
+    frame: list[Any] = ["result", 1, "value", payload, b"", 0, 0, 0, 0]
+    outcome = read_outcome(frame, python_values=python_values, watched=False, attempts=1)
+    assert outcome.kind in ("value", "bad-result")
+    assert time.process_time() - began < 2

@@ -1,0 +1,148 @@
+"""Where a policy comes from, and how a mistake in one is told."""
+
+from pathlib import Path
+
+import pytest
+
+from reexec import Policy, PolicyError, load_policy
+from reexec.policies import preset_names
+
+
+def write(folder: Path, name: str, text: str) -> str:
+    path = folder / name
+    path.write_text(text, encoding="utf-8")
+    return str(path)
+
+
+@pytest.mark.parametrize("name", preset_names())
+def test_every_preset_loads_and_is_called_by_its_name(name: str) -> None:
+    policy = Policy.preset(name)
+    assert policy.name == name
+    assert policy.digest == load_policy(name).digest
+    assert len(policy.digest) == 32
+
+
+def test_presets_differ_in_their_digest() -> None:
+    assert len({Policy.preset(name).digest for name in preset_names()}) == len(preset_names()) >= 3
+
+
+@pytest.mark.parametrize(
+    ("setting", "message"),
+    [
+        ("limits.cpu_seconds=2", r"unknown key 'cpu_seconds', did you mean 'cpu_s'\? at \$\.limits\.cpu_seconds"),
+        ("limit.cpu_s=2", r"unknown key 'limit', did you mean 'limits'\? at \$\.limit"),
+        ("limits.zzzz=2", r"unknown key 'zzzz', known keys: cpu_s, .*wall_s at \$\.limits\.zzzz"),
+        ("comparison.rtoll=1", r"unknown key 'rtoll', did you mean 'rtol'\? at \$\.comparison\.rtoll"),
+        ("isolation.lowest=docker", r"\(given: 'docker'\), at \$\.isolation\.lowest"),
+        ("limits.cpu_s=0", r"greater than 0 \(given: 0\), at \$\.limits\.cpu_s"),
+        ("limits.cpu_s=-1", r"at \$\.limits\.cpu_s"),
+        ("limits.cpu_s=nan", r"at \$\.limits\.cpu_s"),
+        ("limits.cpu_s=inf", r"at \$\.limits\.cpu_s"),
+        ("limits.cpu_s=fast", r"number.*\(given: 'fast'\), at \$\.limits\.cpu_s"),
+        ("limits.processes=0", r"at \$\.limits\.processes"),
+        ("limits.processes=1.5", r"at \$\.limits\.processes"),
+        ("limits.wall_s=1", r"wall_s \(1\) must be at least cpu_s \+ idle_s \(10\).*at \$\.limits"),
+        ("comparison=nearly", r"no comparison rule 'nearly'.*at \$\.comparison"),
+        ("prelude=3", r"at \$\.prelude"),
+    ],
+)
+def test_a_mistake_is_one_line_that_ends_with_its_path(setting: str, message: str) -> None:
+    with pytest.raises(PolicyError, match=message) as caught:
+        load_policy("codeio", settings=[setting])
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("setting", ["limits.cpu_s", "=3", "limits..cpu_s=3", ""])
+def test_a_setting_that_is_none_says_how_to_write_one(setting: str) -> None:
+    with pytest.raises(PolicyError, match=r"write it as limits\.cpu_s=2"):
+        load_policy("codeio", settings=[setting])
+
+
+def test_an_unknown_preset_names_the_nearest_and_all() -> None:
+    with pytest.raises(PolicyError, match=r"no policy 'codoi': did you mean 'codeio'\? presets are codeio, numeric, strict"):
+        load_policy("codoi")
+
+
+def test_settings_are_typed_as_toml_and_a_bare_word_is_text() -> None:
+    policy = load_policy(
+        "codeio",
+        settings=["limits.cpu_s=2", "numpy_values=false", "name=mine", 'warm=["numpy"]', "limits.memory_bytes=33_554_432"],
+    )
+    assert policy.limits.cpu_s == 2
+    assert policy.numpy_values is False
+    assert policy.name == "mine"
+    assert policy.warm == ("numpy",)
+    assert policy.limits.memory_bytes == 32 << 20
+
+
+def test_layers_win_in_their_order(tmp_path: Path) -> None:
+    path = write(tmp_path, "p.toml", 'extends = "strict"\n[limits]\ncpu_s = 3.0\nidle_s = 3.0\n')
+    assert load_policy("codeio").limits.cpu_s == 5.0
+    assert load_policy("strict").limits.cpu_s == 2.0
+    from_file = load_policy(path)
+    assert (from_file.limits.cpu_s, from_file.limits.idle_s) == (3.0, 3.0)
+    assert from_file.limits.open_files == Policy.preset("strict").limits.open_files
+    environment = {"REEXEC_POLICY": "limits.cpu_s=4 limits.idle_s=4"}
+    assert load_policy(path, environment=environment).limits.cpu_s == 4
+    both = load_policy(path, environment=environment, settings=["limits.cpu_s=6"])
+    assert (both.limits.cpu_s, both.limits.idle_s) == (6, 4)
+
+
+def test_the_environment_may_name_a_file(tmp_path: Path) -> None:
+    path = write(tmp_path, "p.toml", "[limits]\ncpu_s = 7.0\n")
+    assert load_policy("strict", environment={"REEXEC_POLICY": path}).limits.cpu_s == 7.0
+    assert load_policy("strict", environment={"REEXEC_POLICY": path}).limits.open_files == 32
+    with pytest.raises(PolicyError, match="no policy"):
+        load_policy("strict", environment={"REEXEC_POLICY": str(tmp_path / "none.toml")})
+
+
+def test_the_environment_of_the_process_counts_only_where_it_is_given() -> None:
+    assert load_policy("codeio", environment=None) == load_policy("codeio", environment={}) == Policy.preset("codeio")
+
+
+def test_extends_is_looked_for_beside_the_file(tmp_path: Path) -> None:
+    write(tmp_path, "base.toml", 'extends = "codeio"\n[limits]\ncpu_s = 8.0\n')
+    below = tmp_path / "below"
+    below.mkdir()
+    path = write(below, "child.toml", 'extends = "../base.toml"\nname = "child"\n')
+    assert (load_policy(path).limits.cpu_s, load_policy(path).name) == (8.0, "child")
+
+
+def test_policies_that_extend_each_other_are_refused(tmp_path: Path) -> None:
+    write(tmp_path, "a.toml", 'extends = "b.toml"\n')
+    path = write(tmp_path, "b.toml", 'extends = "a.toml"\n')
+    with pytest.raises(PolicyError, match=r"extend each other, at \$\.extends"):
+        load_policy(path)
+
+
+@pytest.mark.parametrize("base", ["3", "[]", "true"])
+def test_extends_that_is_no_text_is_refused(tmp_path: Path, base: str) -> None:
+    with pytest.raises(PolicyError, match=r"at \$\.extends"):
+        load_policy(write(tmp_path, "p.toml", f"extends = {base}\n"))
+
+
+@pytest.mark.parametrize("text", ["[limits", "\x00", "a = ", "limits = {cpu_s = }"])
+def test_a_file_that_is_no_toml_is_named(tmp_path: Path, text: str) -> None:
+    with pytest.raises(PolicyError, match=r"p\.toml: not a TOML file"):
+        load_policy(write(tmp_path, "p.toml", text))
+
+
+def test_a_folder_and_bytes_that_are_no_text_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(PolicyError, match="no policy"):
+        load_policy(str(tmp_path))
+    path = tmp_path / "p.toml"
+    path.write_bytes(b"\xff\xfe\x00")
+    with pytest.raises(PolicyError, match="not a TOML file"):
+        load_policy(path)
+
+
+def test_a_comparison_preset_can_be_refined() -> None:
+    policy = load_policy("numeric", settings=["comparison.rtol=0.01"])
+    assert policy.comparison.rtol == 0.01
+    assert policy.comparison.atol == Policy.preset("numeric").comparison.atol
+    assert policy.digest != Policy.preset("numeric").digest
+
+
+def test_a_policy_is_frozen() -> None:
+    with pytest.raises(ValueError, match="frozen"):
+        Policy.preset("codeio").name = "other"
