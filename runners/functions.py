@@ -7,6 +7,7 @@ and the last ones kept, because predictions usually come in the order of their f
 import hashlib
 import shutil
 import tempfile
+import weakref
 from collections import OrderedDict
 from dataclasses import dataclass
 from pathlib import Path
@@ -85,6 +86,7 @@ class FunctionStore:
     def __init__(self, path: Path) -> None:
         self.path = path
         self._file = _seekable(path)
+        weakref.finalize(self, self._file.close)
         self._offsets: list[tuple[int, int, int]] = []  # (offset, length or -1 where overlong, line number)
         self._by_id: dict[str, int] | None = None
         self._kept: OrderedDict[int, FunctionRecord | BadFunctionError] = OrderedDict()
@@ -155,6 +157,7 @@ def _seekable(path: Path) -> BinaryIO:
         with file:
             shutil.copyfileobj(file, copy, 1 << 20)
     except BROKEN as error:
+        copy.close()
         raise UsageError(f"{path}: the file breaks off ({error})") from None
     copy.seek(0)
     return cast(BinaryIO, copy)

@@ -33,6 +33,10 @@ _Refused, _TooLong = values.Refused, values.TooLong
 _type_name = values.type_name
 
 
+_OUT_OF_MEMORY = claim.pack("memory-limit", b"{}")
+_OUT_OF_STACK = claim.pack("exception", b'{"type": "RecursionError", "message": "", "lines": []}')
+
+
 class Task:
     """What a child needs to run one call; the zygote fills it in anew for each."""
 
@@ -72,7 +76,13 @@ def compile_program(fd: int, source: bytes) -> None:
 
 def run_call(fd: int, task: Task) -> None:
     """Runs one call in the program's module and sends what came of it."""
-    _send(fd, perform(fd, task))
+    try:
+        frame = perform(fd, task)
+    except MemoryError:  # while the harness made its report
+        frame = _OUT_OF_MEMORY
+    except RecursionError:  # the program left it no stack
+        frame = _OUT_OF_STACK
+    _send(fd, frame)
     _exit(0)
 
 

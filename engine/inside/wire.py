@@ -14,6 +14,7 @@ A frame is a 4-byte big-endian length and a msgpack array `[kind, field, ...]`.
     hello      (info)                          JSON; warm and ready for `baseline`
     result     (check_id, kind, payload, note, cpu_us, wall_us, peak_kib, flags)
     asks_run_delay (check_id)
+    fails      (traceback)                     its last words: something of ours went wrong
     retires    (reason)                        no further check is taken; what was not answered goes elsewhere
 
 Checks are answered in the order sent. Everything a zygote says is checked against this table before the host looks at
@@ -44,6 +45,7 @@ ZYGOTE_SAYS: Table = {
     "hello": (bytes,),
     "result": (int, str, bytes, bytes, int, int, int, int),
     "asks_run_delay": (int,),
+    "fails": (str,),
     "retires": (str,),
 }
 

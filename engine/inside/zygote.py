@@ -8,7 +8,7 @@ deadlines, ends and reaps everything that a check left, and answers the host.
     the processor budget is spent       ends it, cpu-limit
     asleep for longer than idle_s       asks the host for the time spent runnable, then ends it, wall-limit
     the host hangs up, at any time      ends everything and exits
-    anything of our own goes wrong      exits with a traceback on stderr, which the host reads from its log
+    anything of our own goes wrong      says `fails` with the traceback and exits
 
 Nothing that a program controls is parsed or compiled here: sources and claims stay bytes.
 """
@@ -23,6 +23,7 @@ import select
 import signal
 import sys
 import time
+import traceback
 from typing import Any, Callable, Tuple
 
 from . import child, claim, forking, heap, lockdown, prelude, wire
@@ -107,6 +108,7 @@ class Zygote:
         self._poller.register(self._channel, 0)  # hang-up is always told
         self._single = config["rlimits"].get("NPROC") == 2
         self._output_bytes = config["output_bytes"]
+        os.dup2(1, 2)  # /dev/null: so far this was the log, a file that programs must not share
         gc.collect()
         gc.disable()
         self._rehearse()
@@ -148,6 +150,12 @@ class Zygote:
     def _say(self, *frame: Any) -> None:
         self._unsent.append(wire.encode(*frame))
         self._flush()
+
+    def last_words(self, text: str) -> None:
+        try:
+            self._say("fails", text[-2000:])
+        except HostGone:
+            pass
 
     def _flush(self) -> None:
         if self._unsent:
@@ -242,7 +250,6 @@ class Zygote:
         pid = self._fork()
         if not pid:
             close(self._channel)
-            os.dup2(1, 2)  # /dev/null: the log on 2 is the zygote's, and a file that the next check could read
             if not self._alone:
                 os.setpgid(0, 0)
             gc.enable()
@@ -389,9 +396,14 @@ def main(channel: int, alone_in_namespace: bool) -> None:
     for name in [n for n in sys.modules if n.partition(".")[0] in ("json", "msgpack", "reexec_inside")]:
         del sys.modules[name]
     zygote = Zygote(channel, alone_in_namespace)
+    own_pid = os.getpid()
     try:
         zygote.set_up()
         zygote.serve()
     except HostGone:
         if alone_in_namespace:
             zygote.end_all(None)
+    except Exception:
+        if os.getpid() == own_pid:
+            zygote.last_words(traceback.format_exc())
+        raise

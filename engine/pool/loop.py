@@ -274,8 +274,8 @@ class Loop:
             job.deaths += 1
             if job.deaths > 1:
                 self._counts["worker_kills"] += 1
-                kind: Any = "memory-limit" if "MemoryError" in log else "denied"
-                detail = f"the program ended its worker twice ({reason})"
+                kind: Any = "memory-limit" if "MemoryError" in reason + log else "denied"
+                detail = f"the program ended its worker twice ({reason.strip().splitlines()[-1]})"
                 self._finish(job, Outcome(kind, detail=detail, attempts=job.attempts))
                 return
         job.alone = True

@@ -166,6 +166,8 @@ class Worker:
                 if not self.in_flight or self.in_flight[0].tag != frame[1] or self.zygote_pid is None:
                     raise wire.ProtocolError("a question about a check that is not the next one")
                 self._out += wire.encode("run_delay", frame[1], run_delay_us(self.zygote_pid))
+            case "fails":
+                raise WorkerDiedError(f"the zygote failed: {frame[1]}")
             case "retires":
                 self.state = State.DRAINING
         return []
