@@ -135,9 +135,15 @@ def explain_row(row: dict[str, Any], functions_path: Path, executor: Executor | 
         out.print(Panel(escape(tail), title=title, title_align="left", border_style="dim"))
         out.print(Syntax(function.program.source.strip(), "python", line_numbers=True, word_wrap=True))
     given = answer.value if side == "input" and isinstance(answer.value, dict) else pair.input
-    command = ["reexec", "call", f"{functions_path}#{function.position}", "--input", dump(given), "--expect", dump(pair.output)]
+    command = ["reexec", "call", f"{_short(functions_path)}#{function.position}", "--input", dump(given), "--expect", dump(pair.output)]
     out.print("[dim]to repeat it:[/]")
     out.print(shlex.join(command), markup=False)
+
+
+def _short(path: Path) -> str:
+    """The path as a person would type it from here."""
+    real, here = path.resolve(), Path.cwd()
+    return str(real.relative_to(here)) if real.is_relative_to(here) else str(path)
 
 
 def _add_actual(table: Table, io_pred: str, answer: Any, pair: Any, program: Any, executor: Executor | None) -> None:

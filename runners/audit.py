@@ -17,7 +17,7 @@ from reexec.policies.model import Policy
 
 from .files.run import Row, Selection, StageRun
 from .files.text import dump
-from .functions import BadFunctionError, FunctionRecord, parse_function
+from .functions import BadFunctionError, FunctionRecord, parse_function, why_not_sendable
 from .reasons import SEEDS, Reasons, reseeded
 
 
@@ -139,9 +139,14 @@ class _Audit:
         if row.fault is not None:
             return _Function(row, None, row.fault)
         try:
-            return _Function(row, parse_function(row.data, row.position, row.number), None)
+            record = parse_function(row.data, row.position, row.number)
         except BadFunctionError as error:
             return _Function(row, None, str(error))
+        for index, pair in enumerate(record.pairs):
+            fault = why_not_sendable(row.line, pair.input)
+            if fault:
+                return _Function(row, None, f"{fault}, at $.ios[{index}].input")
+        return _Function(row, record, None)
 
     def close(self) -> None:
         self._reasons.close()

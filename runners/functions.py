@@ -13,8 +13,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO, cast
 
+from reexec.engine.arguments import encode_call
 from reexec.engine.errors import UsageError
-from reexec.engine.program import Program
+from reexec.engine.program import Call, Program
 
 from .files.source import BROKEN, MAX_LINE_BYTES, OVERLONG_REASON, open_lines
 from .files.text import BadRowError, canonical, kind_of, parse_row
@@ -78,6 +79,18 @@ def parse_function(row: dict[str, Any], position: int, line: int) -> FunctionRec
             raise BadFunctionError(f"the id does not belong to this pair, at $.ios[{index}].pair_id")
         pairs.append(Pair(own, entry["input"], entry["output"]))
     return FunctionRecord(program.id, position, line, program, tuple(pairs), row)
+
+
+def why_not_sendable(line: bytes, arguments: dict[str, Any]) -> str:
+    """Why a call's arguments cannot be sent into the jail; empty where they can. `line` is the text that they stand in:
+    nothing short and flat is ever refused, and is not looked at closer."""
+    if len(line) < 1 << 20 and line.count(b"[") + line.count(b"{") + line.count(b"(") < 200:
+        return ""
+    try:
+        encode_call(Call.of(arguments))
+    except UsageError as error:
+        return str(error)
+    return ""
 
 
 class FunctionStore:

@@ -15,7 +15,7 @@ _LITERAL = re.compile(r"\"([^\"\\\n]{0,20})\"|'([^'\\\n]{0,20})'|\b(\d{1,6})\b")
 
 def variations(record: FunctionRecord) -> Iterator[dict[str, Any]]:
     """The same ones every time: the generator is seeded by the function's id. Leaves are drawn from those of the recorded
-    inputs and from the literals in the source, by type; lists are shuffled."""
+    inputs and from the literals in the source, by type; lists are shuffled, empty ones often filled."""
     source = random.Random(record.id)  # noqa: S311 - not a secret
     pool: dict[type, list[Any]] = {int: [0, 1, 2, -1], str: ["", "a"], float: [0.5, 2.0], bool: [True, False]}
     for pair in record.pairs[:10]:
@@ -48,6 +48,8 @@ def _vary(value: Any, pool: dict[type, list[Any]], source: random.Random, rate: 
     if isinstance(value, dict):
         return {key: _vary(item, pool, source, rate, depth + 1) for key, item in value.items()}
     if isinstance(value, list):
+        if not value and source.random() < rate:  # it may have been emptied by the call
+            return [source.choice(pool[source.choice((int, int, str))]) for _ in range(source.randint(1, 3))]
         items = [_vary(item, pool, source, rate, depth + 1) for item in value]
         source.shuffle(items)
         return items

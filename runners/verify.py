@@ -23,7 +23,7 @@ from .answers import extract_answer
 from .feedback import Feedback, default_feedback, status_of
 from .files.run import Row, Selection, StageRun
 from .files.text import BadRowError, dump, parse_row, splice
-from .functions import FunctionStore
+from .functions import FunctionStore, why_not_sendable
 from .pass_rates import write_pass_rates
 from .predictions import BadPredictionError, Prediction, read_prediction
 
@@ -180,7 +180,7 @@ class _Verify:
         if not answer.found:
             item.detail = answer.reason
         elif prediction.io_pred == "i":
-            item.detail = _why_not_arguments(answer.value)
+            item.detail = _why_not_arguments(answer.value) or why_not_sendable(row.line, answer.value)
         if item.detail:
             item.verdict = Verdict("no-answer")
         elif prediction.io_pred == "o":

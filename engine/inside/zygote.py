@@ -37,7 +37,7 @@ encode_result, read_whole = wire.encode_result, claim.read_whole
 
 LATE_FACTOR, LATE_S = 1.05, 0.05  # a claim that comes later than this after the processor budget comes too late
 ASK_AGAIN_S = 0.05
-FLUSH_S = 0.006
+FLUSH_S, SOON_MS = 0.006, 10
 CHANNEL_BYTES = 1 << 20
 
 
@@ -73,7 +73,7 @@ class Zygote:
         self._fork: Callable[[], int] = os.fork
         self._poller = select.poll()
         self._polled = -1
-        self._unsent: list[bytes] = []
+        self._unsent: list[tuple[int, Ending]] = []
         self._ended = self._flushed = 0.0
         self._task = child.Task()  # filled anew for each check; a child has its own copy
         self._fillers: list[bytes] = []
@@ -148,8 +148,8 @@ class Zygote:
     # -- the channel ------------------------------------------------------------------------------------------
 
     def _say(self, *frame: Any) -> None:
-        self._unsent.append(wire.encode(*frame))
         self._flush()
+        self._send(wire.encode(*frame))
 
     def last_words(self, text: str) -> None:
         try:
@@ -159,9 +159,12 @@ class Zygote:
 
     def _flush(self) -> None:
         if self._unsent:
-            data = b"".join(self._unsent)
+            frames = [
+                encode_result(number, claimed[0], claimed[1], claimed[2], int(cpu_s * 1e6), int(wall_s * 1e6), peak, claimed[3])
+                for number, (claimed, cpu_s, wall_s, peak) in self._unsent
+            ]
             self._unsent.clear()
-            self._send(data)
+            self._send(b"".join(frames))
 
     def _send(self, data: bytes) -> None:
         try:
@@ -210,17 +213,17 @@ class Zygote:
         if program.code is None and program.failure is None:
             self._compile(check_id, program)
         if program.failure is not None:
-            claimed, cpu_s, wall_s, peak_kib = program.failure
+            ending = program.failure
         else:
             task = self._task
             task.code, task.entry, task.call, task.options = program.code or b"", program.entry, call, options
-            claimed, cpu_s, wall_s, peak_kib = self._run(check_id, child.run_call, task, self._output_bytes)
-            if claimed[0] == "code":
-                claimed = claim.FORGED
-        kind, payload, note, flags = claimed
-        self._unsent.append(encode_result(check_id, kind, payload, note, int(cpu_s * 1e6), int(wall_s * 1e6), peak_kib, flags))
-        # Answers wait for each other a little, which spares both sides a wake-up for each; never while nothing runs.
-        if self._ended - self._flushed > FLUSH_S or len(payload) > CHUNK_BYTES:
+            ending = self._run(check_id, child.run_call, task, self._output_bytes)
+            if ending[0][0] == "code":
+                ending = (claim.FORGED,) + ending[1:]
+        self._unsent.append((check_id, ending))
+        # Answers wait for each other a little, which spares both sides a wake-up for each; neither while nothing runs, nor
+        # for a check that takes its time.
+        if self._ended - self._flushed > FLUSH_S or len(ending[0][1]) > CHUNK_BYTES:
             self._flushed = self._ended
             self._flush()
         if self._scratch and not empty_scratch():
@@ -262,7 +265,7 @@ class Zygote:
             self._polled = reader
         data = b""
         claimed = None
-        for fd, _event in self._poller.poll(self._first_wait_ms):
+        for fd, _event in self._poller.poll(SOON_MS if self._unsent else self._first_wait_ms):
             if fd == reader:
                 data = read(reader, CHUNK_BYTES)
                 claimed = read_whole(data, max_payload)
@@ -287,6 +290,7 @@ class Zygote:
         """Waits for the claim, the end or a limit of `pid`; nothing of the check is left when it returns
         `(claim or None, exit status, usage, cpu seconds)`."""
         cpu_clock = (~pid << 3) | 2  # the process's CPU clock, see clock_getcpuclockid(3)
+        self._flush()
         claims = claim.Reader(max_payload)
         claimed = claims.feed(data) if data else None
         channel, config = self._channel, self._config

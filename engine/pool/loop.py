@@ -99,7 +99,7 @@ class Loop:
         self._bells.add(mailbox)
 
     def statistics(self) -> Statistics:
-        return Statistics(**self._counts)
+        return Statistics(**self._counts | {"cancelled": self._counts["cancelled"] + self._scheduler.cancelled})
 
     def worker_pids(self) -> list[int]:
         """Outside pids of the live zygotes."""
@@ -248,7 +248,7 @@ class Loop:
         self._workers.remove(worker)
         jobs = list(worker.in_flight)
         worker.in_flight.clear()
-        reported = _exit_status_if_gone(worker)
+        reported = None if retired else _exit_status_if_gone(worker)
         _, log = worker.end()
         if was_starting:
             self._count_failed_start(start_error(log, reason))

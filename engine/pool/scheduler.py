@@ -19,6 +19,8 @@ class Scheduler:
         self._active = active
         self._queues: dict[frozenset[str], deque[Job]] = {}
         self._alone: deque[Job] = deque()
+        self.cancelled = 0
+        """Jobs dropped because their caller no longer waits for them."""
 
     def __len__(self) -> int:
         return len(self._alone) + sum(map(len, self._queues.values()))
@@ -53,15 +55,17 @@ class Scheduler:
                     continue
             queue = self._queues.get(worker.key)
             while queue and worker.room():
+                if queue[0].cancelled:
+                    queue.popleft()
+                    self.cancelled += 1
+                    continue
                 if worker.state is State.IDLE:
                     if busy >= self._active:
                         break
                     busy += 1
                 elif self._must_yield(queue[0]):
                     break
-                job = queue.popleft()
-                if not job.cancelled:
-                    worker.give(job)
+                worker.give(queue.popleft())
 
     def wanted(self, workers: list[Worker]) -> frozenset[str] | None:
         """The key of a worker that should be started now, if any."""

@@ -17,7 +17,6 @@ import psutil
 
 from reexec import Executor, Policy, Program, Verdict, load_policy
 from reexec.engine.jail.config import _UID_BASE, _UIDS_PER_PROCESS
-
 from tests.attacks.sources import BUILDERS
 
 CASES = Path(__file__).with_name("cases")
@@ -25,7 +24,7 @@ BASE = ("limits.cpu_s=0.3", "limits.idle_s=0.4", "limits.memory_bytes=268435456"
 HOST_GROWTH_BYTES = 256 << 20
 
 # An honest program that tells everything a check may have spoiled for the next one.
-PROBE = (Path(__file__).parent / "probe.py").read_text(encoding="utf-8")
+PROBE = (Path(__file__).parent / "inside" / "probe.py.txt").read_text(encoding="utf-8")
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,7 +118,7 @@ def processes_of_workers() -> list[psutil.Process]:
     """Processes with the uids of this host process's workers. An ordinary user's workers have that user's own uid: then
     what descends from this process."""
     if os.geteuid() != 0:
-        return [process for process in psutil.Process().children(recursive=True)]
+        return psutil.Process().children(recursive=True)
     first = _UID_BASE + (os.getpid() % 30_000) * _UIDS_PER_PROCESS
     found = []
     for process in psutil.process_iter():

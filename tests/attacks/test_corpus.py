@@ -8,7 +8,6 @@ from collections.abc import Callable, Iterator
 import pytest
 
 from reexec import Program
-
 from tests.attacks.harness import Benches, Case, load_cases
 
 CASES = list(load_cases())

@@ -7,7 +7,7 @@ import pytest
 
 from reexec import Check, Executor, Program, load_policy
 
-SEARCH = Program((Path(__file__).parent / "search.py").read_text(encoding="utf-8"), "search")
+SEARCH = Program((Path(__file__).parent / "inside" / "search.py.txt").read_text(encoding="utf-8"), "search")
 POLICY = load_policy("codeio", settings=["limits.cpu_s=20", "limits.idle_s=20"])
 
 
@@ -52,7 +52,8 @@ def test_no_expected_value_of_checks_before_and_after_is_found() -> None:
 def test_nothing_of_the_caller_is_found(executor: Executor) -> None:
     """Neither its environment, nor its command line, nor its files."""
     program = Program(
-        "import os, sys\ndef f():\n    return [sorted(os.environ), sys.argv, sorted(os.listdir('/')), os.path.exists('/proc')]", "f"
+        "import os, sys\ndef f():\n    return [sorted(os.environ), sys.argv, sorted(os.listdir('/')), os.path.exists('/proc')]",
+        "f",
     )
     environment, arguments, folders, has_proc = executor.submit(program, []).result().value
     assert "PYTEST_CURRENT_TEST" not in environment

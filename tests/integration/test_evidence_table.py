@@ -5,6 +5,7 @@ import re
 import signal
 import time
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -19,10 +20,20 @@ ROWS: dict[str, tuple[str, str]] = {
     for row, evidence, word in re.findall(r"^\| (E\d+) \| (.*) \| (.*?) \|$", DOCUMENT.read_text(encoding="utf-8"), re.M)
 }
 SETTINGS = ("limits.cpu_s=0.3", "limits.idle_s=0.4", "limits.memory_bytes=268435456")
-FRAME = "import struct\ndef frame(body, kind=1, flags=0):\n    return struct.pack('<2sBBII', b'rx', kind, flags, len(body), 0) + body\n"
-CHANNEL = (
-    "import os\ndef say(data):\n    for fd in range(3, 64):\n        try:\n            os.write(fd, data)\n        except OSError:\n            pass\n"
-)
+FRAME = """
+import struct
+def frame(body, kind=1, flags=0):
+    return struct.pack('<2sBBII', b'rx', kind, flags, len(body), 0) + body
+"""
+CHANNEL = """
+import os
+def say(data):
+    for fd in range(3, 64):
+        try:
+            os.write(fd, data)
+        except OSError:
+            pass
+"""
 
 # row -> (source, call, expected, word, text in the description); several programs a row where the row names several
 PROGRAMS: dict[str, list[tuple[str, Any, Any, str, str]]] = {
@@ -133,7 +144,7 @@ def running_check(executor: Executor) -> bool:
 
 
 def word_of(row: str) -> str:
-    return re.findall(r"`([a-z-]+)`", ROWS[row][1])[0]
+    return str(re.findall(r"`([a-z-]+)`", ROWS[row][1])[0])
 
 
 @pytest.mark.parametrize("row", sorted(PROGRAMS, key=lambda row: int(row[1:])))
@@ -176,6 +187,10 @@ def kill_while_running(executor: Executor, times: int, verdict: Callable[[], Ver
         time.sleep(0.005)
 
 
+def is_gone(executor: Executor, pid: int) -> bool:
+    return pid not in executor.worker_pids()
+
+
 SLEEPER = Program("import time\ndef f():\n    time.sleep(0.3)\n    return 1", "f")
 
 
@@ -187,7 +202,7 @@ def test_row_e25_the_worker_died_twice() -> None:
             pid = executor.worker_pids()[0]
             # Its channel is shut, as if the zygote had left by itself: no signal from outside.
             next(w for w in executor._loop._workers if w.zygote_pid == pid).launched.channel.shutdown(2)
-            wait_for(lambda pid=pid: pid not in executor.worker_pids())
+            wait_for(partial(is_gone, executor, pid))
         assert future.result(30).kind == word_of("E25")
 
 

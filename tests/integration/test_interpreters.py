@@ -144,7 +144,8 @@ def test_numpy_is_used_or_named_where_it_is_missing(version: str) -> None:
 
 @pytest.mark.parametrize("minor", [6, 7])
 def test_an_older_interpreter_is_refused_by_its_version(minor: int) -> None:
-    paths = [p for home in HOMES for p in Path.home().glob(f"{home}/python3.{minor}")] + list(Path("/usr/bin").glob(f"python3.{minor}"))
+    paths = [path for home in HOMES for path in Path.home().glob(f"{home}/python3.{minor}")]
+    paths += Path("/usr/bin").glob(f"python3.{minor}")
     if not paths:
         pytest.skip(f"no Python 3.{minor} here to refuse")
     with pytest.raises(UsageError, match=rf"3\.{minor}\.\d+; CPython 3\.8 or newer is needed"):

@@ -16,14 +16,16 @@ from reexec.policies import ComparisonRule
 
 JSON = st.recursive(
     st.one_of(st.none(), st.booleans(), st.integers(), st.floats(), st.text(max_size=8)),
-    lambda inner: st.lists(inner, max_size=4)
-    | st.dictionaries(
-        st.sampled_from(["!", "v", "type", "message", "lines", "path", "reason", "code", "module", "x"]), inner, max_size=5
-    )
-    | st.builds(
-        lambda tag, items: {"!": tag, "v": items},
-        st.sampled_from(["tuple", "set", "frozenset", "dict", "bytes", "complex", "none"]),
-        inner,
+    lambda inner: (
+        st.lists(inner, max_size=4)
+        | st.dictionaries(
+            st.sampled_from(["!", "v", "type", "message", "lines", "path", "reason", "code", "module", "x"]), inner, max_size=5
+        )
+        | st.builds(
+            lambda tag, items: {"!": tag, "v": items},
+            st.sampled_from(["tuple", "set", "frozenset", "dict", "bytes", "complex", "none"]),
+            inner,
+        )
     ),
     max_leaves=20,
 )
@@ -32,9 +34,9 @@ WORDS = st.sampled_from([*sorted(KINDS), "accepted", "code", "", "nonsense"])
 COUNTS = st.integers(0, 2**64 - 1)
 
 
-@given(WORDS, PAYLOADS, st.binary(max_size=60) | PAYLOADS, st.tuples(COUNTS, COUNTS, COUNTS, COUNTS), st.booleans(), st.booleans())
+@given(WORDS, PAYLOADS, st.binary(max_size=60) | PAYLOADS, st.tuples(*[COUNTS] * 4), st.booleans(), st.booleans())
 def test_every_frame_gives_an_outcome_and_a_verdict(
-    word: str, payload: bytes, note: bytes, numbers: tuple[int, int, int, int], python_values: bool, watched: bool
+    word: str, payload: bytes, note: bytes, numbers: tuple[int, ...], python_values: bool, watched: bool
 ) -> None:
     frame: list[Any] = ["result", 1, word, payload, note, *numbers]
     outcome = read_outcome(frame, python_values=python_values, watched=watched, attempts=1)
@@ -78,8 +80,20 @@ def test_monstrous_payloads_are_read_or_refused_in_bounded_time(payload: bytes, 
 
 
 @pytest.mark.xfail(strict=True, reason="reading.py searches for long numbers in quadratic time; see `(?<!\\d)`")
-@pytest.mark.parametrize("payload", [b"9" * 50_000, b"[" + b",".join([b"9" * 4_299] * 120) + b"]"], ids=["one", "many"])
+@pytest.mark.parametrize("payload", [b"9" * 90_000, b"[" + b",".join([b"9" * 4_299] * 120) + b"]"], ids=["one", "many"])
 def test_long_numbers_are_measured_in_linear_time(payload: bytes) -> None:
     began = time.process_time()
     read_json(payload)
     assert time.process_time() - began < 0.3
+
+
+@pytest.mark.xfail(strict=True, reason="values.untag builds sets of integers that were chosen to collide: quadratic")
+@pytest.mark.parametrize("tag", ["set", "frozenset", "dict"])
+def test_integers_chosen_to_collide_cost_the_host_no_more_than_others(tag: str) -> None:
+    """Integers have no random hash: multiples of 2**61 - 1 all hash to 0."""
+    numbers = [str(step * (2**61 - 1)) for step in range(1, 8_000)]
+    items = ",".join(f"[{number},0]" if tag == "dict" else number for number in numbers)
+    frame: list[Any] = ["result", 1, "value", f'{{"!":"{tag}","v":[{items}]}}'.encode(), b"", 0, 0, 0, 0]
+    began = time.process_time()
+    read_outcome(frame, python_values=True, watched=False, attempts=1)
+    assert time.process_time() - began < 0.1

@@ -82,18 +82,20 @@ def test_the_limit_holds_for_the_text(value: Any, limit: int) -> None:
         text = values.encode(value, max_bytes=limit)
     except values.TooLong:
         return
-    assert len(text) <= limit or scalar and len(text) <= 40
+    assert len(text) <= limit or (scalar and len(text) <= 40)
 
 
 @given(
     st.recursive(
         st.one_of(st.none(), st.integers(), st.floats(), st.text(max_size=4)),
-        lambda inner: st.lists(inner, max_size=4)
-        | st.dictionaries(st.sampled_from(["!", "v", "x"]), inner, max_size=3)
-        | st.builds(
-            lambda tag, items: {"!": tag, "v": items},
-            st.sampled_from(["tuple", "set", "frozenset", "dict", "bytes", "complex", "other", 3, None]),
-            inner,
+        lambda inner: (
+            st.lists(inner, max_size=4)
+            | st.dictionaries(st.sampled_from(["!", "v", "x"]), inner, max_size=3)
+            | st.builds(
+                lambda tag, items: {"!": tag, "v": items},
+                st.sampled_from(["tuple", "set", "frozenset", "dict", "bytes", "complex", "other", 3, None]),
+                inner,
+            )
         ),
         max_leaves=12,
     )
@@ -127,7 +129,7 @@ class LyingDict(dict):  # type: ignore[type-arg]
     def __eq__(self, other: object) -> bool:
         return True
 
-    __hash__ = None  # type: ignore[assignment]
+    __hash__ = None
 
 
 class LyingList(list):  # type: ignore[type-arg]

@@ -1,9 +1,12 @@
 """What the tests of the runners, the command line and whole runs share: the command as a real process, rows on disk, and
 processes seen from outside."""
 
+import atexit
+import functools
 import gzip
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -98,6 +101,15 @@ def reexec_cold(
     return Done(done.returncode, done.stdout or "", done.stderr)
 
 
+@functools.cache
+def temporary_folder() -> str:
+    """Where commands that will be killed keep their workers' files, which nobody else cleans up after SIGKILL."""
+    folder = tempfile.mkdtemp(prefix="killed-", dir="/tmp")
+    os.chmod(folder, 0o755)
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    return folder
+
+
 def start(*arguments: str | Path, cwd: Path | None = None) -> subprocess.Popen[str]:
     """The command, running in a session of its own."""
     return subprocess.Popen(
@@ -107,7 +119,7 @@ def start(*arguments: str | Path, cwd: Path | None = None) -> subprocess.Popen[s
         stderr=subprocess.PIPE,
         text=True,
         cwd=cwd,
-        env=environment(),
+        env=environment({"TMPDIR": temporary_folder()}),
         start_new_session=True,
     )
 
