@@ -8,8 +8,8 @@ from typing import Any
 from .inside import values, wire
 from .outcome import KINDS, Outcome, OutcomeKind, RaisedException, Usage
 
-_LONG_NUMBER = re.compile(rb"\d{4300}")
-_TOO_LONG_NUMBER = re.compile(rb"\d{%d}" % (values.MAX_DIGITS + 1))
+_LONG_NUMBER = re.compile(rb"(?<!\d)\d{4300}")
+_TOO_LONG_NUMBER = re.compile(rb"(?<!\d)\d{%d}" % (values.MAX_DIGITS + 1))
 _SHORT = 4096  # a payload below this cannot hold anything worth measuring
 _MAX_TEXT = 4000
 

@@ -24,6 +24,7 @@ TAG = "!"
 MAX_DEPTH = 202  # what the comparator judges (200), and the two levels around the arguments of a call
 MAX_NODES = 1_000_000
 MAX_DIGITS = 100_000
+_MAX_COLLISIONS = 200
 
 _MAX_BITS = int(MAX_DIGITS * 3.3219)
 _identifier = str.isidentifier
@@ -252,6 +253,13 @@ def decode(data: bytes, tagged: bool = False) -> Any:
         return untag(value) if tagged else value
 
 
+def _spread(items: list[Any]) -> list[Any]:
+    """`items`, unless many of them share a hash: integers chosen to do so would make a set or dict of them quadratic."""
+    if len(items) - len({hash(item) for item in items}) > _MAX_COLLISIONS:
+        raise Refused("$", "too many keys with the same hash")
+    return items
+
+
 def untag(value: Any) -> Any:
     """Rebuilds tagged values. Raises Refused for a tag that is not one of ours."""
     if type(value) is list:
@@ -266,11 +274,12 @@ def untag(value: Any) -> Any:
         if tag == "tuple":
             return tuple([untag(item) for item in items])
         if tag == "set":
-            return {untag(item) for item in items}
+            return set(_spread([untag(item) for item in items]))
         if tag == "frozenset":
-            return frozenset([untag(item) for item in items])
+            return frozenset(_spread([untag(item) for item in items]))
         if tag == "dict":
-            return {untag(key): untag(item) for key, item in items}
+            keys = _spread([untag(key) for key, _ in items])
+            return dict(zip(keys, [untag(item) for _, item in items]))
         if tag == "bytes":
             return bytes.fromhex(items)
         if tag == "complex":

@@ -44,28 +44,43 @@ class Scheduler:
         return jobs
 
     def assign(self, workers: list[Worker]) -> None:
-        """Gives waiting jobs to workers with room."""
+        """Gives waiting jobs to workers with room. Every place is filled once before any worker gets a second check: the
+        checks that travel ahead of their answers hide latency, and must not wait behind a long one while a place is free."""
         busy = sum(worker.state in (State.BUSY, State.DRAINING) for worker in workers)
-        for worker in sorted(workers, key=lambda w: (w.state is not State.BUSY, -w.idle_since)):
-            if self._alone and worker.fresh and worker.state is State.IDLE and busy < self._active:
-                job = self._next_alone(worker.key)
+        for worker in sorted(workers, key=lambda worker: -worker.idle_since):
+            if busy >= self._active:
+                break
+            if worker.state is State.IDLE:
+                job = (self._next_alone(worker.key) if worker.fresh else None) or self._next(worker.key)
                 if job is not None:
                     worker.give(job)
                     busy += 1
-                    continue
-            queue = self._queues.get(worker.key)
-            while queue and worker.room():
-                if queue[0].cancelled:
-                    queue.popleft()
-                    self.cancelled += 1
-                    continue
-                if worker.state is State.IDLE:
-                    if busy >= self._active:
-                        break
-                    busy += 1
-                elif self._must_yield(queue[0]):
-                    break
-                worker.give(queue.popleft())
+        if busy < self._active:
+            return
+        deepening = [worker for worker in workers if worker.state is State.BUSY]
+        while deepening:
+            deepening = [worker for worker in deepening if self._deepen(worker)]
+
+    def _deepen(self, worker: Worker) -> bool:
+        """One more check for a busy worker; False where it takes none."""
+        if not worker.room():
+            return False
+        job = self._next(worker.key, yielding=True)
+        if job is not None:
+            worker.give(job)
+        return job is not None
+
+    def _next(self, key: frozenset[str], *, yielding: bool = False) -> Job | None:
+        queue = self._queues.get(key)
+        while queue:
+            if queue[0].cancelled:
+                queue.popleft()
+                self.cancelled += 1
+            elif yielding and self._must_yield(queue[0]):
+                return None
+            else:
+                return queue.popleft()
+        return None
 
     def wanted(self, workers: list[Worker]) -> frozenset[str] | None:
         """The key of a worker that should be started now, if any."""

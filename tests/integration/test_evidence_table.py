@@ -147,7 +147,11 @@ def word_of(row: str) -> str:
     return str(re.findall(r"`([a-z-]+)`", ROWS[row][1])[0])
 
 
-@pytest.mark.parametrize("row", sorted(PROGRAMS, key=lambda row: int(row[1:])))
+def number_of(row: str) -> int:
+    return int(row[1:])
+
+
+@pytest.mark.parametrize("row", sorted(PROGRAMS, key=number_of))
 def test_row(row: str, executor: Executor) -> None:
     for source, call, expected, word, says in PROGRAMS[row]:
         verdict = executor.check(Program(source, "f"), call, expected)

@@ -261,7 +261,6 @@ def test_more_programs_than_a_worker_keeps(executor: Executor) -> None:
     assert all(verdict.accepted for verdict in executor.check_many(checks + checks[:50]))
 
 
-@pytest.mark.xfail(strict=True, reason="the first worker takes up to 16 checks before a second one is started")
 def test_long_checks_run_beside_each_other() -> None:
     with Executor(POLICY, workers=2) as executor:
         list(executor.check_many([Check(DOUBLE, [n], 2 * n) for n in range(50)]))

@@ -162,9 +162,7 @@ json_values = st.recursive(
 noise = st.lists(st.sampled_from([*PIECES, "```json\n", "```", "\n", "<think>", "{x}", "`"]), max_size=8).map("".join)
 noise = noise.filter(lambda text: "output" not in text)
 noise_before = noise.map(lambda text: text.replace("'", "")) | noise.map(lambda text: text.replace("{", ""))
-frames = st.sampled_from(
-    ["%s", "```json\n%s\n```", "```\n%s", "so `%s`.", "\\boxed{%s}", "<answer>%s</answer>", "[%s]"]
-)
+frames = st.sampled_from(["%s", "```json\n%s\n```", "```\n%s", "so `%s`.", "\\boxed{%s}", "<answer>%s</answer>", "[%s]"])
 
 
 @settings(max_examples=400, deadline=None)

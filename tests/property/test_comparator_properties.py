@@ -43,9 +43,7 @@ HASHABLE = st.recursive(
 PYTHON = st.recursive(
     HASHABLE | st.sets(HASHABLE, max_size=4),
     lambda inner: (
-        st.lists(inner, max_size=4)
-        | st.lists(inner, max_size=4).map(tuple)
-        | st.dictionaries(HASHABLE, inner, max_size=4)
+        st.lists(inner, max_size=4) | st.lists(inner, max_size=4).map(tuple) | st.dictionaries(HASHABLE, inner, max_size=4)
     ),
     max_leaves=12,
 )
@@ -67,9 +65,7 @@ def reflexive(compare: Compare) -> None:
 
 
 def symmetric(compare: Compare) -> None:
-    @given(
-        st.data(), st.sampled_from(["numeric", "exact", "python-literal", "text"]), st.randoms(use_true_random=False)
-    )
+    @given(st.data(), st.sampled_from(["numeric", "exact", "python-literal", "text"]), st.randoms(use_true_random=False))
     def check(data: st.DataObject, name: str, rng: random.Random) -> None:
         one = data.draw(PYTHON)
         other = changed_somewhere(one, name, rng)[0] if rng.random() < 0.7 else data.draw(PYTHON)
@@ -268,9 +264,7 @@ SUITE: list[Property] = [
     symmetric,
     total,
 ]
-NORMAL = settings(
-    max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much]
-)
+NORMAL = settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much])
 LONG = settings(NORMAL, max_examples=3_000)
 LIARS = settings(NORMAL, max_examples=250, phases=[Phase.generate], report_multiple_bugs=False, database=None)
 

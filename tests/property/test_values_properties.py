@@ -46,9 +46,8 @@ def same(left: Any, right: Any) -> bool:
         return (math.isnan(left) and math.isnan(right)) or (left == right and math.copysign(1, left) == math.copysign(1, right))
     if isinstance(left, (list, tuple)):
         return len(left) == len(right) and all(map(same, left, right))
-    if isinstance(left, dict):
-        # Order is kept; keys are compared by repr so that -0.0 and 0.0, 1 and True are told apart.
-        return list(map(repr, left)) == list(map(repr, right)) and all(map(same, left.values(), right.values()))
+    if isinstance(left, dict):  # the order is kept
+        return same(list(left), list(right)) and all(map(same, left.values(), right.values()))
     return bool(left == right)
 
 
