@@ -39,7 +39,9 @@ def explain(
         Path | None, typer.Option("--functions", "-f", help="The functions file. [default: the one of the run]")
     ] = None,
     run: Annotated[bool, typer.Option("--run/--no-run", help="Execute the call again and show what it does now.")] = True,
-    policy: options.PolicyName = "codeio",
+    policy: Annotated[
+        str | None, typer.Option("--policy", "-p", help="[default: the policy of the run]", metavar="NAME|FILE.toml")
+    ] = None,
     settings: options.Settings = None,
     python: options.Python = None,
 ) -> int:
@@ -49,7 +51,7 @@ def explain(
     """
     row = _find(verified, row_id)
     source = functions or _functions_of_run(verified)
-    effective = options.effective_policy(policy, settings)
+    effective = _policy_of_run(verified, policy, settings)
     if not run:
         explain_row(row, source, None)
         return exits.DONE
@@ -82,6 +84,17 @@ def _parse(path: Path, number: int, line: bytes) -> dict[str, Any]:
         return parse_row(line)
     except BadRowError as error:
         raise UsageError(f"{path}, line {number}: {error}") from None
+
+
+def _policy_of_run(verified: Path, name: str | None, settings: list[str] | None) -> Policy:
+    """The policy that is asked for, else the one that the run had."""
+    if name is None and not settings:
+        try:
+            facts = json.loads(beside(verified, "manifest.json").read_text())["facts"]
+            return Policy.model_validate(facts["policy"])
+        except (OSError, ValueError, KeyError, TypeError):
+            pass
+    return options.effective_policy(name or "codeio", settings)
 
 
 def _functions_of_run(verified: Path) -> Path:
@@ -123,7 +136,7 @@ def explain_row(row: dict[str, Any], functions_path: Path, executor: Executor | 
     table.add_row("expected output", escape(quoted(pair.output)))
     _add_actual(table, prediction.io_pred, answer, pair, function.program, executor)
     if side == "output" and answer.found:
-        rule = executor.policy.comparison if executor else Policy.preset("codeio").comparison
+        rule = (executor.policy if executor else Policy.preset("codeio")).comparison
         comparison = compare(answer.value, pair.output, rule)
         if not comparison.equal:
             table.add_row("first difference", f"{escape(comparison.path)}: {escape(comparison.reason)}")
@@ -135,7 +148,15 @@ def explain_row(row: dict[str, Any], functions_path: Path, executor: Executor | 
         out.print(Panel(escape(tail), title=title, title_align="left", border_style="dim"))
         out.print(Syntax(function.program.source.strip(), "python", line_numbers=True, word_wrap=True))
     given = answer.value if side == "input" and isinstance(answer.value, dict) else pair.input
-    command = ["reexec", "call", f"{_short(functions_path)}#{function.position}", "--input", dump(given), "--expect", dump(pair.output)]
+    command = [
+        "reexec",
+        "call",
+        f"{_short(functions_path)}#{function.position}",
+        "--input",
+        dump(given),
+        "--expect",
+        dump(pair.output),
+    ]
     out.print("[dim]to repeat it:[/]")
     out.print(shlex.join(command), markup=False)
 

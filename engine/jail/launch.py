@@ -44,7 +44,7 @@ class Launched:
     channel: socket.socket
     log: Any
     folder: str
-    """Temporary folder of this worker; removed by `dispose`."""
+    """Temporary folder of this worker's start; removed as soon as it is up, so that a killed host leaves none."""
     rung: Rung
 
     def log_text(self) -> str:
@@ -53,6 +53,10 @@ class Launched:
         text = self.log.read(64 * 1024).decode("utf-8", "replace")
         lines = [line for line in text.splitlines() if "no version information available" not in line]
         return "\n".join(lines).strip()
+
+    def forget_folder(self) -> None:
+        """The worker is up: configuration and harness are read, and mounts of the namespace outlive their folder."""
+        shutil.rmtree(self.folder, ignore_errors=True)
 
     def zygote_pid(self) -> int | None:
         """The zygote's pid as the host sees it."""
@@ -80,7 +84,7 @@ class Launched:
         self.kill()
         status = self.process.wait()
         self.log.close()
-        shutil.rmtree(self.folder, ignore_errors=True)
+        self.forget_folder()
         return status
 
 

@@ -184,6 +184,7 @@ class Worker:
             baseline = baseline_of(self.zygote_pid)
         except OSError as error:
             raise WorkerDiedError(f"the worker died while starting ({error})") from None
+        self.launched.forget_folder()
         self._out += wire.encode("baseline", *baseline)
         self.state = State.IDLE
         self.idle_since = time.monotonic()

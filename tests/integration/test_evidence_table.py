@@ -151,7 +151,10 @@ def number_of(row: str) -> int:
     return int(row[1:])
 
 
-@pytest.mark.parametrize("row", sorted(PROGRAMS, key=number_of))
+IN_ORDER = sorted(PROGRAMS, key=number_of)
+
+
+@pytest.mark.parametrize("row", IN_ORDER)
 def test_row(row: str, executor: Executor) -> None:
     for source, call, expected, word, says in PROGRAMS[row]:
         verdict = executor.check(Program(source, "f"), call, expected)
