@@ -39,24 +39,24 @@ class Limits(BaseModel):
 
     model_config = _FROZEN
 
-    cpu_s: float = Field(5.0, gt=0, le=86_400)
+    cpu_s: float = Field(default=5.0, gt=0, le=86_400)
     """Processor seconds, user and system, of all threads of the check's process. Compiling its source has the same
     allowance once more, so that a verdict does not depend on which check of a program came first."""
-    idle_s: float = Field(5.0, gt=0, le=86_400)
+    idle_s: float = Field(default=5.0, gt=0, le=86_400)
     """Seconds in which the check neither ran nor waited for a processor: sleeping. A busy machine adds nothing to it."""
-    wall_s: float | None = Field(None, gt=0)
+    wall_s: float | None = Field(default=None, gt=0)
     """Far backstop on elapsed seconds; None means 60 x cpu_s + idle_s. It is not meant to decide."""
-    memory_bytes: int = Field(1024 * MIB, ge=16 * MIB)
+    memory_bytes: int = Field(default=1024 * MIB, ge=16 * MIB)
     """Address space that the check may add to the zygote's."""
-    output_bytes: int = Field(1 * MIB, ge=64)
+    output_bytes: int = Field(default=1 * MIB, ge=64)
     """Length of the returned value as JSON text."""
-    processes: int = Field(1, ge=1, le=1024)
+    processes: int = Field(default=1, ge=1, le=1024)
     """Processes and threads at once, the check's own included (the kernel counts a thread as a process)."""
-    open_files: int = Field(64, ge=16, le=4096)
-    stack_bytes: int = Field(8 * MIB, ge=256 * KIB, le=1024 * MIB)
-    scratch_bytes: int = Field(0, ge=0)
+    open_files: int = Field(default=64, ge=16, le=4096)
+    stack_bytes: int = Field(default=8 * MIB, ge=256 * KIB, le=1024 * MIB)
+    scratch_bytes: int = Field(default=0, ge=0)
     """Size of a writable /tmp that is empty at the start of every check; 0 means none."""
-    scratch_inodes: int = Field(1024, ge=8)
+    scratch_inodes: int = Field(default=1024, ge=8)
 
     @property
     def backstop_s(self) -> float:
@@ -82,9 +82,9 @@ class Isolation(BaseModel):
 class Determinism(BaseModel):
     model_config = _FROZEN
 
-    hash_seed: int = Field(0, ge=0, le=4_294_967_295)
-    random_seed: int = Field(0, ge=0)
-    numpy_seed: int = Field(0, ge=0, le=4_294_967_295)
+    hash_seed: int = Field(default=0, ge=0, le=4_294_967_295)
+    random_seed: int = Field(default=0, ge=0)
+    numpy_seed: int = Field(default=0, ge=0, le=4_294_967_295)
     fixed_addresses: bool = True
     """Turns off address randomisation, so that `id()` and default hashes vary less from run to run."""
 

@@ -60,7 +60,7 @@ ARGUMENTS_CHANGED = 1
 
 HEADER_BYTES = 4
 _HEADER = struct.Struct(">I")
-_pack = Packer(use_bin_type=True, unicode_errors="surrogatepass").pack
+_pack: Any = Packer(use_bin_type=True, unicode_errors="surrogatepass").pack
 
 
 class ProtocolError(Exception):

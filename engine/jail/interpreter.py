@@ -8,7 +8,7 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
-from reexec.engine.errors import UsageError
+from ..errors import UsageError
 
 OLDEST = (3, 8)
 

@@ -1,7 +1,8 @@
 """Which rung of the isolation ladder to use here, and why not a higher one."""
 
-from reexec.engine.errors import IsolationUnavailableError
 from reexec.policies.model import Policy, Rung
+
+from ..errors import IsolationUnavailableError
 
 # nsjail+cgroup and restricted have their names and their place, and nobody behind them yet.
 IMPLEMENTED = (Rung.NSJAIL, Rung.NONE)

@@ -25,10 +25,10 @@ from typing import Any
 
 import psutil
 
-from reexec.engine.errors import EngineError
 from reexec.policies.model import Policy, Rung
 from reexec.policies.syscall_filter import filter_program
 
+from ..errors import EngineError
 from . import stage
 from .binds import Bind, out_of_reach, wanted_binds
 from .config import environment, harness_files, jail_config, zygote_command
@@ -163,9 +163,9 @@ def _jailed_command(
     nsjail = find_nsjail()
     binds = wanted_binds(interpreter)
     hidden = [bind.source for bind in binds if os.geteuid() == 0 and out_of_reach(bind.source)]
+    reachable = Path(folder) / "reach"
     if hidden:
         Path(folder).chmod(0o755)
-        reachable = Path(folder) / "reach"
         reachable.mkdir(mode=0o755)
         binds = [
             Bind(str(reachable / str(hidden.index(bind.source))), bind.target) if bind.source in hidden else bind

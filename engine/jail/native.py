@@ -12,7 +12,7 @@ import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
-from reexec.engine.errors import IsolationUnavailableError
+from ..errors import IsolationUnavailableError
 
 PACKAGE = "libnl-route-3-200"
 PACKAGES = (PACKAGE, "libnl-3-200")

@@ -4,8 +4,8 @@ import threading
 from collections.abc import Callable
 from typing import Any
 
-from reexec.engine.outcome import Outcome
-from reexec.engine.program import Program
+from ..outcome import Outcome
+from ..program import Program
 
 OUTSIDE_KILLS_ALLOWED = 5
 

@@ -12,14 +12,14 @@ from collections import deque
 from dataclasses import dataclass
 from typing import Any
 
-from reexec.engine.errors import EngineError
-from reexec.engine.inside import wire
-from reexec.engine.jail import launch
-from reexec.engine.jail.interpreter import Interpreter
-from reexec.engine.outcome import Outcome
-from reexec.engine.reading import read_outcome
 from reexec.policies.model import Policy, Rung
 
+from ..errors import EngineError
+from ..inside import wire
+from ..jail import launch
+from ..jail.interpreter import Interpreter
+from ..outcome import Outcome
+from ..reading import read_outcome
 from .job import OUTSIDE_KILLS_ALLOWED, Job, Mailbox
 from .scheduler import Scheduler
 from .warmth import Warmth

@@ -9,8 +9,9 @@ import ast
 import re
 from collections import OrderedDict
 
-from reexec.engine.program import Program
 from reexec.policies.model import Policy
+
+from ..program import Program
 
 _REMEMBERED = 4096
 

@@ -15,11 +15,10 @@ from collections import OrderedDict, deque
 from enum import Enum
 from typing import Any
 
-from reexec.engine.errors import EngineError
-from reexec.engine.inside import wire
-from reexec.engine.jail.launch import Launched, baseline_of
-from reexec.engine.jail.run_delay import run_delay_us
-
+from ..errors import EngineError
+from ..inside import wire
+from ..jail.launch import Launched, baseline_of
+from ..jail.run_delay import run_delay_us
 from .job import Job
 
 MAX_PROGRAMS = 256

@@ -34,8 +34,7 @@ def main_solution(text, start, turn):
 
 CATEGORY = "strings"
 FORWARD = (
-    "I move each letter by the current shift and then increase the shift by the turn, skipping everything "
-    "that is no letter."
+    "I move each letter by the current shift and then increase the shift by the turn, skipping everything that is no letter."
 )
 BACKWARD = "I undo the shifts letter by letter, which gives back the text for a chosen start and turn."
 INPUTS = [

@@ -44,10 +44,7 @@ def main_solution(ratio, max_teeth):
 
 CATEGORY = "numbers"
 FORWARD = "I run Euclid's algorithm for the terms and build the approximations from them until one is too large."
-BACKWARD = (
-    "Folding the continued fraction from its end gives the ratio back, and the best fraction bounds the "
-    "number of teeth."
-)
+BACKWARD = "Folding the continued fraction from its end gives the ratio back, and the best fraction bounds the number of teeth."
 INPUTS = [
     {"ratio": [355, 113], "max_teeth": 50},
     {"ratio": [3, 4], "max_teeth": 10},

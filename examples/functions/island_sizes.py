@@ -41,9 +41,7 @@ def main_solution(rows):
 # --- pairs: what follows is not part of the recorded code ---
 
 CATEGORY = "grids"
-FORWARD = (
-    "I flood each piece of land from its first cell, count the cells, and note whether an edge of the map was reached."
-)
+FORWARD = "I flood each piece of land from its first cell, count the cells, and note whether an edge of the map was reached."
 BACKWARD = (
     "A single row with runs of land of the right lengths gives these sizes; whether the border matters "
     "decides if I need a margin."

@@ -36,9 +36,7 @@ def main_solution(things, capacity):
 
 CATEGORY = "optimisation"
 FORWARD = "I compare the subsets that fit by use first and weight second."
-BACKWARD = (
-    "The chosen things must reach the stated use and weight, and whatever was left behind must not improve on them."
-)
+BACKWARD = "The chosen things must reach the stated use and weight, and whatever was left behind must not improve on them."
 INPUTS = [
     {"things": ["tent 5 10", "stove 3 4", "rope 2 4"], "capacity": 7},
     {"things": ["map 1 3", "book 2 3"], "capacity": 2},

@@ -30,8 +30,7 @@ def main_solution(readings, window):
 
 CATEGORY = "numpy"
 FORWARD = (
-    "I slide the window along the readings, average what is present, and take the largest minus the smallest "
-    "for the spread."
+    "I slide the window along the readings, average what is present, and take the largest minus the smallest for the spread."
 )
 BACKWARD = "I choose readings whose windows have these means and whose extremes are as far apart as the spread says."
 INPUTS = [

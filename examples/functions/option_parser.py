@@ -46,9 +46,7 @@ def main_solution(words):
 
 CATEGORY = "parsing"
 FORWARD = "I walk through the words from left to right; options with a value swallow the word after them."
-BACKWARD = (
-    "Every setting that differs from its default must come from an option, and the sources are the bare words in order."
-)
+BACKWARD = "Every setting that differs from its default must come from an option, and the sources are the bare words in order."
 INPUTS = [
     {"words": ["photos", "--keep", "5", "--to", "/mnt/disk"]},
     {"words": ["--dry-run", "mail"]},

@@ -37,9 +37,7 @@ def main_solution(limit):
 
 CATEGORY = "numbers"
 FORWARD = "I write down the primes up to the limit, take the differences of neighbours and tally them."
-BACKWARD = (
-    "The counts add up to one less than the number of primes, which tells me how many primes the range must hold."
-)
+BACKWARD = "The counts add up to one less than the number of primes, which tells me how many primes the range must hold."
 INPUTS = [
     {"limit": 10},
     {"limit": 30},

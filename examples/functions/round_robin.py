@@ -37,10 +37,7 @@ def main_solution(dishes, slice_minutes):
 
 CATEGORY = "scheduling"
 FORWARD = "I keep the line as a queue, add the minutes of each turn and one more for every change of dish."
-BACKWARD = (
-    "The finishing times less a minute for each change give the minutes on the stove, which I share out over "
-    "the dishes."
-)
+BACKWARD = "The finishing times less a minute for each change give the minutes on the stove, which I share out over the dishes."
 INPUTS = [
     {"dishes": {"soup": 5, "rice": 3}, "slice_minutes": 2},
     {"dishes": {"tea": 4}, "slice_minutes": 1},

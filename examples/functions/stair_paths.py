@@ -31,12 +31,9 @@ def main_solution(steps, broken):
 
 CATEGORY = "recursion"
 FORWARD = (
-    "Each step can be reached from the three steps below it, so I fill in the counts from the bottom and put "
-    "0 on broken steps."
+    "Each step can be reached from the three steps below it, so I fill in the counts from the bottom and put 0 on broken steps."
 )
-BACKWARD = (
-    "Without broken steps the counts run 1, 1, 2, 4, 7, 13, 24, 44; a broken step lowers them, so I try small stairs."
-)
+BACKWARD = "Without broken steps the counts run 1, 1, 2, 4, 7, 13, 24, 44; a broken step lowers them, so I try small stairs."
 INPUTS = [
     {"steps": 4, "broken": []},
     {"steps": 6, "broken": [3]},

@@ -31,9 +31,7 @@ def main_solution(first, second):
 
 CATEGORY = "dates"
 FORWARD = "The common nights run from the later arrival to the earlier departure."
-BACKWARD = (
-    "The later arrival and the earlier departure are known, so I only choose how far the stays reach beyond them."
-)
+BACKWARD = "The later arrival and the earlier departure are known, so I only choose how far the stays reach beyond them."
 INPUTS = [
     {"first": ["2024-07-01", "2024-07-10"], "second": ["2024-07-06", "2024-07-20"]},
     {"first": ["2024-02-27", "2024-03-02"], "second": ["2024-02-01", "2024-03-31"]},

@@ -65,7 +65,7 @@ def load_cases() -> Iterator[Case]:
             row = {key: tuple(item) if isinstance(item, list) else item for key, item in row.items()}
             builder = row.pop("build", None)
             if builder is not None:
-                row["program"] = BUILDERS[builder]()
+                row["program"] = BUILDERS[str(builder)]()
             yield Case(group=re.match(r"\d+[a-c]?(?=-)", row["id"]).group(), **row)  # type: ignore[union-attr]
 
 

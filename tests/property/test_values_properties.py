@@ -156,7 +156,7 @@ class LyingStr(str):
     def __len__(self) -> int:
         return 5
 
-    def encode(self, *_: Any) -> bytes:
+    def encode(self, encoding: str = "utf-8", errors: str = "strict") -> bytes:
         return b"right"
 
 
