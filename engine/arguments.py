@@ -1,27 +1,26 @@
-"""The arguments of a call as the bytes that go into the jail."""
+"""The arguments of a call as the bytes that go into the jail.
 
-import json
+marshal's format 2 carries every plain Python value exactly and is what the jail reads fastest; the host is its only
+writer, and nothing that comes out of a jail is ever read with it. What marshal does not take (subclasses of plain types) is
+folded to plain values first, in tagged JSON.
+"""
+
+import marshal
 from typing import Any
 
 from .errors import UsageError
-from .inside import values
+from .inside import values, wire
 from .program import Call
 
-_dumps = json.JSONEncoder(separators=(",", ":"), check_circular=False).encode
-_loads = json.JSONDecoder().decode
 
-
-def encode_call(call: Call) -> bytes:
-    """JSON text of `{"args": [...], "kwargs": {...}}`, tagged where JSON alone cannot say it. Raises UsageError."""
-    arguments: dict[str, Any] = {"args": list(call.args), "kwargs": dict(call.kwargs)}
+def encode_call(call: Call) -> tuple[bytes, int]:
+    """The bytes of a call's arguments, and the wire options that say how to read them. Raises UsageError."""
+    arguments: list[Any] = [list(call.args), dict(call.kwargs)]
     try:
-        # What comes back equal from JSON's own C code needs no closer look; tuples, sets and number keys do not.
-        text = _dumps(arguments)
-        if '"!"' not in text and _loads(text) == arguments:
-            return text.encode("ascii")
-    except (TypeError, ValueError, RecursionError):
+        return marshal.dumps(arguments, 2), 0
+    except ValueError:  # something that is not a plain value, or nested by the thousand
         pass
     try:
-        return values.encode(arguments, tagged=True)
+        return values.encode(arguments, tagged=True), wire.TAGGED_CALL
     except values.Refused as refusal:
         raise UsageError(f"an argument cannot be sent: {refusal.path} is {refusal.reason}") from None

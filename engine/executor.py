@@ -211,9 +211,8 @@ class Executor:
         options |= wire.WATCH_ARGUMENTS if watch_arguments else 0
         options |= wire.WATCH_SOURCES if watch_sources else 0
         call = Call.of(call)
-        payload = encode_call(call)
-        if b'"!"' in payload:
-            options |= wire.TAGGED_CALL
+        payload, how = encode_call(call)
+        options |= how
         return Job(program, payload, options, deliver)
 
     # -- the end ----------------------------------------------------------------------------------------------

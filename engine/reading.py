@@ -50,13 +50,15 @@ def read_json(payload: bytes) -> Any:
         raise UnreadableError("the program wrote into the result channel") from None
 
 
-def read_outcome(frame: list[Any], *, python_values: bool, watched: bool, attempts: int) -> Outcome:
+def read_outcome(frame: list[Any], *, python_values: bool, watched: bool, attempts: int, max_bytes: int = 1 << 62) -> Outcome:
     """The Outcome of a `result` frame. Total: any frame that the protocol admits gives one."""
     _, _, kind, payload, note, cpu_us, wall_us, peak_kib, flags = frame
     usage = Usage(cpu_us / 1e6, wall_us / 1e6, peak_kib * 1024)
     changed = bool(flags & wire.ARGUMENTS_CHANGED) if watched else None
     try:
         if kind == "value":
+            if len(payload) > max_bytes:
+                return Outcome("output-limit", None, None, "", usage, attempts=attempts)
             value = read_json(payload)
             if python_values:
                 value = values.untag(value)
@@ -66,7 +68,7 @@ def read_outcome(frame: list[Any], *, python_values: bool, watched: bool, attemp
         return _other(kind, read_json(payload), usage, _sources(note), attempts)
     except UnreadableError as error:
         return Outcome("bad-result", None, None, f"$: {error}", usage, attempts=attempts)
-    except (values.Refused, TypeError, RecursionError):
+    except Exception:  # a hostile claim must never end the thread that reads it
         return Outcome("bad-result", None, None, "$: a broken claim", usage, attempts=attempts)
 
 

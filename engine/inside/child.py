@@ -93,7 +93,8 @@ def perform(fd: int, task: Task) -> bytes:
     python_values = bool(task.options & wire.PYTHON_VALUES)
     watch = SourceWatch() if task.options & wire.WATCH_SOURCES else None
     try:
-        call = _decode(task.call, bool(task.options & wire.TAGGED_CALL))
+        # The arguments are the host's own bytes, so marshal may read them: it knows tuples, sets and integers of any size.
+        args, kwargs = _decode(task.call, True) if task.options & wire.TAGGED_CALL else marshal.loads(task.call)
         code = marshal.loads(task.code)
     except MemoryError:
         return _pack("memory-limit", b"{}")
@@ -108,8 +109,8 @@ def perform(fd: int, task: Task) -> bytes:
             function = space[task.entry]
         except KeyError:
             raise NameError("the program defines no %r" % task.entry) from None
-        before = _arguments(call, task)
-        value = function(*call["args"], **call["kwargs"])
+        before = _arguments(args, kwargs, task)
+        value = function(*args, **kwargs)
         if watch is not None:
             watch.stop()
     except BaseException as error:
@@ -117,7 +118,7 @@ def perform(fd: int, task: Task) -> bytes:
             watch.stop()
         return _exception_claim(fd, error, watch)
     try:
-        if before is not None and _arguments(call, task) != before:
+        if before is not None and _arguments(args, kwargs, task) != before:
             flags |= wire.ARGUMENTS_CHANGED
         payload = _encode(value, python_values, config["numpy_values"], config["output_bytes"])
         word = "value"
@@ -143,11 +144,11 @@ def make_module(prelude: dict[str, Any]) -> dict[str, Any]:
     return vars(module)
 
 
-def _arguments(call: dict[str, Any], task: Task) -> bytes | None:
+def _arguments(args: list[Any], kwargs: dict[str, Any], task: Task) -> bytes | None:
     if not task.options & wire.WATCH_ARGUMENTS:
         return None
     try:
-        return _encode([call["args"], call["kwargs"]], bool(task.options & wire.PYTHON_VALUES), True)
+        return _encode([args, kwargs], bool(task.options & wire.PYTHON_VALUES), True)
     except (_Refused, _TooLong):
         return b"not encodable"
 

@@ -51,7 +51,7 @@ def read_whole(data: bytes, max_payload_bytes: int) -> Claim | None:
     if len(data) < _SIZE:
         return None
     magic, kind, flags, length, note_length = _unpack(data)
-    if magic != MAGIC or kind not in KINDS or flags & PROVISIONAL or length > max_payload_bytes:
+    if magic != MAGIC or kind not in KINDS or flags & PROVISIONAL or length > max_payload_bytes or note_length > NOTE_BYTES:
         return None
     if len(data) != _SIZE + length + note_length:
         return None

@@ -136,11 +136,9 @@ class _Folder:
     def sequence(self, value: Any, path: str, depth: int, is_tuple: bool) -> Any:
         iterator = tuple.__iter__(value) if is_tuple else list.__iter__(value)
         folded: list[Any] = []
+        self.count(tuple.__len__(value) if is_tuple else list.__len__(value))
         for item in iterator:
-            if not len(folded) % 4096:
-                self.count(0)
             folded.append(self.fold(item, "%s[%d]" % (path, len(folded)) if depth < 8 else path, depth + 1))
-        self.count(len(folded))
         return {TAG: "tuple", "v": folded} if is_tuple and self.tagged else folded
 
     def mapping(self, value: Any, path: str, depth: int) -> Any:

@@ -53,7 +53,7 @@ ZYGOTE_SAYS: Table = {
 WATCH_ARGUMENTS = 1  # say whether the call changed its arguments
 WATCH_SOURCES = 2  # say which sources of nondeterminism the call read (clock, entropy, ...)
 PYTHON_VALUES = 4  # the result's tuples, sets, bytes and non-text keys survive, in tagged form
-TAGGED_CALL = 8  # the arguments are in tagged form
+TAGGED_CALL = 8  # the arguments are in tagged JSON; otherwise in marshal's format 2, which every version reads
 
 # flags of a result
 ARGUMENTS_CHANGED = 1

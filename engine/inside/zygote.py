@@ -37,6 +37,7 @@ encode_result, read_whole = wire.encode_result, claim.read_whole
 
 LATE_FACTOR, LATE_S = 1.05, 0.05  # a claim that comes later than this after the processor budget comes too late
 ASK_AGAIN_S = 0.05
+HARNESS_BROKEN = 70  # exit code of a child whose program broke the harness around it
 FLUSH_S, SOON_MS = 0.006, 10
 CHANNEL_BYTES = 1 << 20
 
@@ -107,7 +108,8 @@ class Zygote:
         self._first_wait_ms = max(1.0, 1000 * min(config["cpu_s"] / config["processes"], config["idle_s"]))
         self._poller.register(self._channel, 0)  # hang-up is always told
         self._single = config["rlimits"].get("NPROC") == 2
-        self._output_bytes = config["output_bytes"]
+        # Room for the report of an exception, whatever the limit on values; the host holds that limit as well.
+        self._output_bytes = max(config["output_bytes"], CHUNK_BYTES)
         os.dup2(1, 2)  # /dev/null: so far this was the log, a file that programs must not share
         gc.collect()
         gc.disable()
@@ -132,7 +134,7 @@ class Zygote:
         """Runs a call as a child does, so that the interpreter has specialised and cached what every child needs."""
         rehearsal = child.Task()
         rehearsal.config, rehearsal.options, rehearsal.numpy_seeded = self._config, 0, True
-        rehearsal.entry, rehearsal.call = "f", b'{"args":[],"kwargs":{"a":[1,"b",2.5]}}'
+        rehearsal.entry, rehearsal.call = "f", marshal.dumps([[], {"a": [1, "b", 2.5]}])
         code = compile("def f(a):\n    return {'x': a}\n", "", "exec")
         rehearsal.code = marshal.dumps(code)
         for _ in range(64):
@@ -256,7 +258,10 @@ class Zygote:
             if not self._alone:
                 os.setpgid(0, 0)
             gc.enable()
-            action(writer, subject)  # never returns
+            try:
+                action(writer, subject)  # leaves through os._exit
+            finally:
+                os._exit(HARNESS_BROKEN)
         close(writer)
         if reader != self._polled:
             if self._polled >= 0:

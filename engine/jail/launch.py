@@ -69,20 +69,24 @@ class Launched:
         return children[0].pid if children else None
 
     def kill(self) -> None:
-        """Ends the worker at once; the zygote dies with nsjail, and everything in its namespace with it."""
+        """Ends the worker at once: with the zygote dies everything in its namespace, and nsjail reaps it and ends too."""
         with contextlib.suppress(OSError):
             self.channel.close()
-        with contextlib.suppress(psutil.Error, ProcessLookupError, PermissionError):
-            if self.rung is not Rung.NONE:
-                pid = self.zygote_pid()
-                if pid is not None:
-                    os.kill(pid, signal.SIGKILL)
-            self.process.kill()
+        pid = self.zygote_pid()
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            if pid is not None:
+                os.kill(pid, signal.SIGKILL)
+            else:
+                self.process.kill()
 
     def dispose(self) -> int:
         """Kills, reaps and removes what is left; the exit status of the process we started."""
         self.kill()
-        status = self.process.wait()
+        try:
+            status = self.process.wait(timeout=1)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            status = self.process.wait()
         self.log.close()
         self.forget_folder()
         return status

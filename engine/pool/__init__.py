@@ -4,6 +4,7 @@
     worker     one zygote with its jail: its state, its frames in flight, its programs
     warmth     which modules a program's worker should have imported
     scheduler  which worker gets which job (no I/O)
+    placement  which processor a worker runs on
     loop       the I/O thread: starts workers, moves frames, holds backstops, applies the retry rule
 
 Who owns what: a Job belongs to its caller until it is in the inbox, to the I/O thread until it is done, and to its

@@ -21,6 +21,7 @@ from ..jail.interpreter import Interpreter
 from ..outcome import Outcome
 from ..reading import read_outcome
 from .job import OUTSIDE_KILLS_ALLOWED, Job, Mailbox
+from .placement import Placement
 from .scheduler import Scheduler
 from .warmth import Warmth
 from .worker import State, Worker, WorkerDiedError, start_error
@@ -52,6 +53,7 @@ class Loop:
         self.policy, self.interpreter, self.rung = policy, interpreter, rung
         self._scheduler = Scheduler(workers)
         self._warmth = Warmth(policy)
+        self._placement = Placement()
         self._active = workers
         self._workers: list[Worker] = []
         self._inbox: deque[Job] = deque()
@@ -193,9 +195,11 @@ class Loop:
                 python_values=bool(job.options & wire.PYTHON_VALUES),
                 watched=bool(job.options & wire.WATCH_ARGUMENTS),
                 attempts=job.attempts,
+                max_bytes=self.policy.limits.output_bytes,
             )
             self._finish(job, outcome)
         if was_starting and worker.state is State.IDLE:
+            self._placement.place(worker)
             self._failed_starts = 0
             self.missing_modules = worker.info.get("missing", [])
             self._first.set()
@@ -246,6 +250,7 @@ class Loop:
         retired = reason == "retired" or worker.state is State.DRAINING  # it said so before it hung up
         self._selector.unregister(worker)
         self._workers.remove(worker)
+        self._placement.forget(worker)
         jobs = list(worker.in_flight)
         worker.in_flight.clear()
         reported = None if retired else _exit_status_if_gone(worker)
@@ -264,7 +269,7 @@ class Loop:
 
     def _judge_death(self, job: Job, reason: str, status: int | None, log: str) -> None:
         self._counts["retried"] += 1
-        if _from_outside(status):
+        if self.rung is not Rung.NONE and _from_outside(status):
             job.outside_kills += 1
             if job.outside_kills > OUTSIDE_KILLS_ALLOWED:
                 detail = f"its workers were killed from outside {job.outside_kills} times"
@@ -283,6 +288,7 @@ class Loop:
 
     def _hold_backstops(self) -> None:
         now = time.monotonic()
+        self._placement.review(now, self._workers)
         limit = 2 * (2 * self.policy.limits.backstop_s) + 30  # compiling and running, each with its own backstop
         for worker in list(self._workers):
             if worker.in_flight and now - worker.head_since > limit:
