@@ -267,7 +267,9 @@ SUITE: list[Property] = [
 NORMAL = settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much])
 LONG = settings(NORMAL, max_examples=3_000)
 # Many examples, the same in every run: a lie that is found once is found always.
-LIARS = settings(NORMAL, max_examples=1000, derandomize=True, phases=[Phase.generate], report_multiple_bugs=False, database=None)
+LIARS = settings(
+    NORMAL, max_examples=1000, derandomize=True, phases=[Phase.generate], report_multiple_bugs=False, database=None
+)
 
 
 def run(holds: Property, compare: Compare, how: settings) -> None:
