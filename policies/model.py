@@ -55,7 +55,7 @@ class Limits(BaseModel):
     open_files: int = Field(default=64, ge=16, le=4096)
     stack_bytes: int = Field(default=8 * MIB, ge=256 * KIB, le=1024 * MIB)
     scratch_bytes: int = Field(default=0, ge=0)
-    """Size of a writable /tmp that is empty at the start of every check; 0 means none."""
+    """Size of a writable folder, /scratch, that is empty at the start of every check; 0 means none. TMPDIR names it."""
     scratch_inodes: int = Field(default=1024, ge=8)
 
     @property

@@ -50,7 +50,7 @@ def from_status(status: int) -> Claim:
     return ("early-exit", json.dumps({"code": os.WEXITSTATUS(status), "by": "exit"}).encode(), b"", 0)
 
 
-def empty_scratch(path: str = "/tmp") -> bool:
+def empty_scratch(path: str = "/scratch") -> bool:
     """Removes plain files at the top; anything more means a new worker, which is cheaper than trusting a clean-up."""
     names = os.listdir(path.encode())
     if not names:

@@ -15,6 +15,7 @@ from .binds import Bind
 from .interpreter import Interpreter
 
 HARNESS = "/reexec"
+SCRATCH = "/scratch"  # not /tmp: an interpreter may lie below that
 INSIDE_UID = 1000
 
 # Outside uids of workers started by root: above what Linux distributions and systemd hand out to users and containers.
@@ -52,6 +53,7 @@ def environment(policy: Policy) -> dict[str, str]:
         "HOME": "/",
         "LANG": "C.UTF-8",
         "TZ": "UTC",
+        "TMPDIR": SCRATCH,
         "PYTHONHASHSEED": str(policy.determinism.hash_seed),
         "PYTHONUTF8": "1",
         "PYTHONDONTWRITEBYTECODE": "1",
@@ -122,6 +124,6 @@ def jail_config(policy: Policy, interpreter: Interpreter, binds: list[Bind], wor
     if limits.scratch_bytes:
         options = f"size={limits.scratch_bytes},nr_inodes={limits.scratch_inodes},mode=0777"
         config.mount.append(
-            MountPt(dst="/tmp", fstype="tmpfs", options=options, rw=True, is_dir=True, nosuid=True, nodev=True)  # noqa: S108
+            MountPt(dst=SCRATCH, fstype="tmpfs", options=options, rw=True, is_dir=True, nosuid=True, nodev=True)
         )
     return str(to_textproto(config)) + "\n"
