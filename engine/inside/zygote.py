@@ -38,7 +38,7 @@ encode_result, read_whole = wire.encode_result, claim.read_whole
 LATE_FACTOR, LATE_S = 1.05, 0.05  # a claim that comes later than this after the processor budget comes too late
 ASK_AGAIN_S = 0.05
 HARNESS_BROKEN = 70  # exit code of a child whose program broke the harness around it
-FLUSH_S, SOON_MS = 0.006, 10
+FLUSH_S, SOON_MS = 0.012, 20
 CHANNEL_BYTES = 1 << 20
 
 

@@ -29,7 +29,7 @@ from .worker import State, Worker, WorkerDiedError, start_error
 START_S = 120.0
 FAILED_STARTS_ALLOWED = 3
 _TICK_S = 0.5
-_BELL_S = 0.01
+_BELL_S = 0.02
 
 
 @dataclass(frozen=True, slots=True)

@@ -139,12 +139,12 @@ def test_numbers_of_thousands_of_digits_and_lone_surrogates_are_audited_and_kept
 
 def test_an_input_that_cannot_be_sent_costs_its_row_and_not_the_run(tmp_path: Path) -> None:
     good = function_row("def f(x):\n    return 1\n", ({"x": 1}, 1))
-    deep = "[" * 300 + "7" * 5000 + "]" * 300
+    deep = "[" * 2500 + "7" + "]" * 2500  # marshal stops at 2,000 levels
     bad = json.dumps(function_row("def f(x):\n    return 1\n", ({"x": "DEEP"}, 1))).replace('"DEEP"', deep)
     functions = write_rows(tmp_path / "f.jsonl", [good, bad, good])
     done = reexec("audit", functions, "-o", tmp_path / "r.jsonl", "--json")
     assert (done.code, done.summary["reproducible"], done.summary["rejected"]) == (1, 2, 1)
-    assert done.one_line().endswith("at $.ios[0].input")
+    assert done.one_line().endswith("line 2: nested too deeply")
     answer = '{"input": {"x": (' + "0," * 1_100_000 + ")}}"
     rows = [response(0, 0, {"x": 1}, "i"), {"itemid": 0, "ioid": 0, "io_pred": "i", "output": answer}]
     done = reexec("verify", write_rows(tmp_path / "p.jsonl", rows), "-f", functions, "-o", tmp_path / "v.jsonl", "--json")
