@@ -251,9 +251,12 @@ class StageRun:
                 self._sinks[f"side{index}"].write(line)
         self._done(row.line)
 
-    def reject(self, row: Row, reason: str) -> None:
+    def reject(self, row: Row, reason: str, side: list[list[bytes]] | None = None) -> None:
         """The row is not usable; `reason` says why and where. The text of short rows is kept with it."""
         self._whole = False
+        for index, extra in enumerate(side or []):
+            for line in extra:
+                self._sinks[f"side{index}"].write(line)
         record: dict[str, Any] = {"file": str(self.source), "line": row.number, "reason": reason}
         if len(row.line) <= 65536:
             record["text"] = row.line.decode("utf-8", "replace")

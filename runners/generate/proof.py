@@ -1,0 +1,127 @@
+"""The proof of a pair: two runs in fresh forks under different hash seeds, random seeds, numpy seeds and addresses give
+the same output, and neither changes its arguments.
+
+The same means the same JSON text, keys in any order: 1 is not 1.0, 0.0 is not -0.0, and no tolerance applies; NaN is NaN.
+A tuple is a list and a number as a key is a text, because the pair that is recorded and replayed is the JSON. Every call
+gets its arguments decoded anew from what was recorded, so no pair shares anything with another.
+
+Two runs may agree by luck. Where a call reads a random generator, or another pair of the function differed between
+its runs, the output must hold under three more seeds. What reads the clock, entropy or the process is not proven at all:
+no run of today says what it gives tomorrow.
+"""
+
+import asyncio
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+from reexec.engine.executor import Executor
+from reexec.engine.outcome import Outcome
+from reexec.engine.program import Program
+from reexec.engine.size_guard import check_output_size
+from reexec.policies.model import Policy
+
+from ..files.text import canonical, dump
+from ..reasons import MORE_SEEDS, SEEDS, reseeded
+from .inputs import OUTSIDE, READS_OUTSIDE, Input
+from .reasons import LIMITS
+
+_RANDOM = re.compile(r"\brandom\b|\brand\w*\b|\bshuffle\b|\bchoice\b")
+
+
+@dataclass(frozen=True, slots=True)
+class Proof:
+    """An input with its output, or the reason why it has none."""
+
+    given: Input
+    output: Any = None
+    reason: str | None = None
+    detail: str = ""
+    reads_random: bool = False
+
+
+class Prover:
+    """The executors that proofs run in: two at once, three more when they are first needed."""
+
+    def __init__(self, policy: Policy, *, workers: int, python: str | None, keep_mutating: bool = False) -> None:
+        self._policy, self._python, self._keep_mutating = policy, python, keep_mutating
+        share = max(1, workers // 2)
+        first, second = (reseeded(policy, *seeds) for seeds in SEEDS)
+        self._more: list[Executor] = []
+        self.one = Executor(first, workers=max(1, workers - share), python=python)
+        try:
+            self.two = Executor(second, workers=share, python=python)
+        except BaseException:
+            self.one.shutdown()
+            raise
+
+    def close(self) -> None:
+        for executor in (self.one, self.two, *self._more):
+            executor.shutdown()
+
+    async def both(self, program: Program, arguments: dict[str, Any]) -> tuple[Outcome, Outcome]:
+        """A call on both sides; the second says whether it read the clock and the like, where the program may."""
+        watched = bool(READS_OUTSIDE.search(program.source) or _RANDOM.search(program.source))
+        return await asyncio.gather(
+            asyncio.wrap_future(self.one.submit(program, arguments, watch_arguments=True)),
+            asyncio.wrap_future(self.two.submit(program, arguments, watch_arguments=True, watch_sources=watched)),
+        )
+
+    async def prove(self, program: Program, inputs: Iterable[Input], *, suspect: bool) -> list[Proof]:
+        """A Proof for each input, in their order. `suspect`: an earlier pair of this function differed between its runs."""
+        inputs = list(inputs)
+        ran = await asyncio.gather(*(self.both(program, given.arguments) for given in inputs))
+        proofs = [self._judge(given, *outcomes) for given, outcomes in zip(inputs, ran, strict=True)]
+        suspect = suspect or any(proof.reason == "nondeterministic" for proof in proofs)
+        return list(await asyncio.gather(*(self._again(program, proof, suspect) for proof in proofs)))
+
+    def _judge(self, given: Input, one: Outcome, two: Outcome) -> Proof:
+        for outcome in (one, two):
+            if outcome.kind in LIMITS:
+                same = one.describe() == two.describe()
+                return Proof(given, None, outcome.kind, outcome.describe() if same else "")
+        if one.kind != two.kind:
+            return Proof(given, None, "nondeterministic", "one run returned, the other raised")
+        if one.exception is not None and two.exception is not None:
+            missing = one.exception.missing_module and two.exception.missing_module
+            if missing:
+                return Proof(given, None, "missing-module", one.exception.missing_module or "")
+            return Proof(given, None, "exception", one.describe() if one.describe() == two.describe() else one.exception.type)
+        text = canonical(one.value)
+        if text != canonical(two.value):
+            return Proof(given, None, "nondeterministic", "two runs returned different values")
+        outside = OUTSIDE.intersection(two.sources)
+        if outside:
+            return Proof(given, None, "reads-clock", ", ".join(sorted(outside)))
+        if not self._keep_mutating and (one.arguments_changed or two.arguments_changed):
+            return Proof(given, None, "mutates-input")
+        finding = check_output_size(one.value, self._policy.size)
+        if finding is not None:
+            return Proof(given, None, "no-output" if one.value is None else "output-too-large", str(finding))
+        # Where only the order of keys differs, it is nobody's to choose: sorted.
+        output = one.value if dump(one.value) == dump(two.value) else _sorted(one.value)
+        return Proof(given, output, reads_random="random" in two.sources)
+
+    async def _again(self, program: Program, proof: Proof, suspect: bool) -> Proof:
+        if proof.reason is not None or not (suspect or proof.reads_random):
+            return proof
+        futures = [executor.submit(program, proof.given.arguments) for executor in self._others()]
+        text = canonical(proof.output)
+        for outcome in await asyncio.gather(*map(asyncio.wrap_future, futures)):
+            if outcome.kind in LIMITS:
+                return Proof(proof.given, None, outcome.kind)
+            if not outcome.ok or canonical(outcome.value) != text:
+                return Proof(proof.given, None, "nondeterministic", "under other seeds a run gave another result")
+        return proof
+
+    def _others(self) -> list[Executor]:
+        if not self._more:
+            self._more = [Executor(reseeded(self._policy, *seeds), workers=1, python=self._python) for seeds in MORE_SEEDS]
+        return self._more
+
+
+def _sorted(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _sorted(value[key]) for key in sorted(value)}
+    return [_sorted(item) for item in value] if isinstance(value, list) else value
