@@ -8,6 +8,7 @@ from collections import Counter, deque
 from dataclasses import dataclass, field
 from typing import Any
 
+from ..files.text import canonical
 from .inputs import LONGEST_PER_BYTE, Call, Input, driver, read_round, seed_of
 from .proof import Proof, Prover
 from .readers import Source
@@ -39,8 +40,6 @@ class Made:
                 self.missing[detail.partition(".")[0]] += 1
 
     def is_trivial(self) -> bool:
-        from ..files.text import canonical
-
         return len({canonical(proof.output) for proof in self.pairs}) == 1
 
 
@@ -54,18 +53,21 @@ class Maker:
     async def make(self, source: Source) -> Made:
         made = Made()
         inputs = _Inputs(self, made, source)
-        tried, suspect = 0, False
+        tried, varies = 0, False
         while len(made.pairs) < self._pairs:
             wave = await inputs.take(self._pairs - len(made.pairs))
             if not wave:
                 break
             tried += len(wave)
-            for proof in await self._prover.prove(source.program, wave, suspect=suspect):
+            proofs = await self._prover.prove(source.program, wave)
+            if not varies and any(proof.reason == "nondeterministic" for proof in proofs):
+                varies = True
+                proofs, made.pairs = made.pairs + proofs, []  # those of earlier waves are not above suspicion now
+            for proof in await self._prover.prove_again(source.program, proofs, varies=varies):
                 if proof.reason is None:
                     made.pairs.append(proof)
                 else:
                     made.drop(proof.reason, proof.detail)
-            suspect = "nondeterministic" in made.dropped
             if tried >= self._pairs * (_TRIES if made.pairs else _HOPELESS):
                 break
         return made

@@ -5,9 +5,9 @@ The same means the same JSON text, keys in any order: 1 is not 1.0, 0.0 is not -
 A tuple is a list and a number as a key is a text, because the pair that is recorded and replayed is the JSON. Every call
 gets its arguments decoded anew from what was recorded, so no pair shares anything with another.
 
-Two runs may agree by luck. Where a call reads a random generator, or another pair of the function differed between
-its runs, the output must hold under three more seeds. What reads the clock, entropy or the process is not proven at all:
-no run of today says what it gives tomorrow.
+Two runs may agree by luck. Where a call draws at random, or another pair of the function differed between its runs, the
+output must hold under three more seeds; where both are so, it is not kept. What reads the clock, entropy or the process is
+not proven at all: no run of today says what it gives tomorrow.
 """
 
 import asyncio
@@ -68,13 +68,16 @@ class Prover:
             asyncio.wrap_future(self.two.submit(program, arguments, watch_arguments=True, watch_sources=watched)),
         )
 
-    async def prove(self, program: Program, inputs: Iterable[Input], *, suspect: bool) -> list[Proof]:
-        """A Proof for each input, in their order. `suspect`: an earlier pair of this function differed between its runs."""
+    async def prove(self, program: Program, inputs: Iterable[Input]) -> list[Proof]:
+        """A Proof for each input, in their order, from two runs."""
         inputs = list(inputs)
         ran = await asyncio.gather(*(self.both(program, given.arguments) for given in inputs))
-        proofs = [self._judge(given, *outcomes) for given, outcomes in zip(inputs, ran, strict=True)]
-        suspect = suspect or any(proof.reason == "nondeterministic" for proof in proofs)
-        return list(await asyncio.gather(*(self._again(program, proof, suspect) for proof in proofs)))
+        return [self._judge(given, *outcomes) for given, outcomes in zip(inputs, ran, strict=True)]
+
+    async def prove_again(self, program: Program, proofs: Iterable[Proof], *, varies: bool) -> list[Proof]:
+        """The same proofs where two runs are enough, else what further seeds make of them. `varies`: some pair of this
+        function differed between its runs."""
+        return list(await asyncio.gather(*(self._again(program, proof, varies) for proof in proofs)))
 
     def _judge(self, given: Input, one: Outcome, two: Outcome) -> Proof:
         for outcome in (one, two):
@@ -103,9 +106,11 @@ class Prover:
         output = one.value if dump(one.value) == dump(two.value) else _sorted(one.value)
         return Proof(given, output, reads_random="random" in two.sources)
 
-    async def _again(self, program: Program, proof: Proof, suspect: bool) -> Proof:
-        if proof.reason is not None or not (suspect or proof.reads_random):
+    async def _again(self, program: Program, proof: Proof, varies: bool) -> Proof:
+        if proof.reason is not None or not (varies or proof.reads_random):
             return proof
+        if varies and proof.reads_random:
+            return Proof(proof.given, None, "nondeterministic", "it draws at random, and other pairs of the function differ")
         futures = [executor.submit(program, proof.given.arguments) for executor in self._others()]
         text = canonical(proof.output)
         for outcome in await asyncio.gather(*map(asyncio.wrap_future, futures)):

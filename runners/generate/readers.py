@@ -44,7 +44,7 @@ def _provenance(row: dict[str, Any]) -> dict[str, Any]:
 def read_codeio(row: dict[str, Any]) -> Source:
     """A response of the transform stage, in `output`; other fields that name the row go to `meta`."""
     unified = parse_unified(_text(row, "output"))
-    meta = {name: row[name] for name in ("id", "index", "model") if name in row}
+    meta: dict[str, Any] = {name: row[name] for name in ("id", "index", "model") if name in row}
     return Source(
         Program(unified.refcode, "main_solution"),
         unified.problem_description,

@@ -26,7 +26,7 @@ from .unified import BadFormError
 PAIRS = 10
 CALLS = 1000
 LEAST_PAIRS = 2
-_WINDOW = 256  # functions under way: one that takes a minute must not let the workers idle
+_WINDOW = 32  # functions under way for each worker: enough that a slow one does not let the others idle
 _WINDOW_BYTES = 64 << 20
 
 
@@ -101,7 +101,7 @@ def generate(
         run.open()
         state = "interrupted"
         try:
-            asyncio.run(stage.run(on_function))
+            asyncio.run(stage.run(workers, on_function))
             state = "done"
         finally:
             run.close(state)
@@ -133,14 +133,15 @@ class _Generate:
 
     # -- running ----------------------------------------------------------------------------------------------
 
-    async def run(self, on_function: Callable[[str], None] | None) -> None:
+    async def run(self, workers: int, on_function: Callable[[str], None] | None) -> None:
         """Functions side by side; the oldest one is waited for, written, and its place given to the next row."""
         waiting: deque[asyncio.Task[_Item]] = deque()
         sizes: deque[int] = deque()
         rows = self._run.rows()
+        window = _WINDOW * max(2, workers)
         try:
             while True:
-                while len(waiting) < _WINDOW and sum(sizes) < _WINDOW_BYTES and (row := next(rows, None)) is not None:
+                while len(waiting) < window and sum(sizes) < _WINDOW_BYTES and (row := next(rows, None)) is not None:
                     waiting.append(asyncio.create_task(self._make(row)))
                     sizes.append(len(row.line))
                 if not waiting:
