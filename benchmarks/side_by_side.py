@@ -11,7 +11,7 @@ from reexec.engine.executor import Executor
 from reexec.engine.program import Check, Program
 from reexec.policies.model import Policy
 
-from .yardsticks import Floor, fresh_per_s, in_process_per_s
+from .yardsticks import Floor, copied_bytes, fresh_per_s, in_process_per_s
 
 # The same function twice: the second names numpy, which makes its worker and every fork of it heavier.
 PLAIN = "def main_solution(n):\n    return n + 1\n"
@@ -57,9 +57,9 @@ def measure(workers: int = 2, rounds: int = 5, checks: int = 2000, fresh_checks:
         floors = {}
         for name, source, numpy in (("plain", PLAIN, False), ("numpy", WITH_NUMPY, True)):
             ours_per_s(executor, source, 64 * workers)  # all workers are up
-            resident = max(psutil.Process(pid).memory_info().rss for pid in executor.worker_pids())
-            report.resident_mb[name] = round(resident / 1e6, 1)
-            floors[name] = Floor(python, policy, workers, numpy, resident)
+            pids = executor.worker_pids()
+            report.resident_mb[name] = round(max(psutil.Process(pid).memory_info().rss for pid in pids) / 1e6, 1)
+            floors[name] = Floor(python, policy, workers, numpy, max(map(copied_bytes, pids)))
         for _ in range(rounds):
             for name, source, numpy in (("plain", PLAIN, False), ("numpy", WITH_NUMPY, True)):
                 samples.setdefault(f"floor_{name}", []).append(floors[name].forks_per_s(checks // workers))

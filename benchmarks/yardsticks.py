@@ -1,8 +1,8 @@
 """What our executor is measured against. Same interpreter, same prelude, BLAS and OMP threads 1, same answer check, as many
 at once as there are workers.
 
-    floor         `os.fork` + wait of a process with the zygote's imports and resident size: no isolated check that forks
-                  can be faster
+    floor         `os.fork` + wait of a process with the zygote's imports and as much memory of its own, without the
+                  zygote's huge pages (a fork copies their entries by the page; counting them would slow the floor)
     fresh         a new interpreter for every check with a 5 s wall limit: the usual method
     in-process    the same calls in one process without any isolation: the programs' own time
 """
@@ -12,6 +12,7 @@ import subprocess
 import time
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import Any
 
 from reexec.engine.jail.config import environment
@@ -21,13 +22,14 @@ _FLOOR = """
 import gc, os, sys, time
 exec(sys.argv[1])
 wanted = int(sys.argv[2])
-def resident():
-    return int(open("/proc/self/statm").read().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+def copied():
+    sizes = dict(line.split()[:2] for line in open("/proc/self/smaps_rollup").read().splitlines()[1:])
+    return 1024 * (int(sizes["Anonymous:"]) - int(sizes["AnonHugePages:"]))
 ballast = []
-while resident() < wanted:
+while copied() < wanted:
     ballast.append(b"x" * 65536)
 gc.collect(); gc.disable(); gc.freeze()
-print(resident(), flush=True)
+print(copied(), flush=True)
 for line in sys.stdin:
     count = int(line)
     began = time.perf_counter()
@@ -54,16 +56,23 @@ def statements(policy: Policy, numpy: bool) -> str:
     return "\n".join(line for line in policy.prelude if numpy or "numpy" not in line)
 
 
+def copied_bytes(pid: int) -> int:
+    """Memory of a process whose page-table entries a fork copies one by one: anonymous, not on huge pages."""
+    lines = Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()[1:]
+    sizes = dict(line.split()[:2] for line in lines)
+    return 1024 * (int(sizes["Anonymous:"]) - int(sizes["AnonHugePages:"]))
+
+
 class Floor:
     """`workers` processes that fork and wait in a loop, all at once."""
 
-    def __init__(self, python: str, policy: Policy, workers: int, numpy: bool, resident_bytes: int) -> None:
-        command = [python, "-s", "-c", _FLOOR, statements(policy, numpy), str(resident_bytes)]
+    def __init__(self, python: str, policy: Policy, workers: int, numpy: bool, copied_bytes: int) -> None:
+        command = [python, "-s", "-c", _FLOOR, statements(policy, numpy), str(copied_bytes)]
         self._processes = [
             subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=environment(policy))
             for _ in range(workers)
         ]
-        self.resident_bytes = [int(self._line(process)) for process in self._processes]
+        self.copied_bytes = [int(self._line(process)) for process in self._processes]
 
     @staticmethod
     def _line(process: "subprocess.Popen[str]") -> str:

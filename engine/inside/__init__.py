@@ -6,6 +6,7 @@ protocol, two roles.
     claim      the one frame a child sends its zygote, no I/O
     values     Python values as JSON text and back
     lockdown   prctl, seccomp and rlimits of the zygote
+    text       the interpreter's machine code on huge pages
     prelude    imports in front of every program
     child      what a forked child does: compile, or run and report
     zygote     the warm process: forks, holds deadlines, reaps, answers the host

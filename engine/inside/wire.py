@@ -4,7 +4,8 @@ A frame is a 4-byte big-endian length and a msgpack array `[kind, field, ...]`.
 
     host -> zygote
     setup      (config)                        JSON; once, first
-    baseline   (address_space, resident, threads)   bytes and count, as the host's /proc shows them; once, after hello
+    baseline   (address_space, resident, threads, text_start, text_bytes)   bytes, count and an address, as the host's
+                                               /proc shows them; once, after hello
     program    (program_id, source, entry)     kept until `forget`
     forget     (program_id)
     check      (check_id, program_id, call, options)
@@ -35,7 +36,7 @@ except ImportError:  # pragma: no cover - the jail always has one of them
 
 HOST_SAYS: Table = {
     "setup": (bytes,),
-    "baseline": (int, int, int),
+    "baseline": (int, int, int, int, int),
     "program": (str, bytes, str),
     "forget": (str,),
     "check": (int, str, bytes, int),

@@ -26,7 +26,7 @@ import time
 import traceback
 from typing import Any, Callable, Tuple
 
-from . import child, claim, forking, heap, lockdown, prelude, wire
+from . import child, claim, forking, heap, lockdown, prelude, text, wire
 from .claim import Claim
 from .ending import CHUNK_BYTES, CPU_LIMIT, WALL_LIMIT, clock, drain, empty_scratch, from_status
 
@@ -94,8 +94,9 @@ class Zygote:
         info = {"version": list(sys.version_info[:3]), "missing": sorted(set(missing) | set(absent))}
         lockdown.forbid_inspection()
         self._say("hello", json.dumps(info).encode())
-        _, address_space, resident, threads = self._expect("baseline")
+        _, address_space, resident, threads, text_start, text_bytes = self._expect("baseline")
         self._fork = forking.choose_fork(threads)
+        text.move_to_huge_pages(text_start, text_bytes)
         self._resident_kib = resident >> 10
         limits = dict(config["rlimits"])
         if config["memory_bytes"]:
@@ -153,9 +154,9 @@ class Zygote:
         self._flush()
         self._send(wire.encode(*frame))
 
-    def last_words(self, text: str) -> None:
+    def last_words(self, words: str) -> None:
         try:
-            self._say("fails", text[-2000:])
+            self._say("fails", words[-2000:])
         except HostGone:
             pass
 

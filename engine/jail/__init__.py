@@ -4,6 +4,7 @@ native        finds nsjail and the shared library it needs
 interpreter   asks a Python what it is and which folders it needs
 binds         which folders go into the jail, and which must be brought within reach first
 stage         runs as root between us and nsjail: binds unreachable folders in a private mount namespace
+text_place    where an interpreter's machine code lies in memory
 config        the nsjail configuration, every limit named
 launch        starts it and makes the first handshake
 ladder        which rung this host offers

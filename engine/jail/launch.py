@@ -34,6 +34,7 @@ from .binds import Bind, out_of_reach, wanted_binds
 from .config import environment, harness_files, jail_config, zygote_command
 from .interpreter import Interpreter
 from .native import find_nsjail
+from .text_place import place_of_text
 
 
 @dataclass(slots=True)
@@ -191,8 +192,9 @@ def _bare_command(interpreter: Interpreter, channel_fd: int, folder: str) -> lis
     return zygote_command(interpreter, channel_fd, folder=str(Path(folder) / "harness"), alone=False)
 
 
-def baseline_of(pid: int) -> tuple[int, int, int]:
-    """Address space and resident size of a process in bytes, and its threads."""
+def baseline_of(pid: int) -> tuple[int, int, int, int, int]:
+    """Address space and resident size of a process in bytes, its threads, and the place of its text (text_place.py)."""
     size, resident = Path(f"/proc/{pid}/statm").read_text().split()[:2]
     page = resource.getpagesize()
-    return int(size) * page, int(resident) * page, len(list(Path(f"/proc/{pid}/task").iterdir()))
+    threads = len(list(Path(f"/proc/{pid}/task").iterdir()))
+    return int(size) * page, int(resident) * page, threads, *place_of_text(pid)
