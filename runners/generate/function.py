@@ -19,6 +19,9 @@ _ROUND = 256  # calls to a fork at most
 _DEAD_ROUNDS = 12  # with the 5 s of a check, as many as GENERATION_S allows
 _TRIES = 5  # inputs run for each pair that is wanted
 _HOPELESS = 2  # the same, as long as none is proven
+_FIRST_WAVE = 4  # inputs that are run before all others: a function that hangs shows it on these
+_TIMEOUTS = 12  # pairs that ran into a limit of time, as _DEAD_ROUNDS
+_SLOW = ("cpu-limit", "wall-limit")
 
 
 @dataclass(slots=True)
@@ -55,7 +58,8 @@ class Maker:
         inputs = _Inputs(self, made, source)
         tried, varies = 0, False
         while len(made.pairs) < self._pairs:
-            wave = await inputs.take(self._pairs - len(made.pairs))
+            wanted = self._pairs - len(made.pairs)
+            wave = await inputs.take(wanted if tried else min(wanted, _FIRST_WAVE))
             if not wave:
                 break
             tried += len(wave)
@@ -68,9 +72,16 @@ class Maker:
                     made.pairs.append(proof)
                 else:
                     made.drop(proof.reason, proof.detail)
-            if tried >= self._pairs * (_TRIES if made.pairs else _HOPELESS):
+            if self._is_enough(made, tried):
                 break
         return made
+
+    def _is_enough(self, made: Made, tried: int) -> bool:
+        """Whether more inputs are not worth their time."""
+        slow = sum(made.dropped[word] for word in _SLOW)
+        if made.pairs:
+            return tried >= self._pairs * _TRIES or slow >= _TIMEOUTS
+        return tried >= self._pairs * _HOPELESS or slow >= _FIRST_WAVE
 
     async def round(self, program: Any, arguments: dict[str, Any]) -> tuple[list[Call] | Call, float]:
         """A round's calls, and the processor seconds that it took."""

@@ -6,12 +6,11 @@ A tuple is a list and a number as a key is a text, because the pair that is reco
 gets its arguments decoded anew from what was recorded, so no pair shares anything with another.
 
 Two runs may agree by luck. Where a call draws at random, or another pair of the function differed between its runs, the
-output must hold under three more seeds; where both are so, it is not kept. What reads the clock, entropy or the process is
-not proven at all: no run of today says what it gives tomorrow.
+output must hold under three more seeds; where both are so, it is not kept. What reads the clock is not proven at all: no
+run of today says what it gives tomorrow.
 """
 
 import asyncio
-import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
@@ -24,10 +23,8 @@ from reexec.policies.model import Policy
 
 from ..files.text import canonical, dump
 from ..reasons import MORE_SEEDS, SEEDS, reseeded
-from .inputs import OUTSIDE, READS_OUTSIDE, Input
+from .inputs import CHANCE, CLOCK, MAY_VARY, Input
 from .reasons import LIMITS
-
-_RANDOM = re.compile(r"\brandom\b|\brand\w*\b|\bshuffle\b|\bchoice\b")
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +35,8 @@ class Proof:
     output: Any = None
     reason: str | None = None
     detail: str = ""
-    reads_random: bool = False
+    draws: bool = False
+    """Whether the call read a random generator, the system's entropy or its process's number."""
 
 
 class Prover:
@@ -62,7 +60,7 @@ class Prover:
 
     async def both(self, program: Program, arguments: dict[str, Any]) -> tuple[Outcome, Outcome]:
         """A call on both sides; the second says whether it read the clock and the like, where the program may."""
-        watched = bool(READS_OUTSIDE.search(program.source) or _RANDOM.search(program.source))
+        watched = MAY_VARY.search(program.source) is not None
         return await asyncio.gather(
             asyncio.wrap_future(self.one.submit(program, arguments, watch_arguments=True)),
             asyncio.wrap_future(self.two.submit(program, arguments, watch_arguments=True, watch_sources=watched)),
@@ -94,9 +92,8 @@ class Prover:
         text = canonical(one.value)
         if text != canonical(two.value):
             return Proof(given, None, "nondeterministic", "two runs returned different values")
-        outside = OUTSIDE.intersection(two.sources)
-        if outside:
-            return Proof(given, None, "reads-clock", ", ".join(sorted(outside)))
+        if CLOCK in two.sources:
+            return Proof(given, None, "reads-clock")
         if not self._keep_mutating and (one.arguments_changed or two.arguments_changed):
             return Proof(given, None, "mutates-input")
         finding = check_output_size(one.value, self._policy.size)
@@ -104,12 +101,12 @@ class Prover:
             return Proof(given, None, "no-output" if one.value is None else "output-too-large", str(finding))
         # Where only the order of keys differs, it is nobody's to choose: sorted.
         output = one.value if dump(one.value) == dump(two.value) else _sorted(one.value)
-        return Proof(given, output, reads_random="random" in two.sources)
+        return Proof(given, output, draws=not CHANCE.isdisjoint(two.sources))
 
     async def _again(self, program: Program, proof: Proof, varies: bool) -> Proof:
-        if proof.reason is not None or not (varies or proof.reads_random):
+        if proof.reason is not None or not (varies or proof.draws):
             return proof
-        if varies and proof.reads_random:
+        if varies and proof.draws:
             return Proof(proof.given, None, "nondeterministic", "it draws at random, and other pairs of the function differ")
         futures = [executor.submit(program, proof.given.arguments) for executor in self._others()]
         text = canonical(proof.output)
