@@ -73,6 +73,8 @@ def outcome_report(outcome: Outcome) -> dict[str, Any]:
         }
     if outcome.detail:
         report["detail"] = outcome.detail
+    if outcome.stdout or outcome.stderr:
+        report |= {"stdout": outcome.stdout, "stderr": outcome.stderr}
     return report
 
 

@@ -1,6 +1,7 @@
 """The public door to the pool: `Executor`, in the manner of concurrent.futures."""
 
 import os
+import weakref
 from collections import deque
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future
@@ -50,6 +51,8 @@ class Executor:
         self._pid = os.getpid()
         self._base_options = wire.PYTHON_VALUES if self.policy.comparison.values == "python" else 0
         self._loop = self._first_that_works()
+        # Where nobody calls shutdown: when the executor is dropped, and at the latest when this process ends.
+        weakref.finalize(self, self._loop.stop)
 
     def _first_that_works(self) -> Loop:
         problems: list[str] = []

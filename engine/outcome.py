@@ -58,6 +58,10 @@ class Outcome:
     """Sources of nondeterminism that the call read, where the check watched them."""
     attempts: int = field(default=1, compare=False)
     """Runs it took: more than 1 where a worker died."""
+    stdout: str = ""
+    """What the program wrote to standard output, where the policy captures it; bytes that are not UTF-8 are replaced. What a
+    limit ended may have printed more or less of it each time."""
+    stderr: str = ""
 
     @property
     def ok(self) -> bool:

@@ -3,6 +3,7 @@ it is decoded, decoded by JSON's own reader and nothing else, and whatever does 
 
 import json
 import re
+from dataclasses import replace
 from typing import Any
 
 from .inside import values, wire
@@ -50,8 +51,25 @@ def read_json(payload: bytes) -> Any:
         raise UnreadableError("the program wrote into the result channel") from None
 
 
-def read_outcome(frame: list[Any], *, python_values: bool, watched: bool, attempts: int, max_bytes: int = 1 << 62) -> Outcome:
-    """The Outcome of a `result` frame. Total: any frame that the protocol admits gives one."""
+def read_outcome(
+    frame: list[Any],
+    *,
+    python_values: bool,
+    watched: bool,
+    attempts: int,
+    max_bytes: int = 1 << 62,
+    printed: tuple[bytes, bytes] = (b"", b""),
+) -> Outcome:
+    """The Outcome of a `result` frame, and of the `printed` one before it. Total: any frame that the protocol admits
+    gives one."""
+    outcome = _read(frame, python_values, watched, attempts, max_bytes)
+    if any(printed):
+        stdout, stderr = (text.decode("utf-8", "replace") for text in printed)
+        return replace(outcome, stdout=stdout, stderr=stderr)
+    return outcome
+
+
+def _read(frame: list[Any], python_values: bool, watched: bool, attempts: int, max_bytes: int) -> Outcome:
     _, _, kind, payload, note, cpu_us, wall_us, peak_kib, flags = frame
     usage = Usage(cpu_us / 1e6, wall_us / 1e6, peak_kib * 1024)
     changed = bool(flags & wire.ARGUMENTS_CHANGED) if watched else None

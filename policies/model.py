@@ -50,6 +50,9 @@ class Limits(BaseModel):
     """Address space that the check may add to the zygote's."""
     output_bytes: int = Field(default=1 * MIB, ge=64)
     """Length of the returned value as JSON text."""
+    capture_bytes: int = Field(default=0, ge=0, le=64 * MIB)
+    """Bytes of standard output, and as many of standard error, that are kept; printing more is output-limit. With 0 both
+    go to /dev/null and there is no limit on them."""
     processes: int = Field(default=1, ge=1, le=1024)
     """Processes and threads at once, the check's own included (the kernel counts a thread as a process)."""
     open_files: int = Field(default=64, ge=16, le=4096)

@@ -9,5 +9,10 @@ protocol, two roles.
     text       the interpreter's machine code on huge pages
     prelude    imports in front of every program
     child      what a forked child does: compile, or run and report
+    capture    standard output and error of a check, up to a cap
+    group      the control group that checks run in
+    channel    the zygote's end of the socket to the host
+    supervision  waits for the end of a check that takes its time: deadlines
+    ending     how an end is read
     zygote     the warm process: forks, holds deadlines, reaps, answers the host
 """

@@ -82,8 +82,19 @@ def run_call(fd: int, task: Task) -> None:
         frame = _OUT_OF_MEMORY
     except RecursionError:  # the program left it no stack
         frame = _OUT_OF_STACK
+    if task.config["capture_bytes"]:
+        _flush_printed()
     _send(fd, frame)
     _exit(0)
+
+
+def _flush_printed() -> None:
+    """What the program printed leaves its buffers; a stream that it replaced or closed keeps what it has."""
+    for stream in (sys.stdout, sys.stderr):
+        try:
+            stream.flush()
+        except BaseException:  # the program's own object: whatever it raises says nothing about the value
+            continue
 
 
 def perform(fd: int, task: Task) -> bytes:

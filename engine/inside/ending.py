@@ -13,6 +13,8 @@ from .claim import Claim
 CHUNK_BYTES = 1 << 16
 CPU_LIMIT = ("cpu-limit", b"{}", b"", 0)
 WALL_LIMIT = ("wall-limit", b"{}", b"", 0)
+OUTPUT_LIMIT = ("output-limit", b'{"reason": "more was printed than is kept"}', b"", 0)
+MEMORY_LIMIT = ("memory-limit", b'{"reason": "the kernel ended a process for want of memory"}', b"", 0)
 
 
 def clock(clock: int, last: float) -> float:

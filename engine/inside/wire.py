@@ -14,6 +14,7 @@ A frame is a 4-byte big-endian length and a msgpack array `[kind, field, ...]`.
     zygote -> host
     hello      (info)                          JSON; warm and ready for `baseline`
     result     (check_id, kind, payload, note, cpu_us, wall_us, peak_kib, flags)
+    printed    (check_id, stdout, stderr)      just before the result, where the policy captures and there is any
     asks_run_delay (check_id)
     fails      (traceback)                     its last words: something of ours went wrong
     retires    (reason)                        no further check is taken; what was not answered goes elsewhere
@@ -45,6 +46,7 @@ HOST_SAYS: Table = {
 ZYGOTE_SAYS: Table = {
     "hello": (bytes,),
     "result": (int, str, bytes, bytes, int, int, int, int),
+    "printed": (int, bytes, bytes),
     "asks_run_delay": (int,),
     "fails": (str,),
     "retires": (str,),

@@ -71,11 +71,11 @@ def zygote_command(interpreter: Interpreter, channel_fd: int, *, folder: str, al
     return [interpreter.executable, "-s", "-B", "-c", _START.format(folder=folder, fd=channel_fd, alone=alone)]
 
 
-def jail_config(policy: Policy, interpreter: Interpreter, binds: list[Bind], worker_index: int, channel_fd: int) -> str:
-    """The configuration in protobuf's text form."""
+def jail_config(policy: Policy, interpreter: Interpreter, binds: list[Bind], worker_index: int, passed_fds: list[int]) -> str:
+    """The configuration in protobuf's text form. Of `passed_fds` the first is the channel."""
     uid, gid = outside_ids(worker_index)
     limits = policy.limits
-    command = zygote_command(interpreter, channel_fd, folder=HARNESS, alone=True)
+    command = zygote_command(interpreter, passed_fds[0], folder=HARNESS, alone=True)
     config = NsJailConfig(
         name="reexec",
         hostname="reexec",
@@ -85,7 +85,7 @@ def jail_config(policy: Policy, interpreter: Interpreter, binds: list[Bind], wor
         max_cpus=0,
         keep_env=False,
         keep_caps=False,
-        pass_fd=[channel_fd],
+        pass_fd=passed_fds,
         # HARD: the most that the caller may give. The zygote sets the limits of checks on itself once it is warm (lockdown.py).
         rlimit_as_type=RLimitType.HARD,
         rlimit_core=0,

@@ -4,8 +4,8 @@ from reexec.policies.model import Policy, Rung
 
 from ..errors import IsolationUnavailableError
 
-# nsjail+cgroup and restricted have their names and their place, and nobody behind them yet.
-IMPLEMENTED = (Rung.NSJAIL, Rung.NONE)
+# restricted has its name and its place, and nobody behind it yet.
+IMPLEMENTED = (Rung.NSJAIL_CGROUP, Rung.NSJAIL, Rung.NONE)
 
 
 def candidates(policy: Policy) -> list[Rung]:

@@ -31,6 +31,7 @@ from reexec.policies.syscall_filter import filter_program
 from ..errors import EngineError
 from . import stage
 from .binds import Bind, out_of_reach, wanted_binds
+from .cgroup import WorkerGroup
 from .config import environment, harness_files, jail_config, zygote_command
 from .interpreter import Interpreter
 from .native import find_nsjail
@@ -44,6 +45,8 @@ class Launched:
     process: subprocess.Popen[bytes]
     channel: socket.socket
     log: Any
+    group: WorkerGroup | None
+    """The checks' control group, on the rung that has one."""
     folder: str
     """Temporary folder of this worker's start; removed as soon as it is up, so that a killed host leaves none."""
     rung: Rung
@@ -90,11 +93,14 @@ class Launched:
             status = self.process.wait()
         self.log.close()
         self.forget_folder()
+        if self.group is not None:
+            self.group.remove()
         return status
 
 
-def setup_message(policy: Policy, warm: frozenset[str], rung: Rung) -> bytes:
+def setup_message(policy: Policy, warm: frozenset[str], launched: Launched) -> bytes:
     """The JSON of `setup`."""
+    rung = launched.rung
     limits = policy.limits
     rlimits: dict[str, int] = {
         "CORE": 0,
@@ -113,6 +119,8 @@ def setup_message(policy: Policy, warm: frozenset[str], rung: Rung) -> bytes:
             "output_bytes": limits.output_bytes,
             "processes": limits.processes,
             "rlimits": rlimits,
+            "capture_bytes": limits.capture_bytes,
+            "group": launched.group.info if launched.group else None,
             "scratch": limits.scratch_bytes > 0 and rung is not Rung.NONE,
             "random_seed": policy.determinism.random_seed,
             "numpy_seed": policy.determinism.numpy_seed,
@@ -134,14 +142,19 @@ def _processes_are_counted_per_jail() -> bool:
 
 def launch(policy: Policy, interpreter: Interpreter, rung: Rung, worker_index: int) -> Launched:
     """Step 1. Raises EngineError where nothing could be started; whether the jail came up shows with `hello`."""
+    try:
+        group = WorkerGroup(policy) if rung is Rung.NSJAIL_CGROUP else None
+    except OSError as error:
+        raise EngineError(f"cannot make a control group: {error}", stage="make a control group", retry_helps=True) from error
     ours, theirs = socket.socketpair()
+    passed = [theirs.fileno(), *(group.fds if group else ())]
     folder = tempfile.mkdtemp(prefix="reexec-")
     log = tempfile.TemporaryFile(dir=folder)  # noqa: SIM115 - lives as long as the worker
     try:
         if rung is Rung.NONE:
             command, env = _bare_command(interpreter, theirs.fileno(), folder), environment(policy)
         else:
-            command, env = _jailed_command(policy, interpreter, worker_index, theirs.fileno(), folder)
+            command, env = _jailed_command(policy, interpreter, worker_index, passed, folder)
         process = subprocess.Popen(
             command,
             stdin=subprocess.DEVNULL,
@@ -149,21 +162,25 @@ def launch(policy: Policy, interpreter: Interpreter, rung: Rung, worker_index: i
             stderr=log,
             env=env,
             cwd="/",
-            pass_fds=[theirs.fileno()],
+            pass_fds=passed,
             start_new_session=True,  # Ctrl-C in the caller's terminal is for the caller alone
         )
     except OSError as error:
         ours.close()
         log.close()
         shutil.rmtree(folder, ignore_errors=True)
+        if group is not None:
+            group.remove()
         raise EngineError(f"cannot start a worker: {error}", stage="start nsjail", retry_helps=True) from error
     finally:
         theirs.close()
-    return Launched(process, ours, log, folder, rung)
+    if group is not None:
+        group.close_fds()
+    return Launched(process, ours, log, group, folder, rung)
 
 
 def _jailed_command(
-    policy: Policy, interpreter: Interpreter, worker_index: int, channel_fd: int, folder: str
+    policy: Policy, interpreter: Interpreter, worker_index: int, passed_fds: list[int], folder: str
 ) -> tuple[list[str], dict[str, str]]:
     nsjail = find_nsjail()
     binds = wanted_binds(interpreter)
@@ -177,7 +194,7 @@ def _jailed_command(
             for bind in binds
         ]
     config = Path(folder) / "jail.cfg"
-    config.write_text(jail_config(policy, interpreter, binds, worker_index, channel_fd), encoding="utf-8")
+    config.write_text(jail_config(policy, interpreter, binds, worker_index, passed_fds), encoding="utf-8")
     command = [str(nsjail.path), "--quiet", "--config", str(config)]
     if hidden:
         command = [sys.executable, "-I", "-S", stage.__file__, str(reachable), *hidden, "--", *command]

@@ -15,7 +15,7 @@ class Job:
 
     __slots__ = (
         "alone", "attempts", "call", "cancelled", "deaths", "deliver", "key", "options", "outcome", "outside_kills",
-        "program", "sequence", "tag",
+        "printed", "program", "sequence", "tag",
     )  # fmt: skip
 
     def __init__(self, program: Program, call: bytes, options: int, deliver: "Callable[[Job], None]") -> None:
@@ -32,6 +32,7 @@ class Job:
         self.alone = False
         self.cancelled = False
         self.tag: Any = None
+        self.printed: tuple[bytes, bytes] = (b"", b"")
 
     def finish(self, outcome: Outcome) -> None:
         self.outcome = outcome

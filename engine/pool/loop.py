@@ -196,6 +196,7 @@ class Loop:
                 watched=bool(job.options & wire.WATCH_ARGUMENTS),
                 attempts=job.attempts,
                 max_bytes=self.policy.limits.output_bytes,
+                printed=job.printed,
             )
             self._finish(job, outcome)
         if was_starting and worker.state is State.IDLE:
@@ -225,8 +226,8 @@ class Loop:
         except EngineError as error:
             self._count_failed_start(error)
             return
-        setup = launch.setup_message(self.policy, key, self.rung)
-        worker = Worker(launched, key, setup, self.policy.limits.output_bytes, self._index)
+        setup = launch.setup_message(self.policy, key, launched)
+        worker = Worker(launched, key, setup, self.policy.limits, self._index)
         self._workers.append(worker)
         self._selector.register(worker, selectors.EVENT_READ)
 

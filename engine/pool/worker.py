@@ -15,6 +15,8 @@ from collections import OrderedDict, deque
 from enum import Enum
 from typing import Any
 
+from reexec.policies.model import Limits
+
 from ..errors import EngineError
 from ..inside import wire
 from ..jail.launch import Launched, baseline_of
@@ -42,7 +44,7 @@ class WorkerDiedError(Exception):
 
 
 class Worker:
-    def __init__(self, launched: Launched, key: frozenset[str], setup: bytes, output_bytes: int, index: int) -> None:
+    def __init__(self, launched: Launched, key: frozenset[str], setup: bytes, limits: Limits, index: int) -> None:
         self.launched = launched
         self.key = key
         self.index = index
@@ -57,7 +59,8 @@ class Worker:
         self._bytes_in_flight = 0
         self._programs: OrderedDict[str, int] = OrderedDict()
         self._program_bytes = 0
-        self._decoder = wire.Decoder(wire.ZYGOTE_SAYS, output_bytes + (1 << 20))
+        self._decoder = wire.Decoder(wire.ZYGOTE_SAYS, limits.output_bytes + 2 * limits.capture_bytes + (1 << 20))
+        self._capture_bytes = limits.capture_bytes
         self._out = bytearray(wire.encode("setup", setup))
         self._next_id = 0
         self.mean_s = 0.001
@@ -159,6 +162,13 @@ class Worker:
                     self.state = State.IDLE
                     self.idle_since = self.head_since
                 return [(job, frame)]
+            case "printed":
+                _, check_id, stdout, stderr = frame
+                if not self.in_flight or self.in_flight[0].tag != check_id:
+                    raise wire.ProtocolError("a print of a check that is not the next one")
+                if max(len(stdout), len(stderr)) > self._capture_bytes:
+                    raise wire.ProtocolError("more was printed than is kept")
+                self.in_flight[0].printed = (stdout, stderr)
             case "hello":
                 self._begin(frame[1])
             case "asks_run_delay":

@@ -3,6 +3,7 @@
 import os
 import re
 import signal
+import subprocess
 import time
 from collections.abc import Callable, Iterator
 from functools import partial
@@ -13,6 +14,8 @@ import psutil
 import pytest
 
 from reexec import Executor, Program, Verdict, load_policy
+from reexec.policies.model import Rung
+from tests.conftest import lacking
 
 DOCUMENT = Path(__file__).parents[2] / "docs" / "verdicts.md"
 ROWS: dict[str, tuple[str, str]] = {
@@ -166,14 +169,19 @@ def test_row(row: str, executor: Executor) -> None:
 
 
 def test_row_e7_the_backstop() -> None:
-    """A program that hardly gets a processor, because its own children keep them busy, comes near neither clock."""
-    settings = ["limits.cpu_s=0.5", "limits.idle_s=0.4", "limits.wall_s=1.0", "limits.processes=64"]
-    source = (
-        "import os\ndef f():\n    for _ in range(40):\n        if os.fork() == 0:\n            break\n"
-        "    while True:\n        pass"
-    )
-    with Executor(load_policy("codeio", settings=settings), workers=1) as executor:
-        verdict = executor.check(Program(source, "f"), [], 1)
+    """A program that hardly gets a processor, because others keep them busy, comes near neither clock."""
+    settings = ["limits.cpu_s=0.5", "limits.idle_s=0.4", "limits.wall_s=1.0"]
+    others = [
+        subprocess.Popen(["sh", "-c", "while :; do :; done"], start_new_session=True)  # else they would share one's share
+        for _ in range(12 * len(os.sched_getaffinity(0)))
+    ]
+    try:
+        with Executor(load_policy("codeio", settings=settings), workers=1) as executor:
+            verdict = executor.check(Program("def f():\n    while True:\n        pass", "f"), [], 1)
+    finally:
+        for other in others:
+            other.kill()
+            other.wait()
     assert verdict.word == word_of("E7")
     assert verdict.outcome is not None
     assert verdict.outcome.usage.cpu_s < 0.5
@@ -229,6 +237,28 @@ def test_row_e27_killed_from_outside_six_times_or_shut_down() -> None:
         assert executor.statistics().engine_errors == 1
         late = executor.submit(SLEEPER, [])
     assert late.result(5).kind == word_of("E27")
+
+
+def test_row_e28_the_kernel_ended_a_grandchild() -> None:
+    settings = (*SETTINGS, "limits.processes=12", "limits.memory_bytes=67108864", "limits.cpu_s=5")
+    with Executor(load_policy("codeio", settings=settings), workers=1) as executor:
+        if executor.rung is not Rung.NSJAIL_CGROUP:
+            lacking("control groups that this user may make")
+        source = (
+            "import os\ndef f():\n    for _ in range(8):\n        if not os.fork():\n            x = bytearray(40 << 20)\n"
+            "            os.read(r, 1)\n            os._exit(0)\n    try:\n        while True:\n            os.wait()\n"
+            "    except ChildProcessError:\n        return 1\nr, w = os.pipe()\n"
+        )
+        outcome = executor.submit(Program(source, "f"), []).result(30)
+        assert outcome.kind == word_of("E28"), outcome
+        assert executor.submit(Program("def f():\n    return 2", "f"), []).result(30).value == 2
+        assert executor.statistics().worker_deaths == 0
+
+
+def test_row_e29_more_was_printed_than_is_kept() -> None:
+    with Executor(load_policy("codeio", settings=(*SETTINGS, "limits.capture_bytes=1000")), workers=1) as executor:
+        for source in ("def f():\n    print('x' * 1000)\n    return 1", "def f():\n    while True:\n        print('x' * 50)"):
+            assert executor.submit(Program(source, "f"), []).result(30).kind == word_of("E29")
 
 
 def test_every_row_has_a_test() -> None:
