@@ -23,8 +23,8 @@ def generate(
     pairs: Annotated[int, typer.Option("--pairs", help="Pairs of a function at most.", metavar="N")] = PAIRS,
     calls: Annotated[int, typer.Option("--calls", help="Calls of an input generator at most.", metavar="N")] = CALLS,
     reader: Annotated[str, typer.Option("--reader", help="The rows' form: codeio or reasoning-gym.")] = "codeio",
-    keep_mutating: Annotated[
-        bool, typer.Option("--keep-mutating", help="Keep pairs whose call changes its arguments, as they were before it.")
+    drop_mutating: Annotated[
+        bool, typer.Option("--drop-mutating", help="Drop pairs whose call changes its arguments.")
     ] = False,
     workers: options.Workers = None,
     policy: options.PolicyName = "codeio",
@@ -39,8 +39,8 @@ def generate(
 
     Example: [bold]reexec generate examples/unified.jsonl -o functions.jsonl[/]
 
-    A pair is kept where two runs under different seeds give the same output and leave the input as it was. Functions with
-    fewer than two pairs go to NAME.rejects.jsonl; NAME.drops.jsonl says of each function what it lost, and why.
+    A pair is kept where runs under different seeds give the same output; its input is the one from before the call.
+    Functions with fewer than two pairs go to NAME.rejects.jsonl; NAME.drops.jsonl says what each function lost, and why.
     """
     count = options.worker_count(workers)
     chosen = options.selection(limit, shard)
@@ -61,7 +61,7 @@ def generate(
             reader=reader,
             pairs=pairs,
             calls=calls,
-            keep_mutating=keep_mutating,
+            drop_mutating=drop_mutating,
             workers=count,
             python=str(python) if python else None,
             selection=chosen,

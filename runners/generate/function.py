@@ -1,7 +1,7 @@
 """One function on its way through the stage: rounds of generator calls, and waves of proofs of what they gave.
 
-What happens next depends only on what came of the rounds and waves before, never on when, so that a function's pairs
-are the same whatever else runs.
+What happens next depends only on what came of the rounds and waves before, never on when, so that a function's pairs are
+the same whatever else runs.
 """
 
 from collections import Counter, deque
@@ -14,11 +14,12 @@ from .proof import Proof, Prover
 from .readers import Source
 
 GENERATION_S = 60.0
-"""Processor seconds of a function's generator calls, as in the original."""
+"""Processor seconds of a function's generator calls, as in the original. A far backstop: what decides is the limit of one
+round, which is that of a check, and how many rounds died of it."""
 _ROUND = 256  # calls to a fork at most
 _DEAD_ROUNDS = 12  # with the 5 s of a check, as many as GENERATION_S allows
-_TRIES = 5  # inputs run for each pair that is wanted
-_HOPELESS = 2  # the same, as long as none is proven
+_TRIES = 10  # inputs run for each pair that is wanted
+_VARYING = 2  # the same, where they all differ between their runs
 _FIRST_WAVE = 4  # inputs that are run before all others: a function that hangs shows it on these
 _TIMEOUTS = 12  # pairs that ran into a limit of time, as _DEAD_ROUNDS
 _SLOW = ("cpu-limit", "wall-limit")
@@ -79,9 +80,9 @@ class Maker:
     def _is_enough(self, made: Made, tried: int) -> bool:
         """Whether more inputs are not worth their time."""
         slow = sum(made.dropped[word] for word in _SLOW)
-        if made.pairs:
-            return tried >= self._pairs * _TRIES or slow >= _TIMEOUTS
-        return tried >= self._pairs * _HOPELESS or slow >= _FIRST_WAVE
+        if not made.pairs and (slow >= _FIRST_WAVE or made.dropped["nondeterministic"] >= self._pairs * _VARYING):
+            return True
+        return slow >= _TIMEOUTS or tried >= self._pairs * _TRIES
 
     async def round(self, program: Any, arguments: dict[str, Any]) -> tuple[list[Call] | Call, float]:
         """A round's calls, and the processor seconds that it took."""

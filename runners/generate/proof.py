@@ -1,9 +1,10 @@
 """The proof of a pair: two runs in fresh forks under different hash seeds, random seeds, numpy seeds and addresses give
-the same output, and neither changes its arguments.
+the same output.
 
 The same means the same JSON text, keys in any order: 1 is not 1.0, 0.0 is not -0.0, and no tolerance applies; NaN is NaN.
 A tuple is a list and a number as a key is a text, because the pair that is recorded and replayed is the JSON. Every call
-gets its arguments decoded anew from what was recorded, so no pair shares anything with another.
+gets its arguments decoded anew from what was recorded, so no pair shares anything with another; and what a call does to
+its arguments reaches no record. `drop_mutating` drops the pairs of such calls all the same.
 
 Two runs may agree by luck. Where a call draws at random, or another pair of the function differed between its runs, the
 output must hold under three more seeds; where both are so, it is not kept. What reads the clock is not proven at all: no
@@ -42,8 +43,8 @@ class Proof:
 class Prover:
     """The executors that proofs run in: two at once, three more when they are first needed."""
 
-    def __init__(self, policy: Policy, *, workers: int, python: str | None, keep_mutating: bool = False) -> None:
-        self._policy, self._python, self._keep_mutating = policy, python, keep_mutating
+    def __init__(self, policy: Policy, *, workers: int, python: str | None, drop_mutating: bool = False) -> None:
+        self._policy, self._python, self._drop_mutating = policy, python, drop_mutating
         share = max(1, workers // 2)
         first, second = (reseeded(policy, *seeds) for seeds in SEEDS)
         self._more: list[Executor] = []
@@ -94,7 +95,7 @@ class Prover:
             return Proof(given, None, "nondeterministic", "two runs returned different values")
         if CLOCK in two.sources:
             return Proof(given, None, "reads-clock")
-        if not self._keep_mutating and (one.arguments_changed or two.arguments_changed):
+        if self._drop_mutating and (one.arguments_changed or two.arguments_changed):
             return Proof(given, None, "mutates-input")
         finding = check_output_size(one.value, self._policy.size)
         if finding is not None:

@@ -31,7 +31,7 @@ PAIR_REASONS = {
     "missing-module": "the function needs a module that the interpreter lacks",
     "nondeterministic": "under other seeds the function returned something else",
     "reads-clock": "the call reads the clock: no run of today proves what it gives tomorrow",
-    "mutates-input": "the call changed its arguments",
+    "mutates-input": "the call changed its arguments, and such pairs were not wanted",
     "no-output": "the function returned None",
     "output-too-large": "the output does not pass the size rule",
 } | {word: f"the call ended in {word}" for word in sorted(LIMITS)}

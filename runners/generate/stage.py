@@ -58,7 +58,7 @@ def generate(
     reader: str = "codeio",
     pairs: int = PAIRS,
     calls: int = CALLS,
-    keep_mutating: bool = False,
+    drop_mutating: bool = False,
     workers: int = 2,
     python: str | None = None,
     selection: Selection | None = None,
@@ -75,7 +75,7 @@ def generate(
         raise UsageError(f"no reader {reader!r}; known ones are {', '.join(READERS)}")
     if pairs < LEAST_PAIRS or calls < LEAST_PAIRS:
         raise UsageError(f"a function is kept with {LEAST_PAIRS} pairs: pairs and calls must be at least that")
-    prover = Prover(policy, workers=workers, python=python, keep_mutating=keep_mutating)
+    prover = Prover(policy, workers=workers, python=python, drop_mutating=drop_mutating)
     try:
         run = StageRun(
             "generate",
@@ -87,7 +87,7 @@ def generate(
                 "reader": reader,
                 "pairs": pairs,
                 "calls": calls,
-                "keep mutating": keep_mutating,
+                "drop mutating": drop_mutating,
             },
             facts={"rung": prover.one.rung.value, "workers": workers, "policy": policy.model_dump(mode="json")},
             selection=selection,
