@@ -54,9 +54,8 @@ def packages_of(name: str) -> list[str]:
     try:
         lines = path.read_text(encoding="utf-8").splitlines()
     except (OSError, ValueError):
-        raise UsageError(
-            f"--set {name}: no set of that name ({', '.join(set_names())}), and no file that can be read"
-        ) from None
+        known = ", ".join(set_names())
+        raise UsageError(f"--set {name}: neither a set ({known}) nor a file that can be read") from None
     found = [line.partition("#")[0].strip() for line in lines]
     return list(dict.fromkeys(line for line in found if line))
 

@@ -53,6 +53,7 @@ def ask(executable: str | None = None) -> Interpreter:
         raise UsageError(f"--python {program}: give a path, such as /usr/bin/python3")
     if not Path(program).exists():
         raise UsageError(f"--python {program}: no such file")
+    named, program = program, str(Path(program).absolute())  # it runs elsewhere, and so do the workers
     try:
         done = subprocess.run(
             [program, "-s", "-c", _QUESTION],
@@ -62,13 +63,13 @@ def ask(executable: str | None = None) -> Interpreter:
     except (OSError, ValueError, IndexError, subprocess.TimeoutExpired):
         answer = None
     if not isinstance(answer, dict) or "version" not in answer:
-        raise UsageError(f"--python {program}: it does not answer as a Python does")
+        raise UsageError(f"--python {named}: it does not answer as a Python does")
     version = tuple(answer["version"])
     text = ".".join(str(part) for part in version)
     if answer["implementation"] != "cpython" or version < OLDEST:
         raise UsageError(
-            f"--python {program}: it is {answer['implementation']} {text}; CPython {OLDEST[0]}.{OLDEST[1]} or newer is needed"
+            f"--python {named}: it is {answer['implementation']} {text}; CPython {OLDEST[0]}.{OLDEST[1]} or newer is needed"
         )
     if not answer["ctypes"]:
-        raise UsageError(f"--python {program}: it was built without ctypes, which the jail needs to lock itself down")
+        raise UsageError(f"--python {named}: it was built without ctypes, which the jail needs to lock itself down")
     return Interpreter(answer["executable"] or str(Path(program).absolute()), version, tuple(dict.fromkeys(answer["prefixes"])))
