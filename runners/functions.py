@@ -5,19 +5,17 @@ and the last ones kept, because predictions usually come in the order of their f
 """
 
 import hashlib
-import shutil
-import tempfile
 import weakref
 from collections import OrderedDict
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, BinaryIO, cast
+from typing import Any
 
 from reexec.engine.arguments import encode_call
 from reexec.engine.errors import UsageError
 from reexec.engine.program import Call, Program
 
-from .files.source import BROKEN, MAX_LINE_BYTES, OVERLONG_REASON, open_lines
+from .files.source import MAX_LINE_BYTES, OVERLONG_REASON, open_seekable
 from .files.text import BadRowError, canonical, kind_of, parse_row
 
 _KEPT = 512
@@ -98,7 +96,7 @@ class FunctionStore:
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self._file = _seekable(path)
+        self._file = open_seekable(path)
         weakref.finalize(self, self._file.close)
         self._offsets: list[tuple[int, int, int]] = []  # (offset, length or -1 where overlong, line number)
         self._by_id: dict[str, int] | None = None
@@ -158,19 +156,3 @@ class FunctionStore:
             return parse_function(parse_row(self._file.read(length).rstrip()), position, number)
         except (BadRowError, BadFunctionError) as error:
             return BadFunctionError(f"{where}: {error}")
-
-
-def _seekable(path: Path) -> BinaryIO:
-    """The file itself, or a copy without a name of what is compressed or comes through a pipe."""
-    file = open_lines(path)
-    if path.suffix not in (".gz", ".zst") and file.seekable():
-        return file
-    copy = tempfile.TemporaryFile()  # noqa: SIM115 - lives as long as the store  # noqa: SIM115 - the caller's
-    try:
-        with file:
-            shutil.copyfileobj(file, copy, 1 << 20)
-    except BROKEN as error:
-        copy.close()
-        raise UsageError(f"{path}: the file breaks off ({error})") from None
-    copy.seek(0)
-    return cast(BinaryIO, copy)

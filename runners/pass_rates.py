@@ -19,6 +19,15 @@ def _short(*parts: str) -> int:
     return int.from_bytes(hashlib.blake2b("\0".join(parts).encode(), digest_size=8).digest())
 
 
+def _revised(row: dict[str, Any]) -> tuple[str, ...]:
+    """Prompts of a later turn differ from each other also where they are about the same pair: their id tells them apart."""
+    return ("id",) if "original_id" in row else ()
+
+
+def _prompt(row: dict[str, Any]) -> int:
+    return _short(*(str(row[name]) for name in ("pair_id", "io_pred", *_revised(row))))
+
+
 def write_pass_rates(output: Path) -> dict[str, Any] | None:
     """Where a prompt has several samples, writes NAME.passrates.jsonl, a row for each pair and each function, in the order in
     which they first come, and returns the means; None where every prompt has one. Rows that the engine failed on do not
@@ -29,7 +38,7 @@ def write_pass_rates(output: Path) -> dict[str, Any] | None:
         row = parse_row(line)
         if row["verdict"] != "engine-error":
             more = _SAMPLE + (row["verdict"] == "accepted")
-            prompt, function = _short(row["pair_id"], row["io_pred"]), _short(row["function_id"])
+            prompt, function = _prompt(row), _short(row["function_id"])
             pairs[prompt] = pairs.get(prompt, 0) + more
             functions[function] = functions.get(function, 0) + more
     path = beside(output, "passrates.jsonl")
@@ -45,8 +54,8 @@ def write_pass_rates(output: Path) -> dict[str, Any] | None:
     with open(path, "w", encoding="ascii") as file:
         for _, line in read_lines(output):
             row = parse_row(line)
-            record = {"function_id": row["function_id"], "pair_id": row["pair_id"], "io_pred": row["io_pred"]}
-            tally = pairs.pop(_short(row["pair_id"], row["io_pred"]), None)
+            record = {name: row[name] for name in ("function_id", "pair_id", "io_pred", *_revised(row))}
+            tally = pairs.pop(_prompt(row), None)
             if tally is not None:
                 file.write(dump({**record, **_counts(tally)}) + "\n")
             tally = functions.pop(_short(row["function_id"]), None)

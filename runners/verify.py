@@ -123,21 +123,29 @@ def verify(
 
 
 class _SeenIds:
-    """The ids that rows of the input carry, with the line where each came first."""
+    """The ids that rows of the input carry, with the line where each came first. Samples of one prompt share its id and
+    differ in `index`."""
 
     def __init__(self) -> None:
         self._first: dict[str, int] = {}
 
     def first_line(self, row: dict[str, Any], number: int) -> int:
-        """The line where this row's id came first; `number` where that is this one, or the row has no id."""
+        """The line where this row's id and index came first; `number` where that is this one, or the row has no id."""
         given = row.get("id")
-        return self._first.setdefault(str(given), number) if isinstance(given, str | int) else number
+        if not isinstance(given, str | int):
+            return number
+        index = row.get("index")
+        return self._first.setdefault(f"{given}\0{index}" if index else str(given), number)
 
     def note(self, number: int, line: bytes) -> None:
         """A line that an earlier run has done."""
         if b'"id"' in line:
             with contextlib.suppress(BadRowError):
                 self.first_line(parse_row(line), number)
+
+
+def _and_index(row: dict[str, Any]) -> str:
+    return " and index" if "index" in row else ""
 
 
 def _digest_of(text: str) -> str:
@@ -170,7 +178,7 @@ class _Verify:
             return _Item(row, fault=row.fault)
         first = self._seen.first_line(row.data, row.number)
         if first != row.number:
-            return _Item(row, fault=f"repeats the id of line {first}, at $.id")
+            return _Item(row, fault=f"repeats the id{_and_index(row.data)} of line {first}, at $.id")
         try:
             prediction = read_prediction(row.data, self._functions)
         except BadPredictionError as error:

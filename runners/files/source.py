@@ -3,6 +3,8 @@
 import gzip
 import io
 import os
+import shutil
+import tempfile
 import zlib
 from collections.abc import Iterator
 from pathlib import Path
@@ -36,6 +38,22 @@ def _open_zst(path: Path) -> BinaryIO:
     except ImportError:
         raise UsageError(f"{path}: .zst files need the extra `zst`; type: pip install 'reexec[zst]'") from None
     return cast(BinaryIO, io.BufferedReader(_Frames(open(path, "rb"), zstandard), 1 << 17))
+
+
+def open_seekable(path: Path) -> BinaryIO:
+    """The file itself, or a copy without a name of what is compressed or comes through a pipe."""
+    file = open_lines(path)
+    if path.suffix not in (".gz", ".zst") and file.seekable():
+        return file
+    copy = tempfile.TemporaryFile()  # noqa: SIM115 - the caller's
+    try:
+        with file:
+            shutil.copyfileobj(file, copy, 1 << 20)
+    except BROKEN as error:
+        copy.close()
+        raise UsageError(f"{path}: the file breaks off ({error})") from None
+    copy.seek(0)
+    return cast(BinaryIO, copy)
 
 
 class _Frames(io.RawIOBase):

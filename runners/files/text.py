@@ -50,6 +50,17 @@ def dump(value: Any) -> str:
     return _with_all_digits(_encoder.encode, value)
 
 
+def dump_readable(value: Any) -> str:
+    """Compact JSON text as a person or a model reads it: other scripts as they are, and escapes only for lone surrogates,
+    which are no characters."""
+    text = _with_all_digits(_readable.encode, value)
+    try:
+        text.encode("utf-8")
+    except UnicodeEncodeError:
+        return dump(value)
+    return text
+
+
 def _with_all_digits(encode: Callable[[Any], str], value: Any) -> str:
     """`encode(value)`; where that meets an integer past the interpreter's limit on digits, the limit is lifted around it."""
     try:
@@ -73,6 +84,7 @@ class _Encoder(json.JSONEncoder):
 
 
 _encoder = _Encoder(separators=(", ", ": "))
+_readable = _Encoder(separators=(", ", ": "), ensure_ascii=False)
 
 
 def splice(line: bytes, row: dict[str, Any], members: dict[str, Any]) -> bytes:
