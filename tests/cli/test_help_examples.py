@@ -13,7 +13,7 @@ from tests.runners.helpers import EXAMPLES, Done, reexec, reexec_cold
 
 # The bundled responses hold programs that compute or sleep for ever; they need not do so for 5 s each here.
 SMALL = {"REEXEC_POLICY": "limits.cpu_s=1 limits.idle_s=1"}
-EXPECTED_CODE = {"doctor": (0, 3)}
+EXPECTED_CODE = {"doctor": (0, 3), "generate": (1,)}
 MAKES = {
     "call": '"verdict"|"outcome"',
     "verify": "accepted",
@@ -21,6 +21,10 @@ MAKES = {
     "demo": "rows/s",
     "explain": "to repeat it",
     "doctor": "isolation here",
+    "transform": "12 prompts",
+    "generate": "90 proven pairs",
+    "env create": "to be used as: --python programs-env/bin/python",
+    "env missing": "no program lacked a module",
     "policy show": "digest",
     "policy list": "codeio",
 }
@@ -69,6 +73,8 @@ def run_example(command: str, folder: Path) -> Done:
 def test_the_example_in_the_help_works_as_printed(command: str, folder: Path) -> None:
     if command == "explain" and not (folder / "verified.jsonl").exists():
         assert run_example("verify", folder).code == 0
+    if command == "env missing" and not (folder / "report.jsonl").exists():
+        assert run_example("audit", folder).code == 0
     done = run_example(command, folder)
     assert done.code in EXPECTED_CODE.get(command, (0,)), done.err
     assert "Traceback" not in done.err
