@@ -9,7 +9,23 @@ from reexec.engine.errors import EngineError, IsolationUnavailableError, UsageEr
 from reexec.engine.version import VERSION
 from reexec.policies.layers import PolicyError
 
-from . import assemble, audit, call, demo, doctor, env, exits, explain, generate, policy, prompts, revise, transform, verify
+from . import (
+    assemble,
+    audit,
+    call,
+    demo,
+    doctor,
+    env,
+    exits,
+    explain,
+    export,
+    generate,
+    policy,
+    prompts,
+    revise,
+    transform,
+    verify,
+)
 
 app = typer.Typer(
     name="reexec",
@@ -19,7 +35,7 @@ app = typer.Typer(
     rich_markup_mode="rich",
     pretty_exceptions_enable=False,
 )
-for module in (demo, doctor, call, verify, audit, explain, transform, generate, prompts, revise, assemble):
+for module in (demo, doctor, call, verify, audit, explain, transform, generate, prompts, revise, assemble, export):
     module.register(app)
 app.add_typer(policy.app, name="policy")
 app.add_typer(env.app, name="env")
