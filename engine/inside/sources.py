@@ -24,8 +24,7 @@ class SourceWatch:
         self._json = json.dumps
 
     def start(self) -> None:
-        import _strptime  # noqa: F401 - makes its tables with time.strftime at first, which reads no clock
-
+        __import__("_strptime")  # makes its tables with time.strftime at first, which reads no clock
         sys.setprofile(self._profile)
 
     def stop(self) -> None:

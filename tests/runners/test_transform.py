@@ -10,9 +10,9 @@ from reexec.engine.errors import UsageError
 from reexec.runners.files.run import Selection
 from reexec.runners.generate.unified import DESCRIPTION, GENERATOR, MAIN, PROBLEM
 from reexec.runners.transform import TransformTemplate, code_id, transform
-from tests.runners.helpers import EXAMPLES, read_rows, reexec, write_rows
+from tests.runners.helpers import EXAMPLES, Row, read_rows, reexec, write_rows
 
-RAW = [
+RAW: list[Row] = [
     {"content": "print(1)\n", "license": "MIT", "path": "a.py", "stars": 3, "nested": {"big": 10**30}},
     {"content": "   \n"},
     {"content": "x = 1\n" * 50},
