@@ -20,6 +20,7 @@ from . import (
     explain,
     export,
     generate,
+    infer,
     policy,
     prompts,
     revise,
@@ -35,7 +36,7 @@ app = typer.Typer(
     rich_markup_mode="rich",
     pretty_exceptions_enable=False,
 )
-for module in (demo, doctor, call, verify, audit, explain, transform, generate, prompts, revise, assemble, export):
+for module in (demo, doctor, call, verify, audit, explain, transform, infer, generate, prompts, revise, assemble, export):
     module.register(app)
 app.add_typer(policy.app, name="policy")
 app.add_typer(env.app, name="env")

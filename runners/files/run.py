@@ -18,7 +18,7 @@ import hashlib
 import json
 import os
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -251,13 +251,24 @@ class StageRun:
                 self._sinks[f"side{index}"].write(line)
         self._done(row.line)
 
-    def reject(self, row: Row, reason: str, side: list[list[bytes]] | None = None) -> None:
-        """The row is not usable; `reason` says why and where. The text of short rows is kept with it."""
+    def reject(
+        self,
+        row: Row,
+        reason: str,
+        side: list[list[bytes]] | None = None,
+        *,
+        lines: Sequence[bytes] = (),
+        more: dict[str, Any] | None = None,
+    ) -> None:
+        """The row is not usable; `reason` says why and where. The text of short rows is kept with it. `lines` are written all
+        the same, where a part of the row is usable; `more` are members of the reject's record."""
         self._whole = False
+        for line in lines:
+            self._sinks["output"].write(line)
         for index, extra in enumerate(side or []):
             for line in extra:
                 self._sinks[f"side{index}"].write(line)
-        record: dict[str, Any] = {"file": str(self.source), "line": row.number, "reason": reason}
+        record: dict[str, Any] = {"file": str(self.source), "line": row.number, "reason": reason, **(more or {})}
         if len(row.line) <= 65536:
             record["text"] = row.line.decode("utf-8", "replace")
         if "rejects" not in self._sinks:

@@ -22,6 +22,7 @@ MAKES = {
     "explain": "to repeat it",
     "doctor": "isolation here",
     "transform": "12 prompts",
+    "infer": "12 responses",
     "generate": "90 proven pairs",
     "env create": "to be used as: --python programs-env/bin/python",
     "env missing": "no program lacked a module",

@@ -1,0 +1,180 @@
+"""The loop that keeps requests on their way until each is answered or given up, and the log knows of it.
+
+What is held in memory is bounded: requests come from an iterator, and only a window of them is open at a time (on their way, or
+waiting for their next try). An entry is logged in the same breath in which a reply arrives, with no await in between, so that
+no interruption falls between an answer and its line.
+"""
+
+import asyncio
+import random
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from .client import Client, Reply, StopError
+from .control import MOST_PATIENCE_S, Controller, backoff_s
+from .cost import Budget, estimate_prompt_tokens
+from .log import Entry, RequestLog
+from .prompts import Request
+from .settings import AskSettings
+
+PATIENCE = 30
+"""Times that a crowded server may send one request away before it counts as failed: such replies are no tries."""
+FAILURES_IN_A_ROW = 20
+"""Requests that fail one after the other, with no answer between them, before the run stops: the server is down, or refuses
+everything that this run can ask."""
+LONGER = 2
+"""How many times the tokens a reply gets that was cut for its length."""
+
+
+class _BudgetSpentError(Exception):
+    """The next request could cost more than is left."""
+
+
+class Asking:
+    """See the module. `on_entry` is told of each entry that was logged."""
+
+    def __init__(
+        self,
+        client: Client,
+        log: RequestLog,
+        budget: Budget,
+        settings: AskSettings,
+        max_tokens: int,
+        on_entry: Callable[[Entry], None],
+    ) -> None:
+        self._client, self._log, self._budget, self._settings, self._on_entry = client, log, budget, settings, on_entry
+        self._max_tokens = max_tokens
+        self.control = Controller(settings.concurrency)
+        self.on_their_way = 0
+        self.budget_spent = False
+        self.sent = 0
+        self._failed_in_a_row = 0
+        self._changed = asyncio.Event()
+        self._chance = random.Random()  # noqa: S311 - jitter
+
+    async def run(self, requests: Iterable[Request]) -> None:
+        """Raises StopError where no request can succeed; requests on their way are then dropped."""
+        window = asyncio.Semaphore(2 * self._settings.concurrency)
+        try:
+            async with asyncio.TaskGroup() as group:
+                for request in requests:
+                    await window.acquire()
+                    if self.budget_spent:
+                        break
+                    task = group.create_task(self._settle(request))
+                    task.add_done_callback(lambda _: window.release())
+        except* StopError as stop:
+            raise _first(stop) from None
+
+    # -- one request ------------------------------------------------------------------------------------------
+
+    async def _settle(self, request: Request) -> None:
+        """All tries of a request, to its entry in the log. Where the budget ends it stays unasked."""
+        try:
+            entry = await self._tried(request)
+        except _BudgetSpentError:
+            return
+        written = self._log.append(request, entry)
+        self._on_entry(written)
+        if "reason" not in written:
+            self._failed_in_a_row = 0
+            return
+        self._failed_in_a_row += 1
+        if self._failed_in_a_row >= FAILURES_IN_A_ROW:
+            raise StopError(
+                f"{FAILURES_IN_A_ROW} requests in a row failed, the last of them: {written['reason']}, {written['message']}"
+            )
+
+    async def _tried(self, request: Request) -> Entry:
+        estimate = estimate_prompt_tokens(request.messages)
+        max_tokens = self._max_tokens
+        attempts = failures = sent_away = 0
+        prompt_tokens = completion_tokens = 0
+        while True:
+            attempts += 1
+            worst = self._budget.worst(estimate, max_tokens)
+            began = await self._enter(worst)
+            try:
+                result = await self._client.send(request, max_tokens)
+            finally:
+                self._leave(worst)
+            paid = result if isinstance(result, Reply) else result.spent
+            if paid is not None:
+                prompt_tokens += paid.prompt_tokens or 0
+                completion_tokens += paid.completion_tokens or 0
+                self._budget.add(paid.prompt_tokens or 0, paid.completion_tokens or 0)
+            if isinstance(result, Reply):
+                self.control.succeeded()
+            elif result.crowded:
+                self.control.congested(began, asyncio.get_running_loop().time(), result.wait_s)
+            spent = {"prompt_tokens": prompt_tokens, "completion_tokens": completion_tokens}
+            if isinstance(result, Reply):
+                again = result.finish_reason == "length" and "length" not in self._settings.keep
+                if not again or max_tokens > self._max_tokens:
+                    return {**_reply_entry(result), "spent": spent, "attempts": attempts}
+                max_tokens = LONGER * self._max_tokens
+                continue
+            if result.wait_s is not None and result.wait_s > MOST_PATIENCE_S:
+                raise StopError(
+                    f"the server asks to wait {result.wait_s:,.0f} s ({result.message}); give the command again then"
+                )
+            if result.reason in ("rate-limit", "unavailable"):
+                sent_away += 1
+            else:
+                failures += 1
+            if not result.again or failures >= self._settings.tries or sent_away > PATIENCE:
+                return {"reason": result.reason, "message": result.message, "spent": spent, "attempts": attempts}
+            await asyncio.sleep(max(result.wait_s or 0.0, backoff_s(max(failures, 1), self._chance)))
+
+    # -- who may send -----------------------------------------------------------------------------------------
+
+    async def _enter(self, worst: float) -> float:
+        """A place among the requests on their way, and the money for it; gives the time of sending."""
+        loop = asyncio.get_running_loop()
+        while True:
+            affordable = self._budget.fits(worst)
+            if self.budget_spent or not (affordable or self.on_their_way):
+                self.budget_spent = True
+                self._changed.set()
+                raise _BudgetSpentError
+            if affordable and self.control.may_start(loop.time(), self.on_their_way):
+                break
+            await self._wait_for_change(self.control.not_before - loop.time())
+        self.on_their_way += 1
+        self._budget.reserve(worst)
+        self.sent += 1
+        return loop.time()
+
+    def _leave(self, worst: float) -> None:
+        """Does not await: an interruption must not come between a reply and its line in the log."""
+        self.on_their_way -= 1
+        self._budget.release(worst)
+        self._changed.set()
+
+    async def _wait_for_change(self, rest_s: float) -> None:
+        """Until another request is back, or the rest that the server asked for is over."""
+        self._changed.clear()
+        try:
+            async with asyncio.timeout(rest_s + 0.001 if rest_s > 0 else None):
+                await self._changed.wait()
+        except TimeoutError:
+            return
+
+
+def _reply_entry(reply: Reply) -> Entry:
+    entry: dict[str, Any] = {"output": reply.text}
+    if reply.reasoning is not None:
+        entry["reasoning"] = reply.reasoning
+    entry["finish_reason"] = reply.finish_reason
+    entry["usage"] = {"prompt_tokens": reply.prompt_tokens, "completion_tokens": reply.completion_tokens}
+    entry["served_model"] = reply.model
+    return entry
+
+
+def _first(group: BaseExceptionGroup[Any]) -> StopError:
+    for error in group.exceptions:
+        if isinstance(error, StopError):
+            return error
+        if isinstance(error, BaseExceptionGroup):
+            return _first(error)
+    raise AssertionError("a group without a StopError")
