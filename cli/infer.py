@@ -74,7 +74,7 @@ def infer(
     # Imported here: the openai client takes most of a second to import, which no other command should pay.
     from reexec.runners.infer.known import load_known
     from reexec.runners.infer.stage import infer as run_infer
-    from reexec.runners.infer.stage import replay as run_replay
+    from reexec.runners.infer.stage import replay_recorded as run_replay
 
     sampling = Sampling(
         model=model or "recorded",

@@ -9,13 +9,14 @@ import asyncio
 import json
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from reexec.engine.errors import UsageError
 
 from ..files.run import Selection, StageRun
+from . import local
 from .asking import Asking
 from .client import Client, StopError
 from .cost import Budget, Prices
@@ -85,6 +86,9 @@ def infer(
     """
     settings = settings or AskSettings()
     known = known or load_known()
+    if sampling.model == local.NAME and base_url is None:
+        settings = replace(settings, concurrency=min(settings.concurrency, local.SLOTS))
+        prices = prices or Prices(0.0, 0.0)
     job = _Job(messages_path, output_path, sampling, settings, selection)
     existing = job.stage_run(overwrite)
     if job.log_path.exists() and messages_path.exists() and job.log_path.samefile(messages_path):
@@ -119,7 +123,7 @@ def infer(
         return job.summary(run, asked)
 
 
-def replay(
+def replay_recorded(
     messages_path: Path,
     output_path: Path,
     recording_path: Path,
@@ -258,7 +262,9 @@ class _Asked:
             self._on_entry(Told(word, self.budget.spent, self.budget.projection(done, self._in_all)))
 
 
-def _open_endpoint(_stack: ExitStack, sampling: Sampling, known: Known, base_url: str | None, key_env: str | None) -> Endpoint:
+def _open_endpoint(stack: ExitStack, sampling: Sampling, known: Known, base_url: str | None, key_env: str | None) -> Endpoint:
+    if sampling.model == local.NAME and base_url is None:
+        return stack.enter_context(local.serve_local())
     return find_endpoint(sampling.model, known, base_url=base_url, key_env=key_env)
 
 
