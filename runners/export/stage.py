@@ -268,7 +268,10 @@ def _describe(folder: Path, choice: Choice, summary: ExportSummary, devices: int
     """What lies beside the rows: how `datasets` finds the splits, and LLaMA-Factory its data and configs."""
     splits = [split for split in ("train", "validation") if getattr(summary, split)]
     suffix = choice.format.suffix
-    card = ["---", "configs:", "- config_name: default", "  data_files:"]
+    # The digest, because the library's cache knows a folder by this text: without it, another export under the same name
+    # would be loaded as the one before.
+    rows = hashlib.blake2b("".join(_file_digest(folder / f"{split}.{suffix}") for split in splits).encode(), digest_size=16)
+    card = ["---", "configs:", "- config_name: default", f'  description: "rows {rows.hexdigest()}"', "  data_files:"]
     for split in splits:
         card += [f"  - split: {split}", f"    path: {split}.{suffix}"]
     card += ["---", "", "Input and output predictions of programs, checked by executing them. Made by `reexec export`.", ""]
@@ -283,13 +286,16 @@ def _describe(folder: Path, choice: Choice, summary: ExportSummary, devices: int
         (folder / file).write_text(text)
 
 
+def _file_digest(path: Path) -> str:
+    with open(path, "rb") as file:
+        return hashlib.file_digest(file, lambda: hashlib.blake2b(digest_size=16)).hexdigest()
+
+
 def _manifest(folder: Path, source: Path, key: dict[str, Any], summary: ExportSummary) -> None:
     counts = asdict(summary)
     counts.pop("complete_already")
     files = {}
     for path in sorted(folder.iterdir()):
-        with open(path, "rb") as file:
-            digest = hashlib.file_digest(file, lambda: hashlib.blake2b(digest_size=16))
-        files[path.name] = {"bytes": path.stat().st_size, "digest": digest.hexdigest()}
+        files[path.name] = {"bytes": path.stat().st_size, "digest": _file_digest(path)}
     manifest = {"record": _RECORD, "schema": 1, "input": str(source), "key": key, "counts": counts, "files": files}
     (folder / MANIFEST).write_text(json.dumps(manifest, indent=1) + "\n")

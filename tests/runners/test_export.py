@@ -16,6 +16,7 @@ from reexec.engine.errors import UsageError
 from reexec.runners.export import FORMATS, export
 from reexec.runners.export.rows import JoinTemplate
 from reexec.runners.export.split import function_key, is_validation
+from reexec.runners.files.run import Selection
 from tests.runners.helpers import EXAMPLES, Row, read_rows, reexec, start, wait_until, write_rows
 
 FINAL = EXAMPLES / "final.jsonl"
@@ -66,8 +67,12 @@ def loaded(tmp_path_factory: pytest.TempPathFactory) -> dict[str, dict[str, list
     for name in FORMATS:
         # So few functions that a share has to be large for both splits to have rows.
         export(FINAL, folder / name, name, validation_share=0.4)
+    for place, rows in (("earlier", 3), ("now", 9)):
+        (folder / place).mkdir()
+        export(FINAL, folder / place / "same-name", "llamafactory-alpaca", selection=Selection(rows))
+    folders = [folder / name for name in (*FORMATS, "earlier/same-name", "now/same-name")]
     done = subprocess.run(
-        [sys.executable, "-c", LOAD, folder / "cache", *(folder / name for name in FORMATS)],
+        [sys.executable, "-c", LOAD, folder / "cache", *folders],
         cwd=folder,
         env={**os.environ, "HF_HUB_OFFLINE": "1", "HF_DATASETS_OFFLINE": "1", "HF_HOME": str(folder / "home")},
         capture_output=True,
@@ -76,13 +81,21 @@ def loaded(tmp_path_factory: pytest.TempPathFactory) -> dict[str, dict[str, list
         check=False,
     )
     assert done.returncode == 0, done.stderr
-    return {Path(name).name: splits for name, splits in json.loads(done.stdout.splitlines()[-1]).items()}
+    found = json.loads(done.stdout.splitlines()[-1])
+    return {str(Path(name).relative_to(folder)): splits for name, splits in found.items()}
 
 
 @pytest.mark.parametrize("name", FORMATS)
 def test_the_datasets_library_loads_both_splits_of_every_format(name: str, loaded: dict[str, dict[str, list[Row]]]) -> None:
     assert loaded[name].keys() == {"train", "validation"}
     assert sum(map(len, loaded[name].values())) == len(read_rows(FINAL))
+
+
+def test_the_librarys_cache_does_not_take_an_export_for_an_earlier_one_of_its_name(
+    loaded: dict[str, dict[str, list[Row]]],
+) -> None:
+    counts = [sum(map(len, loaded[f"{place}/same-name"].values())) for place in ("earlier", "now")]
+    assert counts == [3, 9]
 
 
 @pytest.mark.parametrize("name", [name for name in FORMATS if name != "openai-messages"])
