@@ -6,6 +6,7 @@ that comes several times the last one with content counts, and of its code block
 """
 
 import re
+from bisect import bisect_right
 from dataclasses import dataclass
 
 MAIN, DESCRIPTION, GENERATOR, PROBLEM = "main function", "input output description", "input generator", "problem statement"
@@ -22,10 +23,14 @@ _NAMES = {
     PROBLEM: PROBLEM,
     "problem description": PROBLEM,
 }
-_HEADING = re.compile(r"\s{0,3}(?P<hashes>#{0,6})\s*(?P<bold>[*_]{0,3})\s*(?P<text>[^\s*_].*?)\s*#*\s*$")
+# Every pattern reads a line once: responses may be megabytes of anything.
+_MARKS = re.compile(r"\s{0,3}(?P<hashes>#{0,6})\s*(?P<bold>[*_]{0,3})\s*")
 _NUMBER = re.compile(r"(?:(?:section|part|step)\s+)?(?:\d{1,2}|[ivx]{1,4}|[a-d])\s*[.):]\s+", re.IGNORECASE)
-_NAME = re.compile(r"`?(?P<name>[a-z][a-z /&-]*[a-z])`?\s*(?P<colon>:?)\s*(?P<bold>[*_]{0,3})\s*(?P<late>:?)(?P<rest>.*)", re.I)
-_FENCE = re.compile(r"(?P<indent>\s*)(?P<marks>`{3,}|~{3,})\s*(?P<info>[^`]*)$")
+_NAME = re.compile(
+    r"`?(?P<name>[a-z][a-z /&-]{0,40}[a-z])`?\s*(?P<colon>:?)\s*(?P<bold>[*_]{0,3})\s*(?P<late>:?)(?P<rest>.*)", re.IGNORECASE
+)
+_FENCE = re.compile(r"(?P<indent>\s*)(?P<marks>`{3,}|~{3,})\s*(?P<info>[^`\s][^`]*)?$")
+_RULE = re.compile(r"\s*(?:-{3,}|\*{3,}|_{3,})\s*$")
 _PYTHON = {"python", "python3", "py", "py3"}
 
 
@@ -67,10 +72,10 @@ class _Section:
 def _heading(line: str, *, in_code: bool = False) -> tuple[str, str] | None:
     """(section, text that follows on the line) where the line is a section's heading. Inside code that was not closed a
     single # is a comment."""
-    outer = _HEADING.match(line)
-    if outer is None:
+    outer = _MARKS.match(line)
+    if outer is None or len(line) == outer.end():
         return None
-    text = outer["text"]
+    text = line[outer.end() :].rstrip().rstrip("#").rstrip()
     numbered = _NUMBER.match(text)
     if numbered:
         text = text[numbered.end() :].lstrip("*_ ")
@@ -91,38 +96,44 @@ def _heading(line: str, *, in_code: bool = False) -> tuple[str, str] | None:
     return name, rest
 
 
-def _block_end(lines: list[str], start: int, marks: str) -> tuple[int, int]:
-    """(line after the code, line from where to go on) of the block that opens at `start`. One that is not closed ends where
-    the next heading of a section or the next block begins."""
-    heading = None
-    for index in range(start + 1, len(lines)):
-        fence = _FENCE.match(lines[index])
-        if fence is None:
-            if heading is None and _heading(lines[index], in_code=True):
-                heading = index
-        elif not fence["info"].strip():
+class _Blocks:
+    """Where the code blocks of a text begin and end."""
+
+    def __init__(self, lines: list[str]) -> None:
+        self._count = len(lines)
+        self.fences = {index: fence for index, line in enumerate(lines) if (fence := _FENCE.match(line))}
+        self._places = list(self.fences)
+        self._headings = [index for index, line in enumerate(lines) if _heading(line, in_code=True)]
+
+    def end_of(self, start: int) -> tuple[int, int]:
+        """(line after the code, line from where to go on) of the block that opens at `start`. One that is not closed ends
+        where the next heading of a section or the next block with a language begins."""
+        marks = self.fences[start]["marks"]
+        after = bisect_right(self._headings, start)
+        heading = self._headings[after] if after < len(self._headings) else self._count
+        for place in range(bisect_right(self._places, start), len(self._places)):
+            index = self._places[place]
+            fence = self.fences[index]
+            if fence["info"]:
+                return min(index, heading), min(index, heading)
             if fence["marks"][0] == marks[0] and len(fence["marks"]) >= len(marks):
                 return index, index + 1
-        elif heading is not None:
-            return heading, heading
-        elif fence["info"].split()[0].lower() in _PYTHON:
-            return index, index
-    end = len(lines) if heading is None else heading
-    return end, end
+        return heading, heading
 
 
 def _sections(lines: list[str]) -> dict[str, _Section]:
     found: dict[str, _Section] = {}
     current = _Section([], [])  # what stands before the first heading belongs to nobody
+    blocks = _Blocks(lines)
     index = 0
     while index < len(lines):
         line = lines[index]
-        fence = _FENCE.match(line)
+        fence = blocks.fences.get(index)
         if fence:
-            end, after = _block_end(lines, index, fence["marks"])
+            end, after = blocks.end_of(index)
             indent = len(fence["indent"])
             code = [inner[min(indent, len(inner) - len(inner.lstrip())) :] for inner in lines[index + 1 : end]]
-            language = (fence["info"].split() or [""])[0].strip("{}.").lower()
+            language = (fence["info"] or " ").split(" ")[0].strip("{}.").lower()
             current.blocks.append((language, "\n".join(code).strip("\n")))
             current.lines.extend(lines[index:after])
             index = after
@@ -146,10 +157,12 @@ def _sections(lines: list[str]) -> dict[str, _Section]:
 
 def _text(sections: dict[str, _Section], name: str, reason: str) -> str:
     section = sections.get(name)
-    text = "\n".join(section.lines).strip() if section else ""
+    lines = list(section.lines) if section else []
+    while lines and (not lines[-1].strip() or _RULE.match(lines[-1])):  # rules stand before the next heading
+        lines.pop()
+    text = "\n".join(lines).strip()
     fenced = re.fullmatch(r"(`{3,}|~{3,})[^\n]*\n(.*)\n\1", text, re.DOTALL)
     text = fenced[2].strip() if fenced else text
-    text = re.sub(r"\n+\s*(?:-{3,}|\*{3,}|_{3,})\s*$", "", text).strip()  # a rule before the next heading
     if not text:
         raise BadFormError(reason, f"nothing under `{_title(name)}`")
     return text

@@ -1,5 +1,8 @@
 """The unified form is read as models write it: headings and fences of every kind, and a reason where something is missing."""
 
+import contextlib
+import time
+
 import pytest
 
 from reexec.runners.generate.unified import BadFormError, Unified, parse_unified
@@ -130,3 +133,30 @@ def test_anything_else_is_refused_with_a_reason(text: str) -> None:
     with pytest.raises(BadFormError) as caught:
         parse_unified(text)
     assert caught.value.reason == "no-main-function"
+
+
+@pytest.mark.parametrize(
+    "piece",
+    [
+        "# ",
+        "#",
+        "**",
+        "`",
+        "``` ",
+        "```\n",
+        "```text\n",
+        "~~~\n```\n",
+        "````\n## Main Function\n",
+        "\n",
+        " ",
+        "## Main Function\n",
+        "- ",
+        "---\n",
+    ],
+)
+def test_a_long_text_of_anything_is_read_in_no_time(piece: str) -> None:
+    text = form(Problem_Statement="(left out)") + "\n## Problem Statement\nDouble it.\n" + piece * (300_000 // len(piece)) + "`"
+    began = time.monotonic()
+    with contextlib.suppress(BadFormError):
+        parse_unified(text)
+    assert time.monotonic() - began < 5
