@@ -103,7 +103,7 @@ def test_what_is_loaded_knows_where_it_comes_from_and_no_function_is_in_both_spl
     name: str, loaded: dict[str, dict[str, list[Row]]]
 ) -> None:
     known = {(row["id"], row["index"]): row for row in read_rows(FINAL)}
-    functions = {}
+    functions: dict[str, str] = {}
     for split, rows in loaded[name].items():
         for row in rows:
             origin = known[row["id"], 0]
@@ -254,7 +254,7 @@ def test_a_batch_that_cannot_be_shared_out_is_refused(tmp_path: Path) -> None:
 
 
 def test_rows_that_cannot_be_used_are_rejected_with_the_reason(tmp_path: Path) -> None:
-    bad = [
+    bad: list[Row] = [
         {"prompt": "x", "turn_1": None},
         {"turn_1": "x"},
         {**final("a", "x"), "verdicts": []},

@@ -113,8 +113,8 @@ def test_provenance_is_carried(more: Row, provenance: Row, tmp_path: Path) -> No
 
 def test_rows_that_cannot_be_used_are_rejected_with_the_reason(tmp_path: Path) -> None:
     good = described()
-    rows = [good, "junk", {"funcname": "f"}, function_row("def g():\n    return 1", entry="g"), good, described(provenance=[1])]
-    rows[-1] = {**described(provenance=[1]), "refcode": "def f(n):\n    return n + 0"}
+    rows: list[Row | str] = [good, "junk", {"funcname": "f"}, function_row("def g():\n    return 1", entry="g"), good]
+    rows.append(described(provenance=[1], refcode="def f(n):\n    return n + 0"))
     summary = prompts(write_rows(tmp_path / "f.jsonl", rows), tmp_path / "m.jsonl")
     reasons = [row["reason"] for row in read_rows(tmp_path / "m.rejects.jsonl")]
     for part, reason in zip(("not JSON", "$.refcode", "$.ios", "line 1, at $.refcode", "$.provenance"), reasons, strict=True):
