@@ -103,6 +103,20 @@ def test_a_repeated_id_is_rejected_with_the_line_where_it_came_first(tmp_path: P
     assert [row["id"] for row in read_rows(tmp_path / "v.jsonl")] == ["a", "b"]
 
 
+def test_samples_of_one_prompt_share_its_id_and_only_the_same_index_is_a_repetition(tmp_path: Path, functions: Path) -> None:
+    rows = [
+        {**GOOD, "id": "a", "index": 0},
+        {**GOOD, "id": "a", "index": 1},
+        {**GOOD, "id": "a"},
+        {**GOOD, "id": "a", "index": 1},
+    ]
+    done = verify(tmp_path, functions, rows)
+    assert done.code == 1
+    reasons = [(row["line"], row["reason"]) for row in read_rows(tmp_path / "v.rejects.jsonl")]
+    assert reasons == [(3, "repeats the id of line 1, at $.id"), (4, "repeats the id and index of line 2, at $.id")]
+    assert [row["index"] for row in read_rows(tmp_path / "v.jsonl")] == [0, 1]
+
+
 def test_ids_that_disagree_with_positions_are_rejected(tmp_path: Path, functions: Path) -> None:
     known = ids(tmp_path, functions)
     rows = [

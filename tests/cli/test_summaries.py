@@ -63,6 +63,17 @@ def test_verify_gives_pass_rates_where_a_prompt_has_several_samples(tmp_path: Pa
     assert [row["pass_rate"] for row in side if "pair_id" not in row] == [round(2 / 3, 6)]
 
 
+def test_prompts_of_a_later_turn_have_pass_rates_of_their_own(tmp_path: Path, functions: Path) -> None:
+    """Two revisions about one pair are two prompts, each with two samples."""
+    known = {"original_id": "first", "retry_count": 1}
+    rows = [{**response(0, 0, answer), "id": name, "index": index, **known}
+            for name, answers in (("x", (2, -1)), ("y", (-1, -1))) for index, answer in enumerate(answers)]  # fmt: skip
+    done = reexec("verify", write_rows(tmp_path / "r.jsonl", rows), "-f", functions, "-o", tmp_path / "v.jsonl", "--json")
+    assert done.summary["pass_rates"]["prompts"] == 2
+    rates = [(row["id"], row["samples"], row["accepted"]) for row in read_rows(tmp_path / "v.passrates.jsonl") if "id" in row]
+    assert rates == [("x", 2, 1), ("y", 2, 0)]
+
+
 def test_audit_counts_reasons(tmp_path: Path, functions: Path) -> None:
     done = reexec("audit", functions, "-o", tmp_path / "a.jsonl", "--json")
     assert done.code == 0, "pairs that do not reproduce are a finding, not a failure"

@@ -45,6 +45,13 @@ def test_the_text_says_what_was_wrong_and_what_the_program_really_returned() -> 
     assert "5 seconds" in text(default_feedback(), Verdict("cpu-limit", Outcome("cpu-limit")), "i")
 
 
+def test_whoever_predicts_an_output_is_not_told_the_right_one() -> None:
+    """The next turn asks for it again."""
+    said = text(default_feedback(), Verdict("wrong-answer", None, UNEQUAL), "o", predicted=[9, 9], expected="the marker")
+    assert "[9, 9]" in said
+    assert "the marker" not in said
+
+
 def test_a_value_that_varies_is_not_quoted() -> None:
     said = text(default_feedback(), Verdict("wrong-answer", Outcome("value", 0.123456), UNEQUAL), "i", varying=True)
     assert "0.123456" not in said
