@@ -5,11 +5,13 @@ starting   -           idle, dead         its processes run, `hello` has not com
 idle       starting    busy, dead         nothing in flight
 busy       idle        idle, draining     checks in flight, answered in the order sent
 draining   busy        dead               asked to be replaced; gets no more checks
-dead       any         -                  its processes are killed and reaped
+dead       any         -                  nothing more is taken from it; its processes are killed and reaped
 """
 
+import contextlib
 import json
 import os
+import socket
 import time
 from collections import OrderedDict, deque
 from enum import Enum
@@ -63,6 +65,7 @@ class Worker:
         self._capture_bytes = limits.capture_bytes
         self._out = bytearray(wire.encode("setup", setup))
         self._next_id = 0
+        self._death: WorkerDiedError | None = None
         self.mean_s = 0.001
         launched.channel.setblocking(False)
 
@@ -134,7 +137,10 @@ class Worker:
     # -- receiving --------------------------------------------------------------------------------------------
 
     def receive(self) -> list[tuple[Job, list[Any]]]:
-        """Answered jobs with their `result` frames. Raises WorkerDiedError."""
+        """Answered jobs with their `result` frames; those before a lie or last words in the same breath count, and the next
+        call raises. Raises WorkerDiedError."""
+        if self._death is not None:
+            raise self._death
         try:
             data = self.launched.channel.recv(_RECEIVE_BYTES)
         except BlockingIOError:
@@ -143,10 +149,21 @@ class Worker:
             raise WorkerDiedError(f"the worker hung up ({error.strerror})") from None
         if not data:
             raise WorkerDiedError("the worker hung up")
+        done: list[tuple[Job, list[Any]]] = []
         try:
-            return [done for frame in self._decoder.feed(data) for done in self._take(frame)]
+            for frame in self._decoder.feed(data):
+                done += self._take(frame)
+            return done
         except wire.ProtocolError as error:
-            raise WorkerDiedError(f"the worker broke the protocol: {error}") from None
+            self._death = WorkerDiedError(f"the worker broke the protocol: {error}")
+        except WorkerDiedError as death:
+            self._death = death
+        if not done:
+            raise self._death
+        self.state = State.DEAD  # no more jobs for it
+        with contextlib.suppress(OSError):
+            self.launched.channel.shutdown(socket.SHUT_RDWR)  # readable at once, so that the end is seen in the next round
+        return done
 
     def _take(self, frame: list[Any]) -> list[tuple[Job, list[Any]]]:
         match frame[0]:
@@ -178,6 +195,8 @@ class Worker:
             case "fails":
                 raise WorkerDiedError(f"the zygote failed: {frame[1]}")
             case "retires":
+                if self.state is State.STARTING:
+                    raise wire.ProtocolError("retires before hello")
                 self.state = State.DRAINING
         return []
 
@@ -185,7 +204,12 @@ class Worker:
         """Step 4 of the handshake (launch.py)."""
         if self.state is not State.STARTING:
             raise wire.ProtocolError("a second hello")
-        self.info = json.loads(info)
+        try:
+            self.info = json.loads(info)
+        except (ValueError, RecursionError):
+            raise wire.ProtocolError("hello is not JSON") from None
+        if not isinstance(self.info, dict):
+            raise wire.ProtocolError("hello is not an object")
         self.zygote_pid = self.launched.zygote_pid()
         try:
             if self.zygote_pid is None:

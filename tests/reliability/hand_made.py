@@ -1,0 +1,67 @@
+"""A real Worker whose other end is held by a test: it says whatever the test wants, in frames or in bytes."""
+
+import socket
+import subprocess
+import tempfile
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+from reexec import Program, load_policy
+from reexec.engine.inside import wire
+from reexec.engine.jail.launch import Launched
+from reexec.engine.pool.job import Job
+from reexec.engine.pool.worker import Worker
+from reexec.policies.model import Rung
+
+LIMITS = load_policy("codeio", settings=["limits.output_bytes=4096", "limits.capture_bytes=1024"]).limits
+PROGRAM = Program("def f():\n    return 1", "f")
+INFO = b'{"version": [3, 12, 0], "missing": []}'
+
+
+class HandMade:
+    """A worker over a socket pair; its process is one that only waits."""
+
+    def __init__(self) -> None:
+        process = subprocess.Popen(["sleep", "1000"])
+        ours, self.theirs = socket.socketpair()
+        self.theirs.settimeout(5)
+        folder = tempfile.mkdtemp(prefix="reexec-")
+        log = tempfile.TemporaryFile(dir=folder)  # noqa: SIM115 - the worker closes it
+        launched = Launched(process, ours, log, None, folder, Rung.NONE)
+        self.worker = Worker(launched, frozenset(), b"{}", LIMITS, 1)
+        self.folder = Path(folder)
+
+    def say(self, *frames: tuple[Any, ...] | bytes) -> None:
+        """Frames, or bytes as they are, in one piece."""
+        self.theirs.sendall(b"".join(frame if isinstance(frame, bytes) else wire.encode(*frame) for frame in frames))
+
+    def give(self, job: Job | None = None) -> Job:
+        job = job or Job(PROGRAM, b"", 0, lambda job: None)
+        self.worker.give(job)
+        return job
+
+    def said_by_host(self) -> None:
+        """Takes what the host has to say out of its buffer and out of the socket."""
+        self.worker.flush()
+        self.theirs.setblocking(False)
+        try:
+            while self.theirs.recv(1 << 16):
+                pass
+        except BlockingIOError:
+            pass
+        self.theirs.settimeout(5)
+
+    def close(self) -> None:
+        self.theirs.close()
+        self.worker.end()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self.close()
+
+
+def result(check_id: int, payload: bytes = b"1", kind: str = "value") -> tuple[Any, ...]:
+    return ("result", check_id, kind, payload, b"", 10, 20, 30, 0)

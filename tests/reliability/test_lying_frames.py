@@ -1,0 +1,157 @@
+"""A worker that lies in its frames: whatever it says in whatever order, every check it was given is answered with what was
+said for it, once, or is still there to be given to another worker."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from hypothesis import settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
+
+from reexec.engine.inside import wire
+from reexec.engine.pool.job import Job
+from reexec.engine.pool.worker import State, WorkerDiedError
+from tests.reliability.hand_made import INFO, HandMade, result
+
+NUMBERS = st.integers(-(2**63), 2**64 - 1)
+SMALL = st.integers(-2, 12)
+KINDS = st.sampled_from(["value", "exception", "engine-error", "accepted", "denied", "code", ""])
+HELLOS = {"nothing": b"", "list": b"[]", "half": b"{", "not UTF-8": b"\xff\xfe", "number": b"1", "deep": b"[" * 100_000}
+LIES: dict[str, st.SearchStrategy[Any]] = {
+    "a result": st.builds(result, SMALL | NUMBERS, st.binary(max_size=20), KINDS),
+    "a print": st.tuples(st.just("printed"), SMALL, st.binary(max_size=1030), st.binary(max_size=5)),
+    "a question": st.tuples(st.just("asks_run_delay"), SMALL | NUMBERS),
+    "hello": st.tuples(st.just("hello"), st.sampled_from(["INFO", *HELLOS]).map(lambda name: HELLOS.get(name, INFO))),
+    "its last words": st.tuples(st.just("fails"), st.text(max_size=10)),
+    "that it retires": st.tuples(st.just("retires"), st.text(max_size=10)),
+    "what the host says": st.just(("run_delay", 1, 1)),
+    "a huge frame": st.integers(1 << 21, (1 << 32) - 1).map(lambda size: size.to_bytes(4, "big")),
+    "noise": st.binary(min_size=1, max_size=60),
+    "half a frame": st.integers(1, 20).map(lambda size: wire.encode(*result(1, b"123456789"))[:size]),
+}
+WORDS = st.one_of(*LIES.values())
+
+
+class LyingWorker(RuleBasedStateMachine):
+    """The host's side is real; this machine is the other end of its socket."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.peer = HandMade()
+        self.given: list[Job] = []
+        self.answered: list[Job] = []
+        self.dead = False
+
+    @initialize(honest=st.booleans())
+    def begin(self, honest: bool) -> None:
+        if honest:
+            self.peer.say(("hello", INFO))
+            self.receive()
+            assert self.peer.worker.state is State.IDLE
+
+    def receive(self) -> None:
+        """What the loop does when the socket is readable; all that is waiting."""
+        worker = self.peer.worker
+        for _ in range(3):
+            try:
+                done = worker.receive()
+            except WorkerDiedError:
+                self.dead = True
+                return
+            for job, frame in done:
+                assert frame[0] == "result"
+                assert frame[1] == job.tag, "an answer for another check"
+                assert job not in self.answered, "a check answered twice"
+                self.answered.append(job)
+
+    @precondition(lambda self: not self.dead and self.peer.worker.room() and len(self.given) < 10)
+    @rule()
+    def give(self) -> None:
+        self.given.append(self.peer.give())
+        self.peer.said_by_host()
+
+    @precondition(lambda self: not self.dead)
+    @rule(words=st.lists(WORDS, min_size=1, max_size=4))
+    def lie(self, words: list[Any]) -> None:
+        self.peer.say(*words)
+        self.receive()
+
+    @precondition(lambda self: not self.dead and self.peer.worker.in_flight)
+    @rule(words=st.lists(WORDS, max_size=2), count=st.integers(1, 3))
+    def answer_then_lie(self, words: list[Any], count: int) -> None:
+        right = [result(job.tag) for job in list(self.peer.worker.in_flight)[:count]]
+        self.peer.say(*right, *words)
+        self.receive()
+
+    @precondition(lambda self: not self.dead)
+    @rule(words=st.lists(WORDS, max_size=1))
+    def hang_up(self, words: list[Any]) -> None:
+        self.peer.say(*words)
+        self.peer.theirs.close()
+        self.receive()
+        assert self.dead or words, "a hang-up must be noticed"
+
+    @precondition(lambda self: self.dead)
+    @rule()
+    def replace(self) -> None:
+        """As the pool does: a fresh worker gets what the other one left."""
+        left = list(self.peer.worker.in_flight)
+        self.peer.close()
+        self.peer, self.dead = HandMade(), False
+        self.peer.say(("hello", INFO))
+        self.receive()
+        for job in left:
+            self.peer.give(job)
+        self.peer.said_by_host()
+
+    @invariant()
+    def every_check_is_answered_or_still_there(self) -> None:
+        left = list(self.peer.worker.in_flight)
+        assert len(left) + len(self.answered) == len(self.given), "a check is lost"
+        assert set(map(id, left + self.answered)) == set(map(id, self.given))
+
+    def teardown(self) -> None:
+        self.peer.close()
+
+
+TestLyingWorker = LyingWorker.TestCase
+TestLyingWorker.settings = settings(max_examples=60, stateful_step_count=12, deadline=None)
+
+
+def dies(words: tuple[Any, ...], say: Callable[[str], bool], checks: int = 2) -> None:
+    """A worker with `checks` in flight that says `words` is given up for the reason that `say` accepts."""
+    with HandMade() as peer:
+        peer.say(("hello", INFO))
+        peer.worker.receive()
+        jobs = [peer.give() for _ in range(checks)]
+        peer.said_by_host()
+        peer.say(*words)
+        answered = []
+        with pytest.raises(WorkerDiedError) as death:  # noqa: PT012 - what came before the lie is delivered first
+            for _ in range(3):
+                answered += peer.worker.receive()
+        assert say(str(death.value)), death.value
+        assert len(answered) + len(peer.worker.in_flight) == len(jobs), "a check is lost"
+
+
+def test_what_was_answered_before_a_lie_in_the_same_breath_is_not_lost() -> None:
+    dies((result(1), result(7)), lambda reason: "not the next one" in reason)
+    dies((result(1), ("fails", "MemoryError")), lambda reason: "MemoryError" in reason)
+    dies((result(1), b"\x00\x00\x00\x01\xc1"), lambda reason: "not msgpack" in reason)
+    dies((result(1), result(1)), lambda reason: "not the next one" in reason)
+
+
+@pytest.mark.parametrize("name", HELLOS)
+def test_a_hello_that_is_no_object_ends_the_worker_and_nothing_else(name: str) -> None:
+    with HandMade() as peer:
+        peer.say(("hello", HELLOS[name]))
+        with pytest.raises(WorkerDiedError):
+            peer.worker.receive()
+
+
+def test_a_worker_retires_only_once_it_is_up() -> None:
+    with HandMade() as peer:
+        peer.say(("retires", "at once"))
+        with pytest.raises(WorkerDiedError):
+            peer.worker.receive()
