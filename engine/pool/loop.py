@@ -28,6 +28,7 @@ from .worker import State, Worker, WorkerDiedError, start_error
 
 START_S = 120.0
 FAILED_STARTS_ALLOWED = 3
+KILLED_STARTS_ALLOWED = 30
 _TICK_S = 0.5
 _BELL_S = 0.02
 
@@ -66,6 +67,7 @@ class Loop:
         self._sequence = 0
         self._index = 0
         self._failed_starts = 0
+        self._killed_starts = 0
         self._counts = dict.fromkeys(Statistics.__dataclass_fields__, 0)
         self._first = threading.Event()
         self._start_error: EngineError | None = None
@@ -201,7 +203,7 @@ class Loop:
             self._finish(job, outcome)
         if was_starting and worker.state is State.IDLE:
             self._placement.place(worker)
-            self._failed_starts = 0
+            self._failed_starts = self._killed_starts = 0
             self.missing_modules = worker.info.get("missing", [])
             self._first.set()
         if worker.state is State.DRAINING and not worker.in_flight:
@@ -257,6 +259,9 @@ class Loop:
         reported = None if retired else _exit_status_if_gone(worker)
         _, log = worker.end()
         if was_starting:
+            if self.rung is not Rung.NONE and _from_outside(reported) and self._killed_starts < KILLED_STARTS_ALLOWED:
+                self._killed_starts += 1  # says nothing about what this host can do
+                return
             self._count_failed_start(start_error(log, reason))
             return
         if retired:
