@@ -21,6 +21,7 @@ from . import (
     export,
     generate,
     infer,
+    pipeline,
     policy,
     prompts,
     revise,
@@ -36,7 +37,8 @@ app = typer.Typer(
     rich_markup_mode="rich",
     pretty_exceptions_enable=False,
 )
-for module in (demo, doctor, call, verify, audit, explain, transform, infer, generate, prompts, revise, assemble, export):
+FILES = (transform, infer, generate, prompts, verify, revise, assemble, export, pipeline, audit, explain)
+for module in (demo, doctor, call, *FILES):
     module.register(app)
 app.add_typer(policy.app, name="policy")
 app.add_typer(env.app, name="env")

@@ -1,0 +1,240 @@
+"""A pipeline's config: a TOML file as one frozen value.
+
+Owns names, defaults and the wording of mistakes, each one line that ends in the path of the fault. Paths are taken from where
+the file lies; `examples:NAME` is a file that comes with the package. Knows nothing of how a stage is run.
+"""
+
+import difflib
+import json
+import re
+import tomllib
+from importlib.resources import files
+from pathlib import Path
+from typing import Annotated, Any, Literal
+from urllib.parse import urlsplit
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, ValidationInfo
+
+from reexec.engine.errors import UsageError
+from reexec.policies.layers import preset_names
+
+from ..export.formats import FORMATS
+from ..generate import CALLS, PAIRS
+from ..generate.readers import READERS
+from ..prompts import PAIRS as PROMPT_PAIRS
+from ..transform import MAX_CHARACTERS
+
+_FROZEN = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+_BUNDLED = "examples:"
+_TURN = re.compile(r"turn_([1-9]\d*)")
+SOURCES = ("raw", "unified", "functions")
+
+
+def _located(text: str, info: ValidationInfo) -> str:
+    if text.startswith(_BUNDLED):
+        return str(files("reexec.examples") / text.removeprefix(_BUNDLED))
+    return str((info.context or {}).get("base", Path()) / text) if text else ""
+
+
+def _without_secrets(url: str) -> str:
+    """The config is copied into the run's folder, and a key must not be."""
+    parts = urlsplit(url)
+    if parts.username is not None or parts.password is not None or parts.query:
+        raise ValueError("holds a name, a password or a query; a key comes from the environment (key_env names the variable)")
+    return url
+
+
+def _preset_or_located(name: str, info: ValidationInfo) -> str:
+    return name if name in preset_names() else _located(name, info)
+
+
+Location = Annotated[str, AfterValidator(_located)]
+
+
+class Transform(BaseModel):
+    model_config = _FROZEN
+    max_characters: int = Field(default=MAX_CHARACTERS, ge=1)
+
+
+class Ask(BaseModel):
+    """How one model stage asks; the options of `reexec infer`."""
+
+    model_config = _FROZEN
+    model: str | None = None
+    base_url: Annotated[str, AfterValidator(_without_secrets)] | None = None
+    key_env: str | None = None
+    known: Location = ""
+    replay: Location = ""
+    samples: int = Field(default=1, ge=1)
+    temperature: float = Field(default=0.7, ge=0, le=2)
+    max_tokens: int = Field(default=4096, ge=1)
+    json_schema: Location = ""
+    keep: tuple[str, ...] = Field(default=("stop",), min_length=1)
+    concurrency: int = Field(default=32, ge=1)
+    timeout_s: float = Field(default=600.0, gt=0)
+    tries: int = Field(default=3, ge=1)
+    price_in: float | None = Field(default=None, ge=0)
+    price_out: float | None = Field(default=None, ge=0)
+    max_cost: float | None = Field(default=None, gt=0)
+    retry_failed: bool = True
+    """Whether a later run asks again for what failed."""
+
+
+class Generate(BaseModel):
+    model_config = _FROZEN
+    reader: str = "codeio"
+    pairs: int = Field(default=PAIRS, ge=2)
+    calls: int = Field(default=CALLS, ge=2)
+    drop_mutating: bool = False
+
+
+class Prompts(BaseModel):
+    model_config = _FROZEN
+    pairs: int = Field(default=PROMPT_PAIRS, ge=1)
+    code: bool = True
+
+
+class Assemble(BaseModel):
+    model_config = _FROZEN
+    only_successes: bool = False
+    deduplicate: bool = False
+    max_per_function: int | None = Field(default=None, ge=1)
+
+
+class Export(BaseModel):
+    model_config = _FROZEN
+    to: str
+    plain: bool = False
+    keep_failures: bool = False
+    separate_turns: bool = False
+    validation_share: float = Field(default=0.02, ge=0, lt=1)
+    devices: int = Field(default=8, ge=1)
+
+
+class Config(BaseModel):
+    """The whole of it. Exactly one of raw, unified and functions says where the run begins."""
+
+    model_config = _FROZEN
+    folder: Location = ""
+    raw: Location = ""
+    unified: Location = ""
+    functions: Location = ""
+    audit: bool = True
+    """With `functions`: whether the recorded pairs are audited first, and only the proven ones used."""
+    turns: int = Field(default=2, ge=1, le=99)
+    limit: int | None = Field(default=None, ge=1)
+    workers: int | None = Field(default=None, ge=1)
+    python: Location = ""
+    policy: Annotated[str, AfterValidator(_preset_or_located)] = "codeio"
+    set: tuple[str, ...] = ()
+    templates: Location = ""
+    transform: Transform = Transform()
+    infer: dict[str, Ask] = {}
+    """By the name of the stage: transform, turn_1, turn_2 and so on; what [infer] itself says is in each."""
+    generate: Generate = Generate()
+    prompts: Prompts = Prompts()
+    assemble: Assemble = Assemble()
+    export: Export | None = None
+
+    @property
+    def source(self) -> tuple[Literal["raw", "unified", "functions"], Path]:
+        """Where the run begins: the kind of file, and its path."""
+        for kind in ("raw", "unified", "functions"):
+            if getattr(self, kind):
+                return kind, Path(getattr(self, kind))
+        raise AssertionError("checked when the config was read")
+
+    @property
+    def model_stages(self) -> list[str]:
+        """The names of the stages that ask a model."""
+        first = ["transform"] if self.raw else []
+        return [*first, *(f"turn_{turn}" for turn in range(1, self.turns + 1))]
+
+
+def load_config(path: Path, changes: dict[str, Any] | None = None) -> Config:
+    """Reads a config; `changes` are members that go before those of the file, with paths from where one stands. Raises
+    UsageError."""
+    try:
+        tree = tomllib.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise UsageError(f"{path}: cannot be read ({(error.strerror or '').lower()})") from None
+    except ValueError as error:
+        raise UsageError(f"{path}: not a TOML file ({error})") from None
+    tree["infer"] = _asks(tree.get("infer", {}), path)
+    try:
+        config = Config.model_validate(tree, context={"base": path.parent}).model_copy(update=changes or {})
+    except ValidationError as error:
+        raise UsageError(f"{path}: {_said(error)}") from None
+    _check(config, path)
+    return config
+
+
+def _asks(table: Any, path: Path) -> dict[str, Any]:
+    """A table for each stage that is named, and `*` for the others; what [infer] itself says lies below each."""
+    if not isinstance(table, dict):
+        raise UsageError(f"{path}: a table is wanted, at $.infer")
+    named = {key: value for key, value in table.items() if isinstance(value, dict)}
+    for key in named:
+        if key != "transform" and not _TURN.fullmatch(key):
+            raise UsageError(f"{path}: {_unknown(key, ['transform', 'turn_1', 'turn_2'])}, at $.infer.{key}")
+    shared = {key: value for key, value in table.items() if key not in named}
+    return {"*": shared, **{key: {**shared, **value} for key, value in named.items()}}
+
+
+def _check(config: Config, path: Path) -> None:
+    given = [kind for kind in SOURCES if getattr(config, kind)]
+    if len(given) != 1:
+        said = " and ".join(given) or "none"
+        raise UsageError(
+            f"{path}: exactly one of {', '.join(SOURCES)} says where the run begins, not {said}, at $.{SOURCES[0]}"
+        )
+    if not config.folder:
+        raise UsageError(f"{path}: a folder for the run is wanted, at $.folder")
+    if config.generate.reader not in READERS:
+        raise UsageError(f"{path}: {_unknown(config.generate.reader, list(READERS), 'reader')}, at $.generate.reader")
+    if config.export is not None and config.export.to not in FORMATS:
+        raise UsageError(f"{path}: {_unknown(config.export.to, list(FORMATS), 'format')}, at $.export.to")
+    for name in config.infer:
+        turn = _TURN.fullmatch(name)
+        if turn is not None and int(turn[1]) > config.turns:
+            raise UsageError(f"{path}: there are {config.turns} turns, at $.infer.{name}")
+    for name in config.model_stages:
+        ask = ask_of(config, name)
+        if not ask.model and not ask.replay:
+            raise UsageError(f"{path}: which model is asked, or which recording replayed? at $.infer.{name}.model")
+        if (ask.price_in is None) != (ask.price_out is None):
+            raise UsageError(f"{path}: price_in and price_out are needed both, at $.infer.{name}.price_in")
+
+
+def ask_of(config: Config, name: str) -> Ask:
+    return config.infer.get(name, config.infer["*"])
+
+
+def _unknown(key: str, known: list[str], what: str = "key") -> str:
+    near = difflib.get_close_matches(key, known, n=1, cutoff=0.5)
+    return f"unknown {what} {key!r}, " + (f"did you mean {near[0]!r}?" if near else f"known are {', '.join(known)}")
+
+
+def _said(error: ValidationError) -> str:
+    first = error.errors()[0]
+    loc = [str(part) for part in first["loc"]]
+    shown = [part for part in loc if part != "*"]
+    where = "$" + "".join(f"[{part}]" if part.isdigit() else f".{part}" for part in shown)
+    if first["type"] == "extra_forbidden":
+        return f"{_unknown(loc[-1], _known_keys(loc[:-1]))}, at {where}"
+    message = first["msg"].removeprefix("Value error, ")
+    given = "" if isinstance(first["input"], dict) else f" (given: {json.dumps(first['input'], default=str)[:80]})"
+    if first["loc"][-1] == "base_url":
+        given = ""  # it may hold a key
+    return f"{message[:1].lower()}{message[1:]}{given}, at {where}"
+
+
+def _known_keys(parents: list[str]) -> list[str]:
+    if not parents:
+        return sorted(Config.model_fields)
+    if parents[0] == "infer":
+        return sorted(Ask.model_fields)
+    tables: dict[str, type[BaseModel]] = {
+        "transform": Transform, "generate": Generate, "prompts": Prompts, "assemble": Assemble, "export": Export,
+    }  # fmt: skip
+    return sorted(tables[parents[0]].model_fields)
