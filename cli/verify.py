@@ -75,6 +75,7 @@ def show_verify(result: VerifySummary, executor: Executor, meter: screen.Meter, 
             wall_s=round(meter.wall_s, 3),
             rows_per_s=round(meter.rows_per_s, 1),
             engine_errors=result.engine_errors,
+            limit_disagreements=result.limit_disagreements,
             verdicts=result.verdicts,
             missing_modules=result.missing_modules,
             pass_rates=result.pass_rates,
@@ -93,6 +94,11 @@ def show_verify(result: VerifySummary, executor: Executor, meter: screen.Meter, 
         screen.out.print(
             f"several samples a prompt: mean pass rate {rates['mean_over_pairs']:.3f} over {rates['prompts']:,} prompts, "
             f"{rates['mean_over_functions']:.3f} over functions (see {rates['file']})"
+        )
+    if result.limit_disagreements:
+        screen.out.print(
+            f"{result.limit_disagreements:,} checks came to a limit on time in one of two runs: their need lies near it "
+            "(--usage FILE says which)"
         )
     missing = screen.missing_modules_line(result.missing_modules)
     if missing:

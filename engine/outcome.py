@@ -57,7 +57,9 @@ class Outcome:
     sources: tuple[str, ...] = ()
     """Sources of nondeterminism that the call read, where the check watched them."""
     attempts: int = field(default=1, compare=False)
-    """Runs it took: more than 1 where a worker died."""
+    """Runs it took: more than 1 where a worker died, or where a limit on time was confirmed."""
+    disagreed_with: str | None = field(default=None, compare=False)
+    """The kind of the other run, where a limit on time and its confirmation disagreed (pool/confirmation.py)."""
     stdout: str = ""
     """What the program wrote to standard output, where the policy captures it; bytes that are not UTF-8 are replaced. What a
     limit ended may have printed more or less of it each time."""

@@ -57,6 +57,8 @@ class VerifySummary:
     verdicts: dict[str, int] = field(default_factory=dict)
     missing_modules: dict[str, int] = field(default_factory=dict)
     engine_errors: int = 0
+    limit_disagreements: int = 0
+    """Limits on time whose confirmation came to another end; the usage file says which rows."""
     pass_rates: dict[str, Any] | None = None
 
 
@@ -249,6 +251,9 @@ class _Verify:
 
     def _count(self, verdict: Verdict) -> None:
         self._verdicts[verdict.word] = self._verdicts.get(verdict.word, 0) + 1
+        if verdict.outcome is not None and verdict.outcome.disagreed_with:
+            counts = self._run.progress.counts
+            counts["limit_disagreements"] = counts.get("limit_disagreements", 0) + 1
         exception = verdict.outcome.exception if verdict.outcome else None
         if exception is not None and exception.missing_module:
             name = exception.missing_module.partition(".")[0]
@@ -264,6 +269,7 @@ class _Verify:
             verdicts=dict(sorted(self._verdicts.items(), key=lambda item: (-item[1], item[0]))),
             missing_modules=dict(sorted(self._missing.items(), key=lambda item: (-item[1], item[0]))),
             engine_errors=self._verdicts.get("engine-error", 0),
+            limit_disagreements=self._run.progress.counts.get("limit_disagreements", 0),
             pass_rates=write_pass_rates(output),
         )
 
@@ -285,5 +291,6 @@ def _usage_line(row_id: str, word: str, outcome: Outcome | None) -> bytes:
         "wall_s": usage.wall_s if usage else None,
         "peak_bytes": usage.peak_bytes if usage else None,
         "attempts": outcome.attempts if outcome else 0,
+        "disagreed_with": outcome.disagreed_with if outcome else None,
     }
     return dump(record).encode("ascii")

@@ -51,7 +51,11 @@ def ask(executable: str | None = None) -> Interpreter:
     program = executable or sys.executable
     if os.sep not in program:
         raise UsageError(f"--python {program}: give a path, such as /usr/bin/python3")
-    if not Path(program).exists():
+    try:
+        there = Path(program).exists()
+    except OSError as error:
+        raise UsageError(f"--python {program}: cannot be reached ({os.strerror(error.errno or 0).lower()})") from None
+    if not there:
         raise UsageError(f"--python {program}: no such file")
     named, program = program, str(Path(program).absolute())  # it runs elsewhere, and so do the workers
     try:

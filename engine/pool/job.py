@@ -14,7 +14,7 @@ class Job:
     """A call to execute. `deliver` is run by the I/O thread, once, with the job done."""
 
     __slots__ = (
-        "alone", "attempts", "call", "cancelled", "deaths", "deliver", "key", "options", "outcome", "outside_kills",
+        "alone", "attempts", "call", "cancelled", "deaths", "deliver", "first", "key", "options", "outcome", "outside_kills",
         "printed", "program", "sequence", "tag",
     )  # fmt: skip
 
@@ -30,6 +30,8 @@ class Job:
         self.deaths = 0
         self.outside_kills = 0
         self.alone = False
+        self.first: Outcome | None = None
+        """The outcome that a second run is to confirm."""
         self.cancelled = False
         self.tag: Any = None
         self.printed: tuple[bytes, bytes] = (b"", b"")

@@ -20,6 +20,7 @@ from ..jail import launch
 from ..jail.interpreter import Interpreter
 from ..outcome import Outcome
 from ..reading import read_outcome
+from .confirmation import is_near, settle
 from .job import OUTSIDE_KILLS_ALLOWED, Job, Mailbox
 from .placement import Placement
 from .scheduler import Scheduler
@@ -47,6 +48,10 @@ class Statistics:
     worker_deaths: int = 0
     worker_kills: int = 0
     """Checks that a program ended by killing its worker twice."""
+    limits_confirmed: int = 0
+    """Limits on time that a second run alone came to as well."""
+    limit_disagreements: int = 0
+    """Limits on time that a second run did not come to, or came to another one."""
 
 
 class Loop:
@@ -210,6 +215,13 @@ class Loop:
             self._bury(worker, "retired")
 
     def _finish(self, job: Job, outcome: Outcome) -> None:
+        if job.first is None and is_near(outcome, self.policy.limits):
+            job.first, job.alone, job.printed = outcome, True, (b"", b"")
+            self._scheduler.put_back([job])
+            return
+        if job.first is not None:
+            outcome = settle(job.first, outcome)
+            self._counts["limit_disagreements" if outcome.disagreed_with else "limits_confirmed"] += 1
         self._counts["completed"] += 1
         self._counts["engine_errors"] += outcome.kind == "engine-error"
         job.finish(outcome)
