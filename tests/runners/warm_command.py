@@ -16,6 +16,7 @@ from typing import IO
 
 
 def serve() -> None:
+    import reexec.runners.infer.stage  # brings the openai client, which commands import when they need it  # noqa: F401
     from reexec.cli.main import main
 
     for line in sys.stdin.buffer:
