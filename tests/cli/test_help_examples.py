@@ -13,7 +13,7 @@ from tests.runners.helpers import EXAMPLES, Done, reexec, reexec_cold
 
 # The bundled responses hold programs that compute or sleep for ever; they need not do so for 5 s each here.
 SMALL = {"REEXEC_POLICY": "limits.cpu_s=1 limits.idle_s=1"}
-EXPECTED_CODE = {"doctor": (0, 3), "generate": (1,)}
+EXPECTED_CODE = {"doctor": (0, 3), "generate": (1,), "pipeline": (1,)}
 MAKES = {
     "call": '"verdict"|"outcome"',
     "verify": "accepted",
@@ -30,6 +30,7 @@ MAKES = {
     "revise": "13 of 16 rows asked again",
     "assemble": "right at turn 2",
     "export": "16 rows of 4 functions",
+    "pipeline": "repaired at turn 2",
     "policy show": "digest",
     "policy list": "codeio",
 }
@@ -65,7 +66,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Where a newcomer stands: the examples, and nothing else."""
     folder = tmp_path_factory.mktemp("clone")
     (folder / "examples").mkdir()
-    for path in EXAMPLES.glob("*.jsonl"):
+    for path in (*EXAMPLES.glob("*.jsonl"), EXAMPLES / "pipeline.toml"):
         shutil.copy(path, folder / "examples")
     return folder
 
