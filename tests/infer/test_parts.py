@@ -239,8 +239,8 @@ def say(text: str) -> list[dict[str, str]]:
 
 
 def test_a_recording_is_bound_by_id_and_index_before_messages(tmp_path: Path) -> None:
-    rows = [{"id": "a", "messages": say("one")}, {"id": "b", "messages": say("two")}]
-    recorded = [
+    rows: list[dict[str, Any]] = [{"id": "a", "messages": say("one")}, {"id": "b", "messages": say("two")}]
+    recorded: list[dict[str, Any]] = [
         {"messages": say("two"), "output": "by messages"},
         {"id": "b", "index": 1, "output": "b1"},
         {"id": "a", "index": 0, "messages": say("another"), "output": "a0"},
