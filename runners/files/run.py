@@ -26,7 +26,7 @@ from typing import Any
 from reexec.engine.errors import UsageError
 from reexec.engine.version import VERSION
 
-from .sink import OutputError, Sink
+from .sink import OutputError, Sink, locked
 from .source import OVERLONG_REASON, open_lines, read_lines
 from .text import BadRowError, dump, parse_row
 
@@ -117,6 +117,7 @@ class StageRun:
         self._behind = self.resumed_lines > 0  # until the lines of the earlier run are passed
         self._digest = hashlib.blake2b(digest_size=16)
         self._sinks: dict[str, Sink] = {}
+        self._lock: int | None = None
         self._started = time.time()
         self._last_flush = time.monotonic()
         self._pending = 0
@@ -228,6 +229,7 @@ class StageRun:
         """Cuts the files back to where the run goes on. The manifest comes first: files of ours never lack one."""
         if not self.progress.lines:
             self.progress.sizes = {}
+        self._lock = locked(self.output)
         self._save("running")
         for name in ("output", *self.side_names):
             self._sinks[name] = Sink(self._paths[name], self.progress.sizes.get(name, 0))
@@ -305,6 +307,9 @@ class StageRun:
         finally:
             for sink in self._sinks.values():
                 sink.close()
+            if self._lock is not None:
+                os.close(self._lock)
+                self._lock = None
 
     def _save(self, state: str) -> None:
         manifest = {

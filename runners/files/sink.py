@@ -2,6 +2,7 @@
 at a flush is a file that any tool reads."""
 
 import contextlib
+import fcntl
 import gzip
 import os
 from pathlib import Path
@@ -54,6 +55,22 @@ class Sink:
 
     def close(self) -> None:
         os.close(self._fd)
+
+
+def locked(path: Path) -> int:
+    """A descriptor of the file that keeps other runs from it until it is closed, or this process ends. Raises OutputError."""
+    try:
+        fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o666)
+    except OSError as error:
+        raise OutputError(f"{path}: cannot be written ({os.strerror(error.errno or 0).lower()})") from None
+    try:
+        fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        os.close(fd)
+        raise OutputError(f"{path}: another run is writing it; wait for its end, or choose another name") from None
+    except OSError:
+        pass  # a file system without locks
+    return fd
 
 
 def _compressor(path: Path) -> Any:

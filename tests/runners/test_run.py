@@ -65,7 +65,7 @@ def test_what_a_kill_left_behind_the_last_flush_is_cut_off(source: Path, tmp_pat
     output = tmp_path / "out.jsonl"
 
     def killed(run: StageRun) -> None:
-        run.flush()
+        run.close("running")  # its state, and no descriptor: what a dead process leaves
 
     copy(source, output, 6, killed)
     for path in (output, beside(output, "rejects.jsonl")):
@@ -215,3 +215,22 @@ def test_rejects_say_file_line_reason_and_keep_short_text(tmp_path: Path) -> Non
     assert first == {"file": str(source), "line": 1, "reason": "not JSON: expecting value at character 0", "text": "nope"}
     assert second["text"] == '{"t": "\ufffd"}'
     assert "text" not in third
+
+
+def test_two_runs_do_not_write_one_output_at_the_same_time(tmp_path: Path) -> None:
+    source, output = tmp_path / "in.jsonl", tmp_path / "out.jsonl"
+    source.write_text('{"a": 1}\n{"a": 2}\n')
+    first = StageRun("copy", source, output, key={}, facts={})
+    first.open()
+    before = first.manifest_path.read_text()
+    second = StageRun("copy", source, output, key={}, facts={}, overwrite=True)
+    with pytest.raises(UsageError, match=r"out\.jsonl: another run is writing it"):
+        second.open()
+    assert first.manifest_path.read_text() == before
+    for row in first.rows():
+        first.write(row, [row.line])
+    first.close("done")
+    assert output.read_text() == source.read_text()
+    third = StageRun("copy", source, output, key={}, facts={}, overwrite=True)
+    third.open()
+    third.close("done")
