@@ -62,6 +62,10 @@ def environment(policy: Policy) -> dict[str, str]:
         "OPENBLAS_NUM_THREADS": "1",
         "MKL_NUM_THREADS": "1",
         "NUMEXPR_NUM_THREADS": "1",
+        # pandas loads pyarrow where it is installed. One of its allocators starts a thread, after which no fork could
+        # follow; another reserves a gigabyte of addresses at once, which the limit on memory counts.
+        "JE_ARROW_MALLOC_CONF": "background_thread:false",
+        "ARROW_DEFAULT_MEMORY_POOL": "system",
         "MALLOC_ARENA_MAX": "1",
         "LD_BIND_NOW": "1",  # else every fork resolves the same symbols again, in pages of its own
     }
