@@ -18,17 +18,30 @@ _NOW = ("now", "today", "utcnow")
 _RANDOM = ("random", "getrandbits", "seed")
 
 
+def _numpy_state() -> Any:
+    """Of numpy's global generator, whose methods no hook sees called; None where numpy is not loaded."""
+    try:
+        state = sys.modules["numpy"].random.get_state()
+        return state[1].tobytes(), state[2:]
+    except Exception:
+        return None
+
+
 class SourceWatch:
     def __init__(self) -> None:
         self._seen: set[str] = set()
         self._json = json.dumps
+        self._numpy_state: Any = None
 
     def start(self) -> None:
         __import__("_strptime")  # makes its tables with time.strftime at first, which reads no clock
+        self._numpy_state = _numpy_state()
         sys.setprofile(self._profile)
 
     def stop(self) -> None:
         sys.setprofile(None)
+        if self._numpy_state is not None and _numpy_state() != self._numpy_state:
+            self._seen.add("random")
 
     def report(self) -> bytes:
         """JSON list of the sources read, sorted."""

@@ -7,11 +7,13 @@ gets its arguments decoded anew from what was recorded, so no pair shares anythi
 its arguments reaches no record. `drop_mutating` drops the pairs of such calls all the same.
 
 Two runs may agree by luck. Where a call draws at random, or another pair of the function differed between its runs, the
-output must hold under three more seeds; where both are so, it is not kept. What reads the clock is not proven at all: no
-run of today says what it gives tomorrow.
+output must hold under three more seeds; where both are so, it is not kept. The same three runs are asked of programs whose
+results may hang on the order of a set. What reads the clock is not proven at all: no run of today says what it gives
+tomorrow.
 """
 
 import asyncio
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
@@ -26,6 +28,9 @@ from ..files.text import canonical, dump
 from ..reasons import MORE_SEEDS, SEEDS, reseeded
 from .inputs import CHANCE, CLOCK, MAY_VARY, Input
 from .reasons import LIMITS
+
+# Sets, frozensets, hash(), set displays and comprehensions.
+_HASH_ORDER = re.compile(r"\bset\b|\bfrozenset\b|\bhash\b|\{[^{}:\"']*\bfor\b|\{\w+(?:, *\w+)*\}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +81,8 @@ class Prover:
     async def prove_again(self, program: Program, proofs: Iterable[Proof], *, varies: bool) -> list[Proof]:
         """The same proofs where two runs are enough, else what further seeds make of them. `varies`: some pair of this
         function differed between its runs."""
-        return list(await asyncio.gather(*(self._again(program, proof, varies) for proof in proofs)))
+        unordered = _HASH_ORDER.search(program.source) is not None
+        return list(await asyncio.gather(*(self._again(program, proof, varies, unordered) for proof in proofs)))
 
     def _judge(self, given: Input, one: Outcome, two: Outcome) -> Proof:
         for outcome in (one, two):
@@ -104,8 +110,8 @@ class Prover:
         output = one.value if dump(one.value) == dump(two.value) else _sorted(one.value)
         return Proof(given, output, draws=not CHANCE.isdisjoint(two.sources))
 
-    async def _again(self, program: Program, proof: Proof, varies: bool) -> Proof:
-        if proof.reason is not None or not (varies or proof.draws):
+    async def _again(self, program: Program, proof: Proof, varies: bool, unordered: bool) -> Proof:
+        if proof.reason is not None or not (varies or unordered or proof.draws):
             return proof
         if varies and proof.draws:
             return Proof(proof.given, None, "nondeterministic", "it draws at random, and other pairs of the function differ")
