@@ -36,10 +36,16 @@ class Executor:
     policy:   a Policy or a preset's name.
     workers:  checks that run at the same time; the machine's processors where None.
     python:   path of the interpreter that runs the programs (CPython 3.8 or newer); this one where None.
+    rung:     this step of the isolation ladder and no other; the strongest that the host offers where None.
     """
 
     def __init__(
-        self, policy: Policy | str = "codeio", *, workers: int | None = None, python: str | Path | None = None
+        self,
+        policy: Policy | str = "codeio",
+        *,
+        workers: int | None = None,
+        python: str | Path | None = None,
+        rung: Rung | str | None = None,
     ) -> None:
         self.policy = Policy.preset(policy) if isinstance(policy, str) else policy
         if workers is None:
@@ -50,13 +56,17 @@ class Executor:
         self.interpreter = interpreter.ask(None if python is None else str(python))
         self._pid = os.getpid()
         self._base_options = wire.PYTHON_VALUES if self.policy.comparison.values == "python" else 0
-        self._loop = self._first_that_works()
+        self._loop = self._first_that_works(None if rung is None else Rung(rung))
         # Where nobody calls shutdown: when the executor is dropped, and at the latest when this process ends.
         weakref.finalize(self, self._loop.stop)
 
-    def _first_that_works(self) -> Loop:
+    def _first_that_works(self, only: Rung | None) -> Loop:
         problems: list[str] = []
-        for rung in ladder.candidates(self.policy):
+        for rung in ladder.candidates(self.policy, only):
+            refusal = ladder.refusal(rung, self.policy)
+            if refusal:
+                problems.append(f"{rung.value}: {refusal}")
+                continue
             loop = Loop(self.policy, self.interpreter, rung, self.workers)
             try:
                 loop.start()

@@ -87,6 +87,15 @@ def _block(call: ForbiddenCall) -> bytes:
     return _op(_EQUAL, call.number, 0, len(body) // 8) + body
 
 
+def opening(architecture: str) -> bytes:
+    """Ends calls of another architecture's table and leaves the call's number loaded."""
+    kill = _op(_RETURN, _RET_KILL_PROCESS)
+    program = _op(_LOAD, _ARCH) + _op(_EQUAL, _AUDIT_ARCH[architecture], 1, 0) + kill + _op(_LOAD, _NR)
+    if architecture == "x86_64":
+        program += _op(_AT_LEAST, _X32_BIT, 0, 1) + kill
+    return program
+
+
 @functools.cache
 def filter_program(architecture: str | None = None) -> bytes:
     """The filter as an array of `struct sock_filter` (8 bytes an instruction).
@@ -96,8 +105,4 @@ def filter_program(architecture: str | None = None) -> bytes:
     """
     architecture = architecture or platform.machine()
     rows = forbidden_calls(architecture)
-    kill = _op(_RETURN, _RET_KILL_PROCESS)
-    program = _op(_LOAD, _ARCH) + _op(_EQUAL, _AUDIT_ARCH[architecture], 1, 0) + kill + _op(_LOAD, _NR)
-    if architecture == "x86_64":
-        program += _op(_AT_LEAST, _X32_BIT, 0, 1) + kill
-    return program + b"".join(_block(row) for row in rows) + _op(_RETURN, _RET_ALLOW)
+    return opening(architecture) + b"".join(_block(row) for row in rows) + _op(_RETURN, _RET_ALLOW)

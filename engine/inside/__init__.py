@@ -6,6 +6,8 @@ protocol, two roles.
     claim      the one frame a child sends its zygote, no I/O
     values     Python values as JSON text and back
     lockdown   prctl, seccomp and rlimits of the zygote
+    landlock   the kernel's Landlock by number
+    confine    what zygote and children do to themselves where no jail surrounds them
     text       the interpreter's machine code on huge pages
     prelude    imports in front of every program
     child      what a forked child does: compile, or run and report

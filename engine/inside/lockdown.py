@@ -30,11 +30,15 @@ def forbid_inspection() -> None:
     _prctl(_PR_SET_DUMPABLE, 0, 0, 0, 0)
 
 
+def forbid_new_privileges() -> None:
+    _prctl(_PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0)
+
+
 def install_filter(program: bytes) -> None:
     """Installs `program` (an array of struct sock_filter) on this process and all its future children."""
     buffer = ctypes.create_string_buffer(program, len(program))
     header = _SockFprog(len(program) // 8, ctypes.cast(buffer, ctypes.c_void_p))
-    _prctl(_PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0)
+    forbid_new_privileges()
     _prctl(_PR_SET_SECCOMP, _SECCOMP_MODE_FILTER, ctypes.byref(header), 0, 0)
 
 

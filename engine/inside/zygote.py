@@ -30,6 +30,7 @@ from . import child, claim, forking, heap, lockdown, prelude, text, wire
 from .capture import Capture
 from .channel import Channel, Ending, HostGone, Printed
 from .claim import Claim
+from .confine import Confinement
 from .ending import CHUNK_BYTES, CPU_LIMIT, MEMORY_LIMIT, OUTPUT_LIMIT, WALL_LIMIT, empty_scratch, from_status
 from .group import CheckGroup
 from .supervision import Watched, wait_for_end
@@ -73,6 +74,7 @@ class Zygote:
         self._fillers: list[bytes] = []
         self._scratch = False
         self._group: CheckGroup | None = None
+        self._confinement: Confinement | None = None
         self._oom_kills = 0
         self._capture_bytes = 0
         self._late_s = self._first_wait_ms = 0.0
@@ -98,6 +100,9 @@ class Zygote:
         if config["memory_bytes"]:
             limits["AS"] = address_space + config["memory_bytes"]
         lockdown.set_limits(limits)
+        if config["confinement"]:
+            self._confinement = Confinement(config["confinement"])
+            self._confinement.of_zygote()
         if config["filter"]:
             lockdown.install_filter(bytes.fromhex(config["filter"]))
         if config["group"]:
@@ -108,7 +113,7 @@ class Zygote:
         self._late_s = config["cpu_s"] * LATE_FACTOR + LATE_S
         self._first_wait_ms = max(1.0, 1000 * min(config["cpu_s"] / config["processes"], config["idle_s"]))
         self._poller.register(self._channel.fd, 0)  # hang-up is always told
-        self._single = config["rlimits"].get("NPROC") == 2
+        self._single = config["rlimits"].get("NPROC") == 2 or self._confinement is not None
         self._quick = config["processes"] == 1
         # Room for the report of an exception, whatever the limit on values; the host holds that limit as well.
         self._output_bytes = max(config["output_bytes"], CHUNK_BYTES)
@@ -213,7 +218,9 @@ class Zygote:
                     group.in_child()
                 if capture is not None:
                     capture.in_child()
-                if not self._alone:
+                if self._confinement is not None:
+                    self._confinement.in_child()
+                elif not self._alone:
                     os.setpgid(0, 0)
                 gc.enable()
                 action(writer, subject)  # leaves through os._exit

@@ -29,7 +29,7 @@ from reexec.policies.model import Policy, Rung
 from reexec.policies.syscall_filter import filter_program
 
 from ..errors import EngineError
-from . import stage
+from . import restricted, stage
 from .binds import Bind, out_of_reach, wanted_binds
 from .cgroup import WorkerGroup
 from .config import environment, harness_files, jail_config, zygote_command
@@ -50,6 +50,8 @@ class Launched:
     folder: str
     """Temporary folder of this worker's start; removed as soon as it is up, so that a killed host leaves none."""
     rung: Rung
+    confinement: dict[str, Any] | None = None
+    """What a zygote that no jail surrounds must do to itself, on the rung `restricted`."""
 
     def log_text(self) -> str:
         """What nsjail and the zygote wrote to stderr, without the loader's remark on library versions."""
@@ -64,7 +66,7 @@ class Launched:
 
     def zygote_pid(self) -> int | None:
         """The zygote's pid as the host sees it."""
-        if self.rung is Rung.NONE:
+        if self.rung in (Rung.RESTRICTED, Rung.NONE):
             return self.process.pid
         try:
             children = psutil.Process(self.process.pid).children()
@@ -108,7 +110,8 @@ def setup_message(policy: Policy, warm: frozenset[str], launched: Launched) -> b
         "NOFILE": limits.open_files,
         "STACK": limits.stack_bytes,
     }
-    if rung is not Rung.NONE and _processes_are_counted_per_jail():
+    counted = restricted.has_own_uid() if rung is Rung.RESTRICTED else _processes_are_counted_per_jail()
+    if rung is not Rung.NONE and counted:
         rlimits["NPROC"] = 1 + limits.processes  # the zygote is one
     return json.dumps(
         {
@@ -128,9 +131,16 @@ def setup_message(policy: Policy, warm: frozenset[str], launched: Launched) -> b
             "prelude": list(policy.prelude),
             "warm": sorted(warm),
             "lazy": sorted(set(policy.warm) - warm),
-            "filter": filter_program().hex() if rung is not Rung.NONE else "",
+            "filter": _filter(rung).hex(),
+            "confinement": launched.confinement,
         }
     ).encode()
+
+
+def _filter(rung: Rung) -> bytes:
+    if rung is Rung.NONE:
+        return b""
+    return restricted.zygote_filter() if rung is Rung.RESTRICTED else filter_program()
 
 
 def _processes_are_counted_per_jail() -> bool:
@@ -150,9 +160,14 @@ def launch(policy: Policy, interpreter: Interpreter, rung: Rung, worker_index: i
     passed = [theirs.fileno(), *(group.fds if group else ())]
     folder = tempfile.mkdtemp(prefix="reexec-")
     log = tempfile.TemporaryFile(dir=folder)  # noqa: SIM115 - lives as long as the worker
+    confinement = None
     try:
-        if rung is Rung.NONE:
+        if rung in (Rung.RESTRICTED, Rung.NONE):
             command, env = _bare_command(interpreter, theirs.fileno(), folder), environment(policy)
+            if rung is Rung.RESTRICTED:
+                binds = wanted_binds(interpreter)
+                command = restricted.stage_command(policy, command, binds, worker_index, passed, folder)
+                confinement = restricted.confinement(binds)
         else:
             command, env = _jailed_command(policy, interpreter, worker_index, passed, folder)
         process = subprocess.Popen(
@@ -165,18 +180,20 @@ def launch(policy: Policy, interpreter: Interpreter, rung: Rung, worker_index: i
             pass_fds=passed,
             start_new_session=True,  # Ctrl-C in the caller's terminal is for the caller alone
         )
-    except OSError as error:
+    except (OSError, EngineError) as error:
         ours.close()
         log.close()
         shutil.rmtree(folder, ignore_errors=True)
         if group is not None:
             group.remove()
-        raise EngineError(f"cannot start a worker: {error}", stage="start nsjail", retry_helps=True) from error
+        if isinstance(error, EngineError):
+            raise
+        raise EngineError(f"cannot start a worker: {error}", stage="start a worker", retry_helps=True) from error
     finally:
         theirs.close()
     if group is not None:
         group.close_fds()
-    return Launched(process, ours, log, group, folder, rung)
+    return Launched(process, ours, log, group, folder, rung, confinement)
 
 
 def _jailed_command(

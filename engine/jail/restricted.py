@@ -1,0 +1,144 @@
+"""The rung `restricted`: workers on hosts that let nobody make user namespaces, as in many containers. No jail is built; the
+worker's process gives up what it must not have by itself, in two steps: ids, groups, capabilities, descriptors and limits
+before it starts (restricted_stage.py); files, network and system calls once it is warm (inside/confine.py).
+
+Owns: whether this host can do it, the command, and what the zygote is told.
+"""
+
+import errno
+import functools
+import json
+import os
+import platform
+import secrets
+import sys
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+from reexec.policies.allowed_filter import allowed_filter_program, child_filter_program
+from reexec.policies.model import Policy
+from reexec.policies.syscall_filter import UnsupportedArchitectureError
+
+from ..errors import IsolationUnavailableError
+from ..inside import landlock
+from . import restricted_stage
+from .binds import Bind, out_of_reach
+
+# Above what nsjail's workers get (config.py). By chance, not by pid: two containers on one host have the same pids, and the
+# kernel counts the processes of a uid over both.
+_UID_BASE = 2_010_000_000
+_UIDS_PER_PROCESS = 64
+_BLOCKS = 2_000_000
+_BLOCK = secrets.randbelow(_BLOCKS)
+_LOW_UIDS, _HIGH_UIDS = 20_000, 60_000  # where only 65,536 ids exist, as in rootless containers
+
+_ROOM_FOR_START = 256  # descriptors while an interpreter starts
+
+
+@functools.cache
+def why_not() -> str:
+    """Why this host cannot offer the rung, with what mends it; empty where it can."""
+    try:
+        child_filter_program()
+    except UnsupportedArchitectureError as error:
+        return str(error)
+    if landlock.version():
+        return ""
+    reason = landlock.why_none()
+    if reason == errno.EOPNOTSUPP:
+        return "Landlock is off in this kernel; boot it with landlock among the names of lsm= on its command line"
+    if reason == errno.EPERM:
+        return "Landlock is forbidden here by a system-call filter; docker run --security-opt seccomp=FILE takes another one"
+    return f"Landlock is not in this kernel ({platform.release()}): Linux 5.13 or newer has it"
+
+
+def refuse_unless_possible() -> None:
+    reason = why_not()
+    if reason:
+        raise IsolationUnavailableError(reason, stage="restrict a worker")
+
+
+def own_uids() -> range:
+    """Uids of this process's workers where it is root."""
+    first = _UID_BASE + _BLOCK * _UIDS_PER_PROCESS
+    if not _is_mapped(first):
+        blocks = (_HIGH_UIDS - _LOW_UIDS) // _UIDS_PER_PROCESS
+        first = _LOW_UIDS + _BLOCK % blocks * _UIDS_PER_PROCESS
+    return range(first, first + _UIDS_PER_PROCESS)
+
+
+def _is_mapped(uid: int) -> bool:
+    try:
+        lines = Path("/proc/self/uid_map").read_text().splitlines()
+    except OSError:
+        return True  # no /proc: the first user namespace, or the stage says what went wrong
+    return any(int(inside) <= uid < int(inside) + int(count) for inside, _, count in map(str.split, lines))
+
+
+def outside_ids(worker_index: int) -> tuple[int, int]:
+    """uid and gid of a worker: its own where the caller is root, else the caller's."""
+    if os.geteuid() != 0:
+        return os.geteuid(), os.getegid()
+    uids = own_uids()
+    return (uids[worker_index % len(uids)],) * 2
+
+
+def stage_command(
+    policy: Policy, worker_command: list[str], binds: Iterable[Bind], worker_index: int, passed_fds: list[int], folder: str
+) -> list[str]:
+    """Raises IsolationUnavailableError where this host cannot do it."""
+    refuse_unless_possible()
+    _open_to_all(Path(folder))
+    hidden = [bind.source for bind in binds if os.geteuid() == 0 and out_of_reach(bind.source)]
+    if os.geteuid() == 0 and out_of_reach(folder):
+        raise IsolationUnavailableError(
+            f"the folder for temporary files, {Path(folder).parent}, is closed to others; set TMPDIR to one that is not",
+            stage="restrict a worker",
+        )
+    limits = policy.limits
+    uid, gid = outside_ids(worker_index)
+    task = {
+        "uid": uid,
+        "gid": gid,
+        "keep": passed_fds,
+        "hidden": hidden,
+        "fixed_addresses": policy.determinism.fixed_addresses,
+        "limits": {
+            "CORE": (0, 0),
+            "NOFILE": (max(limits.open_files, _ROOM_FOR_START),) * 2,
+            "STACK": (limits.stack_bytes, limits.stack_bytes),
+            "MEMLOCK": (0, 0),
+            "RTPRIO": (0, 0),
+            "MSGQUEUE": (0, 0),
+        },
+    }
+    return [sys.executable, "-I", "-S", restricted_stage.__file__, json.dumps(task), "--", *worker_command]
+
+
+def _open_to_all(folder: Path) -> None:
+    """The harness is no secret; the worker's own uid must be able to read it, whatever the caller's umask is."""
+    for path in (folder, *folder.rglob("*")):
+        path.chmod(0o755 if path.is_dir() else 0o644)
+
+
+def has_own_uid() -> bool:
+    return os.geteuid() == 0
+
+
+def confinement(binds: Iterable[Bind]) -> dict[str, Any]:
+    """What the zygote is told (inside/confine.py)."""
+    child_filter, pid_at = child_filter_program()
+    needs_filter = not has_own_uid() or landlock.version() < landlock.SCOPES_SINCE
+    sources = [bind.source for bind in binds]
+    devices = [path for path in sources if path in ("/dev/null", "/dev/zero")]
+    return {
+        "readable": [path for path in sources if path not in devices],
+        "devices": devices,
+        "child_filter": child_filter.hex() if needs_filter else "",
+        "pid_at": pid_at,
+    }
+
+
+def zygote_filter() -> bytes:
+    return allowed_filter_program()
