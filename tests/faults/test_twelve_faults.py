@@ -159,9 +159,9 @@ def test_5_a_busy_machine_makes_no_timeouts(tmp_path: Path) -> None:
 
 def test_6_rows_are_bound_by_ids_and_a_kill_neither_loses_nor_repeats_any(tmp_path: Path) -> None:
     source = "def f(n):\n    for _ in range(30_000):\n        pass\n    return n"
-    functions = write_rows(tmp_path / "functions.jsonl", [function_row(source, *[({"n": n}, n) for n in range(500)])])
+    functions = write_rows(tmp_path / "functions.jsonl", [function_row(source, *[({"n": n}, n) for n in range(300)])])
     asked = tmp_path / "asked.jsonl"
-    assert reexec("prompts", functions, "-o", asked, "--pairs", "500").code == 0
+    assert reexec("prompts", functions, "-o", asked, "--pairs", "300").code == 0
     rows = [{**row, "output": json.dumps({"output": row["ioid"]} if row["io_pred"] == "o" else {"input": {"n": row["ioid"]}})}
             for row in read_rows(asked)]  # fmt: skip
     random.Random(6).shuffle(rows)  # as replies come in
