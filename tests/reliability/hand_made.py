@@ -3,7 +3,6 @@
 import socket
 import subprocess
 import tempfile
-from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
@@ -23,14 +22,22 @@ class HandMade:
     """A worker over a socket pair; its process is one that only waits."""
 
     def __init__(self) -> None:
-        process = subprocess.Popen(["sleep", "1000"])
+        self._process = subprocess.Popen(["sleep", "100000"])
+        self._folder = tempfile.mkdtemp(prefix="reexec-")
+        self._log = tempfile.TemporaryFile(dir=self._folder)  # noqa: SIM115 - the worker closes it
+        self._connect()
+
+    def _connect(self) -> None:
         ours, self.theirs = socket.socketpair()
         self.theirs.settimeout(5)
-        folder = tempfile.mkdtemp(prefix="reexec-")
-        log = tempfile.TemporaryFile(dir=folder)  # noqa: SIM115 - the worker closes it
-        launched = Launched(process, ours, log, None, folder, Rung.NONE)
+        launched = Launched(self._process, ours, self._log, None, self._folder, Rung.NONE)
         self.worker = Worker(launched, frozenset(), b"{}", LIMITS, 1)
-        self.folder = Path(folder)
+
+    def renew(self) -> None:
+        """Another worker over another socket; the process behind it stays the same."""
+        self.theirs.close()
+        self.worker.launched.channel.close()
+        self._connect()
 
     def say(self, *frames: tuple[Any, ...] | bytes) -> None:
         """Frames, or bytes as they are, in one piece."""
