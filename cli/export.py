@@ -22,9 +22,9 @@ def export(
     output: Annotated[Path, typer.Option("--output", "-o", help="The folder to make.", metavar="DIR")],
     to: Annotated[str, typer.Option("--to", help=f"{', '.join(FORMATS)}.", metavar="FORMAT")],
     plain: Annotated[
-        bool, typer.Option("--plain/--plus", help="First turns alone, the right ones (CodeI/O), or all turns (CodeI/O++).")
+        bool, typer.Option("--plain/--plus", help="First turns alone (CodeI/O), or all turns (CodeI/O++).")
     ] = False,
-    keep_failures: Annotated[bool, typer.Option("--keep-failures", help="With --plain: wrong first turns too.")] = False,
+    only_right: Annotated[bool, typer.Option("--only-right", help="With --plain: no wrong first turns.")] = False,
     separate_turns: Annotated[
         bool, typer.Option("--separate-turns", help="Turns as messages, not joined into one response.")
     ] = False,
@@ -57,7 +57,7 @@ def export(
             output,
             to,
             plain=plain,
-            keep_failures=keep_failures,
+            only_right=only_right,
             separate_turns=separate_turns,
             validation_share=validation_share,
             devices=devices,

@@ -97,6 +97,8 @@ class Zygote:
         text.move_to_huge_pages(text_start, text_bytes)
         self._resident_kib = resident >> 10
         limits = dict(config["rlimits"])
+        if "NPROC" in limits:  # a library that was warmed up may have started threads: they are no program's
+            limits["NPROC"] += threads - 1
         if config["memory_bytes"]:
             limits["AS"] = address_space + config["memory_bytes"]
         lockdown.set_limits(limits)

@@ -52,13 +52,13 @@ class Choice:
     format: Format
     plain: bool
     """The first turn alone, and only where it is right (CodeI/O); else all turns (CodeI/O++)."""
-    keep_failures: bool
+    only_right: bool
     separate: bool
     """Turns as messages of their own instead of one joined response."""
     template: JoinTemplate
 
     def why_not(self, example: Example) -> str:
-        return "failed" if self.plain and not self.keep_failures and not example.right_at_once else ""
+        return "failed" if self.plain and self.only_right and not example.right_at_once else ""
 
     def row(self, example: Example) -> dict[str, Any]:
         response = example.answers[0] if self.plain else self.template.join(example)
@@ -77,7 +77,7 @@ def export(
     to: str,
     *,
     plain: bool = False,
-    keep_failures: bool = False,
+    only_right: bool = False,
     separate_turns: bool = False,
     validation_share: float = VALIDATION_SHARE,
     devices: int = DEVICES,
@@ -97,8 +97,8 @@ def export(
         raise UsageError(f"validation share {validation_share:g}: must be 0 or more and less than 1")
     if separate_turns and not chosen.may_separate:
         raise UsageError(f"{to} has one response a row: turns cannot be separate")
-    if keep_failures and not plain:
-        raise UsageError("failures are only left out of the plain form; there is nothing to keep")
+    if only_right and not plain:
+        raise UsageError("wrong first turns are only left out of the plain form")
     check_devices(devices)
     template = template or JoinTemplate()
     selection = selection or Selection()
@@ -106,7 +106,7 @@ def export(
         "engine": VERSION,
         "format": to,
         "plain": plain,
-        "keep failures": keep_failures,
+        "only right": only_right,
         "separate turns": separate_turns,
         "validation share": validation_share,
         "devices": devices if chosen.dataset_info else None,
@@ -118,7 +118,7 @@ def export(
     done = _already_there(folder, key, overwrite)
     if done is not None:
         return done
-    choice = Choice(chosen, plain, keep_failures, separate_turns, template)
+    choice = Choice(chosen, plain, only_right, separate_turns, template)
     making = folder.with_name(f".{folder.name}.unfinished")
     try:
         shutil.rmtree(making, ignore_errors=True)

@@ -105,7 +105,7 @@ class Export(BaseModel):
     model_config = _FROZEN
     to: str
     plain: bool = False
-    keep_failures: bool = False
+    only_right: bool = False
     separate_turns: bool = False
     validation_share: float = Field(default=0.02, ge=0, lt=1)
     devices: int = Field(default=8, ge=1)

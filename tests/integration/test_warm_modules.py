@@ -1,6 +1,9 @@
 """Modules that a worker keeps loaded must leave it able to fork, whatever else they load by themselves."""
 
 import importlib.util
+import tempfile
+import venv
+from pathlib import Path
 
 import pytest
 
@@ -16,3 +19,19 @@ def test_a_program_that_names_a_warm_module_runs_and_has_its_memory(name: str) -
     with Executor("codeio", workers=1) as executor:
         outcome = executor.submit(Program(source, "f"), {"n": 1}).result()
     assert outcome.value == 1 + 100_000_000 + len(name), outcome.describe()
+
+
+def test_threads_that_a_warm_module_starts_are_not_counted_as_a_programs() -> None:
+    with tempfile.TemporaryDirectory(prefix="reexec-warm-", dir="/tmp") as folder:
+        venv.create(folder, with_pip=False, symlinks=True)
+        Path(folder).chmod(0o755)
+        packages = next(Path(folder).glob("lib/python3*/site-packages"))
+        (packages / "starts_a_thread.py").write_text(
+            "import threading\nthreading.Thread(target=threading.Event().wait, daemon=True).start()\n"
+        )
+        policy = load_policy("codeio", settings=['warm=["starts_a_thread"]', 'prelude=["import os"]'])
+        with Executor(policy, workers=1, python=f"{folder}/bin/python") as executor:
+            fine = executor.submit(Program("import starts_a_thread\ndef f():\n    return 5", "f"), []).result()
+            forks = executor.submit(Program("import starts_a_thread\ndef f():\n    os.fork()", "f"), []).result()
+    assert (fine.kind, fine.value) == ("value", 5), fine.describe()
+    assert forks.kind == "process-limit"

@@ -145,12 +145,13 @@ def test_turns_are_joined_into_one_response_by_the_template(tmp_path: Path) -> N
     assert row["output"] == "first|second"
 
 
-def test_the_plain_form_has_first_turns_alone_and_only_right_ones(tmp_path: Path) -> None:
+def test_the_plain_form_has_first_turns_alone_and_where_wanted_only_right_ones(tmp_path: Path) -> None:
     rows = [final("a", "right"), final("b", "wrong", "right"), final("c", "wrong", right=False), released("d", "right"),
             released("e", "wrong", "right")]  # fmt: skip
-    assert [row["output"] for row in exported(tmp_path, rows, plain=True)] == ["right", "right"]
+    chosen = exported(tmp_path, rows, plain=True, only_right=True)
+    assert [row["output"] for row in chosen] == ["right", "right"]
     assert json.loads((tmp_path / "out" / "manifest.json").read_text())["counts"]["left_out"] == {"failed": 3}
-    kept = exported(tmp_path, rows, plain=True, keep_failures=True, overwrite=True)
+    kept = exported(tmp_path, rows, plain=True, overwrite=True)
     assert [row["output"] for row in kept] == ["right", "wrong", "wrong", "right", "wrong"]
 
 
