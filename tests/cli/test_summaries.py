@@ -83,11 +83,24 @@ def test_audit_counts_reasons(tmp_path: Path, functions: Path) -> None:
     assert summary["missing_modules"] == {"no_such_module_xyz": 1}
 
 
-def test_demo_ends_with_the_summary_of_its_verify_run(tmp_path: Path) -> None:
+def test_demo_tells_its_verdicts_and_the_funnel_and_leaves_the_rows(tmp_path: Path) -> None:
     done = reexec("demo", "--json", "--keep", tmp_path / "kept")
     assert done.code == 0, done.err
-    summary = common(done, "verify")
-    assert summary["rows"] == len(read_rows(tmp_path / "kept" / "verified.jsonl"))
+    summary = common(done, "demo")
+    assert summary["rows"] == len(read_rows(tmp_path / "kept" / "verified.jsonl")) == sum(done.summary["verdicts"].values())
+    funnel = done.summary["funnel"]
+    assert list(funnel) == [
+        "raw", "unified", "functions", "pairs", "prompts", "answered", "correct_at_turn_1", "repaired_at_turn_2", "rows",
+    ]  # fmt: skip
+    assert funnel["raw"] > funnel["functions"] > 0
+    assert funnel["prompts"] > funnel["answered"] > funnel["correct_at_turn_1"] > funnel["repaired_at_turn_2"] > 0
+    rows = read_rows(Path(done.summary["final"]))
+    assert len(rows) == funnel["rows"] == funnel["answered"]
+    for row in rows:  # as a reader of the original's five fields takes them
+        prompt, *turns = (row[name] for name in ("prompt", "turn_1", "feedback_1", "turn_2", "feedback_2"))
+        assert all(isinstance(text, str) for text in (prompt, *turns[:2]))
+        assert (turns[2] is None) is (turns[3] is None)
+    assert sum(row["turn_2"] is not None for row in rows) == sum(row["verdicts"][0] != "accepted" for row in rows) - 1
 
 
 def test_policy_show_gives_every_field_and_the_digest() -> None:
