@@ -70,7 +70,7 @@ class Launched:
             return self.process.pid
         try:
             children = psutil.Process(self.process.pid).children()
-        except psutil.Error:
+        except (psutil.Error, OSError):  # OSError: this process has no descriptor left to look with
             return None
         return children[0].pid if children else None
 
@@ -152,45 +152,46 @@ def _processes_are_counted_per_jail() -> bool:
 
 def launch(policy: Policy, interpreter: Interpreter, rung: Rung, worker_index: int) -> Launched:
     """Step 1. Raises EngineError where nothing could be started; whether the jail came up shows with `hello`."""
-    try:
-        group = WorkerGroup(policy) if rung is Rung.NSJAIL_CGROUP else None
-    except OSError as error:
-        raise EngineError(f"cannot make a control group: {error}", stage="make a control group", retry_helps=True) from error
-    ours, theirs = socket.socketpair()
-    passed = [theirs.fileno(), *(group.fds if group else ())]
-    folder = tempfile.mkdtemp(prefix="reexec-")
-    log = tempfile.TemporaryFile(dir=folder)  # noqa: SIM115 - lives as long as the worker
-    confinement = None
-    try:
-        if rung in (Rung.RESTRICTED, Rung.NONE):
-            command, env = _bare_command(interpreter, theirs.fileno(), folder), environment(policy)
-            if rung is Rung.RESTRICTED:
-                binds = wanted_binds(interpreter)
-                command = restricted.stage_command(policy, command, binds, worker_index, passed, folder)
-                confinement = restricted.confinement(binds)
-        else:
-            command, env = _jailed_command(policy, interpreter, worker_index, passed, folder)
-        process = subprocess.Popen(
-            command,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.DEVNULL,
-            stderr=log,
-            env=env,
-            cwd="/",
-            pass_fds=passed,
-            start_new_session=True,  # Ctrl-C in the caller's terminal is for the caller alone
-        )
-    except (OSError, EngineError) as error:
-        ours.close()
-        log.close()
-        shutil.rmtree(folder, ignore_errors=True)
+    with contextlib.ExitStack() as undo:  # what was made goes where a later step fails
+        try:
+            group = WorkerGroup(policy) if rung is Rung.NSJAIL_CGROUP else None
+        except OSError as error:
+            raise EngineError(
+                f"cannot make a control group: {error}", stage="make a control group", retry_helps=True
+            ) from error
         if group is not None:
-            group.remove()
-        if isinstance(error, EngineError):
-            raise
-        raise EngineError(f"cannot start a worker: {error}", stage="start a worker", retry_helps=True) from error
-    finally:
-        theirs.close()
+            undo.callback(group.remove)
+        try:
+            ours, theirs = socket.socketpair()
+            undo.callback(ours.close)
+            with theirs:
+                passed = [theirs.fileno(), *(group.fds if group else ())]
+                folder = tempfile.mkdtemp(prefix="reexec-")
+                undo.callback(shutil.rmtree, folder, ignore_errors=True)
+                log = tempfile.TemporaryFile(dir=folder)  # noqa: SIM115 - lives as long as the worker
+                undo.callback(log.close)
+                confinement = None
+                if rung in (Rung.RESTRICTED, Rung.NONE):
+                    command, env = _bare_command(interpreter, theirs.fileno(), folder), environment(policy)
+                    if rung is Rung.RESTRICTED:
+                        binds = wanted_binds(interpreter)
+                        command = restricted.stage_command(policy, command, binds, passed, folder)
+                        confinement = restricted.confinement(binds)
+                else:
+                    command, env = _jailed_command(policy, interpreter, worker_index, passed, folder)
+                process = subprocess.Popen(
+                    command,
+                    stdin=subprocess.DEVNULL,
+                    stdout=subprocess.DEVNULL,
+                    stderr=log,
+                    env=env,
+                    cwd="/",
+                    pass_fds=passed,
+                    start_new_session=True,  # Ctrl-C in the caller's terminal is for the caller alone
+                )
+        except OSError as error:
+            raise EngineError(f"cannot start a worker: {error}", stage="start a worker", retry_helps=True) from error
+        undo.pop_all()
     if group is not None:
         group.close_fds()
     return Launched(process, ours, log, group, folder, rung, confinement)

@@ -76,6 +76,8 @@ class Loop:
         self._counts = dict.fromkeys(Statistics.__dataclass_fields__, 0)
         self._first = threading.Event()
         self._start_error: EngineError | None = None
+        self.failure: EngineError | None = None
+        """What ended the thread, where that was neither its caller nor the end of the process."""
         self.missing_modules: list[str] = []
         self._thread = threading.Thread(target=self._run, name="reexec-io", daemon=True)
 
@@ -130,7 +132,8 @@ class Loop:
             while not self._stopping:
                 self._round()
         except Exception as error:
-            self._give_up(EngineError(f"the executor failed: {type(error).__name__}: {error}", stage="I/O loop"))
+            self.failure = EngineError(f"the executor failed: {type(error).__name__}: {error}", stage="I/O loop")
+            self._give_up(self.failure)
         finally:
             self._stopping = True
             for job in [*self._scheduler.drain(), *self._inbox, *(j for w in self._workers for j in w.in_flight)]:

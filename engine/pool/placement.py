@@ -66,7 +66,10 @@ class Placement:
 
 def _idle_ticks() -> dict[int, int]:
     """Idle time of each processor, from /proc/stat."""
-    lines = Path("/proc/stat").read_text().splitlines()
+    try:
+        lines = Path("/proc/stat").read_text().splitlines()
+    except OSError:  # no descriptor left: nobody is moved
+        return {}
     fields = [line.split() for line in lines if line.startswith("cpu") and line[3].isdigit()]
     return {int(field[0][3:]): int(field[4]) + int(field[5]) for field in fields}
 
