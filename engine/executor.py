@@ -217,6 +217,8 @@ class Executor:
         if os.getpid() != self._pid:
             raise UsageError("this executor was made before os.fork(); make another one in the child")
         if not self._loop.is_running():
+            if self._loop.failure is not None:
+                raise self._loop.failure
             raise UsageError("this executor is shut down")
         if not isinstance(program, Program):
             raise UsageError(f"a Program is wanted, not {type(program).__name__}")
