@@ -152,9 +152,8 @@ class _Teller:
 def _show(result: "InferSummary", sampling: Sampling, meter: screen.Meter, output: Path, json: bool) -> None:
     screen.tell_rejects(result.rejected, result.first_reject, beside(output, "rejects.jsonl"))
     if result.stopped:
-        screen.err.print(
-            f"reexec: stopped at --max-cost with {result.cost:.4f} spent; a higher one goes on from there", markup=False
-        )
+        whole = "" if result.cost_projected is None else f" of about {result.cost_projected:.4f} for the whole file"
+        screen.err.print(f"reexec: stopped at --max-cost, {result.cost:.4f} spent{whole}; a higher one goes on", markup=False)
     if json:
         screen.summary(
             "infer",
@@ -172,6 +171,7 @@ def _show(result: "InferSummary", sampling: Sampling, meter: screen.Meter, outpu
             prompt_tokens=result.prompt_tokens,
             completion_tokens=result.completion_tokens,
             cost=result.cost,
+            cost_projected=result.cost_projected,
             stopped=result.stopped,
             reasons=result.reasons,
         )

@@ -45,6 +45,8 @@ class InferSummary:
     completion_tokens: int = 0
     """Spent over all runs of this output."""
     cost: float | None = None
+    cost_projected: float | None = None
+    """What all requests of the input will cost, going by those that are settled."""
     stopped: str | None = None
     """`max-cost` where the run ended there."""
     left_alone: bool = False
@@ -203,6 +205,7 @@ class _Job:
             result.asked, result.sent, result.answered_before = asked.settled, asked.sent, asked.answered_before
             result.prompt_tokens, result.completion_tokens = asked.budget.prompt_tokens, asked.budget.completion_tokens
             result.cost, result.stopped = asked.budget.spent, "max-cost" if asked.budget_spent else None
+            result.cost_projected = asked.projection if asked.budget_spent else result.cost
         return result
 
 
@@ -254,12 +257,15 @@ class _Asked:
             self.sent, self.budget_spent = asking.sent, asking.budget_spent
             await client.close()
 
+    @property
+    def projection(self) -> float | None:
+        return self.budget.projection(self.answered_before + self.settled, self._in_all)
+
     def _tell(self, entry: Entry) -> None:
         self.settled += 1
         if self._on_entry is not None:
             word = "answered" if usable(entry, self._job.settings.keep) else entry.get("reason") or "unusable"
-            done = self.answered_before + self.settled
-            self._on_entry(Told(word, self.budget.spent, self.budget.projection(done, self._in_all)))
+            self._on_entry(Told(word, self.budget.spent, self.projection))
 
 
 def _open_endpoint(stack: ExitStack, sampling: Sampling, known: Known, base_url: str | None, key_env: str | None) -> Endpoint:

@@ -43,8 +43,8 @@ def answered_in(output: Path) -> set[str]:
     return {entry["id"] for entry in logged(output) if entry.get("finish_reason") == "stop"}
 
 
-def has_answers(output: Path, mark: int, process: subprocess.Popen[str]) -> bool:
-    return process.poll() is not None or len(answered_in(output)) >= mark
+def has_answered(server: Server, mark: int, process: subprocess.Popen[str]) -> bool:
+    return process.poll() is not None or len(server.seen.answered) >= mark
 
 
 def killed_and_gone_on(folder: Path, rows: int, kills: int, seed: int, share: float) -> str:
@@ -69,7 +69,7 @@ def killed_and_gone_on(folder: Path, rows: int, kills: int, seed: int, share: fl
         marks = sorted(chance.sample(range(1, int(rows * 0.9)), kills))
         for mark in marks:
             process = start_infer(messages, output, server, *more)
-            reached = partial(has_answers, output, mark, process)
+            reached = partial(has_answered, server, mark, process)
             wait_until(reached, timeout=1200, what=f"{mark} answers")
             assert process.poll() is None, process.communicate()
             assert_key_nowhere(folder)

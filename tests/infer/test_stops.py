@@ -73,6 +73,7 @@ def test_max_cost_is_not_passed_and_a_higher_one_goes_on(tmp_path: Path) -> None
         assert "stopped at --max-cost" in done.err
         assert done.summary["stopped"] == "max-cost"
         assert 0.08 <= done.summary["cost"] <= 0.1
+        assert done.summary["cost_projected"] == pytest.approx(60 * 0.005)
         answered = done.summary["rows"]
         assert answered == sum(server.seen.asked.values())
         assert done.summary["rows"] + done.summary["rejected"] == 60
