@@ -74,6 +74,10 @@ class Executor:
                 problems.append(f"{rung.value}: {error}")
                 continue
             return loop
+        if only is not None:
+            raise IsolationUnavailableError(
+                f"no isolation {only.value!r} here: {problems[0].partition(': ')[2]}", stage="start worker"
+            )
         raise IsolationUnavailableError(
             "this host cannot give the isolation that the policy asks for: "
             + "; ".join(problems)

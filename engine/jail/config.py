@@ -29,8 +29,14 @@ def outside_ids(worker_index: int) -> tuple[int, int]:
     """uid and gid of a worker as the host sees them: never root's. An ordinary user's jail can only be that user."""
     if os.geteuid() != 0:
         return os.geteuid(), os.getegid()
-    own = _UID_BASE + (os.getpid() % 30_000) * _UIDS_PER_PROCESS + worker_index % _UIDS_PER_PROCESS
-    return own, own
+    uids = own_uids()
+    return (uids[worker_index % len(uids)],) * 2
+
+
+def own_uids(pid: int | None = None) -> range:
+    """Outside uids of the workers of this process, or of another one, where it is root."""
+    first = _UID_BASE + ((os.getpid() if pid is None else pid) % 30_000) * _UIDS_PER_PROCESS
+    return range(first, first + _UIDS_PER_PROCESS)
 
 
 def harness_files() -> dict[str, bytes]:

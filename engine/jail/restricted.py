@@ -7,6 +7,7 @@ Owns: whether this host can do it, the command, and what the zygote is told.
 
 import errno
 import functools
+import itertools
 import json
 import os
 import platform
@@ -25,13 +26,13 @@ from ..inside import landlock
 from . import restricted_stage
 from .binds import Bind, out_of_reach
 
-# Above what nsjail's workers get (config.py). By chance, not by pid: two containers on one host have the same pids, and the
-# kernel counts the processes of a uid over both.
+# Above what nsjail's workers get (config.py). No two workers may share a uid, because the limit on processes counts all of
+# them. So the block of a process is drawn by lot, not made of its pid: two containers on one host have the same pids.
 _UID_BASE = 2_010_000_000
-_UIDS_PER_PROCESS = 64
-_BLOCKS = 2_000_000
-_BLOCK = secrets.randbelow(_BLOCKS)
-_LOW_UIDS, _HIGH_UIDS = 20_000, 60_000  # where only 65,536 ids exist, as in rootless containers
+_UIDS_PER_PROCESS = 1024
+_BLOCK = secrets.randbelow(120_000)
+_LOW_UIDS, _HIGH_UIDS = 20_480, 60_416  # where only 65,536 ids exist, as in rootless containers
+_COUNTER = itertools.count()
 
 _ROOM_FOR_START = 256  # descriptors while an interpreter starts
 
@@ -76,28 +77,28 @@ def _is_mapped(uid: int) -> bool:
     return any(int(inside) <= uid < int(inside) + int(count) for inside, _, count in map(str.split, lines))
 
 
-def outside_ids(worker_index: int) -> tuple[int, int]:
-    """uid and gid of a worker: its own where the caller is root, else the caller's."""
-    if os.geteuid() != 0:
+def _ids_of_next_worker() -> tuple[int, int]:
+    """uid and gid: its own where the caller is root, else the caller's."""
+    if not has_own_uid():
         return os.geteuid(), os.getegid()
     uids = own_uids()
-    return (uids[worker_index % len(uids)],) * 2
+    return (uids[next(_COUNTER) % len(uids)],) * 2
 
 
 def stage_command(
-    policy: Policy, worker_command: list[str], binds: Iterable[Bind], worker_index: int, passed_fds: list[int], folder: str
+    policy: Policy, worker_command: list[str], binds: Iterable[Bind], passed_fds: list[int], folder: str
 ) -> list[str]:
     """Raises IsolationUnavailableError where this host cannot do it."""
     refuse_unless_possible()
     _open_to_all(Path(folder))
-    hidden = [bind.source for bind in binds if os.geteuid() == 0 and out_of_reach(bind.source)]
-    if os.geteuid() == 0 and out_of_reach(folder):
+    hidden = [bind.source for bind in binds if has_own_uid() and out_of_reach(bind.source)]
+    if has_own_uid() and out_of_reach(folder):
         raise IsolationUnavailableError(
             f"the folder for temporary files, {Path(folder).parent}, is closed to others; set TMPDIR to one that is not",
             stage="restrict a worker",
         )
     limits = policy.limits
-    uid, gid = outside_ids(worker_index)
+    uid, gid = _ids_of_next_worker()
     task = {
         "uid": uid,
         "gid": gid,

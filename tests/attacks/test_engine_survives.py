@@ -12,8 +12,8 @@ import psutil
 import pytest
 
 from reexec import Check, Executor, Program, load_policy
+from reexec.engine.conformance.outside import processes_of_workers
 from reexec.engine.jail.config import _UID_BASE, _UIDS_PER_PROCESS
-from tests.attacks.harness import processes_of_workers
 
 POLICY = load_policy("codeio", settings=["limits.cpu_s=20", "limits.idle_s=20"])
 SLEEP = Program("import time\ndef f(s):\n    time.sleep(s)\n    return 'woke'", "f")

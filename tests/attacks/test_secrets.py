@@ -6,8 +6,9 @@ from pathlib import Path
 import pytest
 
 from reexec import Check, Executor, Program, load_policy
+from reexec.engine import conformance
 
-SEARCH = Program((Path(__file__).parent / "inside" / "search.py.txt").read_text(encoding="utf-8"), "search")
+SEARCH = Program((Path(conformance.__file__).parent / "inside" / "search.py.txt").read_text(encoding="utf-8"), "search")
 POLICY = load_policy("codeio", settings=["limits.cpu_s=20", "limits.idle_s=20"])
 
 
