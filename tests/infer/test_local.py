@@ -6,13 +6,12 @@ import signal
 import subprocess
 from pathlib import Path
 
-import psutil
 import pytest
 
 from tests.conftest import lacking
 from tests.infer.helpers import assert_key_nowhere
 from tests.infer.server import KEY
-from tests.runners.helpers import COMMAND, all_gone, descendants, environment, read_rows, reexec, wait_until, write_rows
+from tests.runners.helpers import COMMAND, all_gone, descendants, environment, read_rows, wait_until, write_rows
 
 pytestmark = pytest.mark.slow
 
@@ -31,50 +30,44 @@ def prompts(folder: Path, count: int = 3) -> Path:
     return write_rows(folder / "messages.jsonl", rows)
 
 
-def servers() -> list[psutil.Process]:
-    name = "reexec.runners.infer.local_server"
-    return [one for one in psutil.process_iter(["cmdline"]) if name in (one.info["cmdline"] or [])]
+def start(folder: Path, rows: int, *more: str) -> subprocess.Popen[str]:
+    return subprocess.Popen(
+        [COMMAND, "infer", str(prompts(folder, rows)), "-o", str(folder / "out.jsonl"), "--model", "local", *more],
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        env=environment({"OPENAI_API_KEY": KEY}),
+        start_new_session=True,
+        text=True,
+    )
 
 
 def test_replies_follow_a_schema_and_the_server_ends_with_the_run(tmp_path: Path) -> None:
     (tmp_path / "schema.json").write_text(json.dumps(SCHEMA))
-    command: list[str | Path] = [
-        "infer",
-        prompts(tmp_path),
-        "-o",
-        tmp_path / "out.jsonl",
-        "--model",
-        "local",
-        "--max-tokens",
-        "200",
-    ]
-    done = reexec(*command, "--json-schema", tmp_path / "schema.json", "--json", env={"OPENAI_API_KEY": KEY}, timeout=300)
-    assert done.code == 0, done.err
-    for row in read_rows(tmp_path / "out.jsonl"):
+    process = start(tmp_path, 3, "--max-tokens", "200", "--json-schema", str(tmp_path / "schema.json"))
+    wait_until(lambda: descendants(process), timeout=60)
+    children = descendants(process)
+    out, err = process.communicate(timeout=300)
+    assert process.returncode == 0, err
+    rows = read_rows(tmp_path / "out.jsonl")
+    assert len(rows) == 3
+    for row in rows:
         assert list(json.loads(row["output"])) == ["output"]
         assert row["model"] == "local"
         assert row["usage"]["completion_tokens"] > 0
-    all_gone(servers())
-    assert_key_nowhere(tmp_path, done.out, done.err)
+    all_gone(children)
+    assert_key_nowhere(tmp_path, out, err)
 
 
 @pytest.mark.parametrize("end", [signal.SIGKILL, signal.SIGINT])
 @pytest.mark.parametrize("early", [True, False])
 def test_the_server_ends_with_us_however_we_end(end: signal.Signals, early: bool, tmp_path: Path) -> None:
-    output = tmp_path / "out.jsonl"
-    process = subprocess.Popen(
-        [COMMAND, "infer", str(prompts(tmp_path, 200)), "-o", str(output), "--model", "local", "--max-tokens", "50"],
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-        env=environment({"OPENAI_API_KEY": KEY}),
-        start_new_session=True,
-        text=True,
-    )
+    process = start(tmp_path, 200, "--max-tokens", "50")
     log = tmp_path / "out.log.jsonl"
     wait_until(lambda: descendants(process) and (early or log.stat().st_size > 500), timeout=120)
     children = descendants(process)
-    assert all(KEY not in value for child in children for value in child.environ().values())
+    assert early or all(KEY not in value for child in children for value in child.environ().values())
     process.send_signal(end)
-    process.wait(timeout=30)
+    process.communicate(timeout=30)
+    assert process.returncode == (-signal.SIGKILL if end == signal.SIGKILL else 130)
     all_gone(children)
