@@ -129,7 +129,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def summary(folder: Path, policy: Policy) -> GenerateSummary:
     """One run over all of them."""
-    return generate(folder / "unified.jsonl", folder / "functions.jsonl", policy, workers=2)
+    return generate(folder / "unified.jsonl", folder / "functions.jsonl", policy, pairs=6, calls=300, workers=2)
 
 
 @pytest.fixture(scope="module")
@@ -180,7 +180,7 @@ def test_pairs_are_distinct_small_and_carry_the_contract(kept: dict[str, Row], p
             "function_id", "provenance", "trivial",
         ]  # fmt: skip
         inputs = [json.dumps(pair["input"], sort_keys=True) for pair in row["ios"]]
-        assert len(inputs) == len(set(inputs)) == (5 if name == "only five inputs" else 10), name
+        assert len(inputs) == len(set(inputs)) == (5 if name == "only five inputs" else 6), name
         for pair in row["ios"]:
             assert strict_check_size(pair["input"], policy.size) is None
             assert check_output_size(pair["output"], policy.size) is None
@@ -222,8 +222,8 @@ def test_one_bad_call_costs_one_pair(kept: dict[str, Row], drops: dict[str, Row]
     assert {"exception", "early-exit"} <= drops["one input in three fails"]["dropped"].keys()
     lost = drops["one call in three fails"]["dropped"]
     assert set(lost) <= {"generator-exception", "generator-bad-result"}
-    assert sum(lost.values()) + 10 <= drops["one call in three fails"]["calls"] < 100
-    assert len(kept["a call ends its process"]["ios"]) == 10
+    assert sum(lost.values()) + 6 <= drops["one call in three fails"]["calls"] < 100
+    assert len(kept["a call ends its process"]["ios"]) == 6
 
 
 def test_the_input_is_the_one_from_before_the_call(kept: dict[str, Row]) -> None:
