@@ -10,6 +10,7 @@ meant to be right, wrong, without an answer (junk) or cut off. The answers to a 
 
 import argparse
 import json
+import math
 import random
 import shutil
 import subprocess
@@ -81,8 +82,10 @@ def changed(value: Any, source: random.Random) -> Any:
         container[key] = not item
     elif isinstance(item, str):
         container[key] = item[:-1] if len(item) > 1 else item + "a"
+    elif isinstance(item, float):
+        container[key] = round(item * 1.25 + 1, 2) if math.isfinite(item) else 0.0
     else:
-        container[key] = item + source.choice((1, 2, -1)) * max(1, abs(round(item / 4)))
+        container[key] = item + source.choice((1, 2, -1)) * max(1, abs(item) // 4)
     return box["value"]
 
 

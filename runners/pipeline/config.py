@@ -192,8 +192,8 @@ def _check(config: Config, path: Path) -> None:
         raise UsageError(f"{path}: a folder for the run is wanted, at $.folder")
     if config.generate.reader not in READERS:
         raise UsageError(f"{path}: {_unknown(config.generate.reader, list(READERS), 'reader')}, at $.generate.reader")
-    if config.export is not None and config.export.to not in FORMATS:
-        raise UsageError(f"{path}: {_unknown(config.export.to, list(FORMATS), 'format')}, at $.export.to")
+    if config.export is not None:
+        _check_export(config.export, path)
     for name in config.infer:
         turn = _TURN.fullmatch(name)
         if turn is not None and int(turn[1]) > config.turns:
@@ -204,6 +204,16 @@ def _check(config: Config, path: Path) -> None:
             raise UsageError(f"{path}: which model is asked, or which recording replayed? at $.infer.{name}.model")
         if (ask.price_in is None) != (ask.price_out is None):
             raise UsageError(f"{path}: price_in and price_out are needed both, at $.infer.{name}.price_in")
+
+
+def _check_export(export: Export, path: Path) -> None:
+    """What the stage would refuse, when all the others have been done."""
+    if export.to not in FORMATS:
+        raise UsageError(f"{path}: {_unknown(export.to, list(FORMATS), 'format')}, at $.export.to")
+    if export.separate_turns and not FORMATS[export.to].may_separate:
+        raise UsageError(f"{path}: {export.to} has one response a row, at $.export.separate_turns")
+    if export.only_right and not export.plain:
+        raise UsageError(f"{path}: wrong first turns are only left out of the plain form, at $.export.only_right")
 
 
 def ask_of(config: Config, name: str) -> Ask:

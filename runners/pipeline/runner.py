@@ -132,6 +132,8 @@ class _Recorded:
         context = plan.context
         self._record = Record.empty(context.folder) if overwrite else Record(context.folder)
         kind, path = context.config.source
+        if path.exists() and not path.is_file():
+            raise UsageError(f"{path}: not a regular file; a run must be able to read it again when it goes on")
         self._record.facts = {
             "config": context.config.model_dump(mode="json"),
             "source": {"kind": kind, "path": str(path), "digest": self._record.digest(path)},

@@ -189,9 +189,30 @@ def revise(verified: Path, output: Path, template: ReviseTemplate) -> Run:
 
 def assemble(verified: Sequence[Path], output: Path, settings: settings_of.Assemble) -> Run:
     return lambda meter: _counts(
-        run_assemble(verified, output, **settings.model_dump(), on_row=meter.tell, on_resume=meter.resumed)
+        run_assemble(
+            verified,
+            output,
+            only_successes=settings.only_successes,
+            deduplicate=settings.deduplicate,
+            max_per_function=settings.max_per_function,
+            on_row=meter.tell,
+            on_resume=meter.resumed,
+        )
     )
 
 
 def export(final: Path, folder: Path, settings: settings_of.Export, template: JoinTemplate) -> Run:
-    return lambda meter: _counts(run_export(final, folder, **settings.model_dump(), template=template, on_row=meter.tell))
+    return lambda meter: _counts(
+        run_export(
+            final,
+            folder,
+            settings.to,
+            plain=settings.plain,
+            only_right=settings.only_right,
+            separate_turns=settings.separate_turns,
+            validation_share=settings.validation_share,
+            devices=settings.devices,
+            template=template,
+            on_row=meter.tell,
+        )
+    )
