@@ -140,3 +140,13 @@ def test_own_groups_are_found_on_v1_hybrid_and_v2_hosts_and_in_containers() -> N
     assert hybrid[""] == Path("/sys/fs/cgroup/unified")
     assert cgroup.own_groups(CONTAINER, MOUNTS_CONTAINER) == {"": Path("/sys/fs/cgroup")}
     assert cgroup.own_groups(CONTAINER, MOUNTS_OTHER_ROOT) == {}
+
+
+def test_a_check_whose_group_was_taken_away_is_run_again_elsewhere() -> None:
+    where()
+    with Executor(workers=1) as executor:
+        assert run(executor, "def f():\n    return 1").value == 1
+        for folder in folders():
+            folder.rmdir()
+        outcome = run(executor, "def f():\n    return 2")
+        assert (outcome.kind, outcome.value, outcome.attempts) == ("value", 2, 2)
