@@ -159,9 +159,9 @@ def check_pool(tally: Tally) -> None:
 # -- the host ---------------------------------------------------------------------------------------------------------
 
 
-def host(seconds: float, folder: Path, copies: int, *, sweep: bool, seed: int = 2) -> Tally:
-    """The part `host`: whole runs of verify under kills, as many as fit into `seconds`, at least one. With
-    `sweep` it waits at the end until what killed hosts left is old enough to be swept."""
+def host(seconds: float, folder: Path, copies: int, *, most_kills: int, sweep: bool, seed: int = 2) -> Tally:
+    """The part `host`: whole runs of verify under kills, as many as fit into `seconds`, at least one, each of
+    them killed `most_kills` times. With `sweep` it waits at the end until what killed hosts left is old enough to be swept."""
     tally = Tally("host")
     began = time.monotonic()
     source = random.Random(seed)
@@ -174,7 +174,7 @@ def host(seconds: float, folder: Path, copies: int, *, sweep: bool, seed: int = 
     while not tally.runs or time.monotonic() - began < seconds:
         output = folder / f"killed{tally.runs}.jsonl"
         command = ["verify", str(responses), "-f", str(FUNCTIONS), "-o", str(output), "-w", "2"]
-        _until_done(command, output, source, tally, hosts)
+        _until_done(command, output, most_kills, source, tally, hosts)
         assert output.read_bytes() == peaceful.read_bytes(), f"run {tally.runs} ended with other bytes"
         tally.runs += 1
         tally.checks += output.read_bytes().count(b"\n")
@@ -187,10 +187,12 @@ def host(seconds: float, folder: Path, copies: int, *, sweep: bool, seed: int = 
     return tally
 
 
-def _until_done(command: list[str], output: Path, source: random.Random, tally: Tally, hosts: list[int]) -> None:
+def _until_done(
+    command: list[str], output: Path, most_kills: int, source: random.Random, tally: Tally, hosts: list[int]
+) -> None:
     """Starts the run and kills it, and its workers before, until it comes to its end."""
     done = 0
-    for _ in range(1000):
+    for kill in range(most_kills + 1):
         process = start(*command)
         hosts.append(process.pid)
         saved = manifest_of(output).get("saved")
@@ -199,6 +201,8 @@ def _until_done(command: list[str], output: Path, source: random.Random, tally: 
         else:  # also while it starts, and while it passes what is done
             wait_until(partial(_began, process, output, saved), 60, "the run begins")
         _kill_workers(process, source.uniform(0, 0.8), source, tally)
+        if kill == most_kills:
+            process.wait(300)
         if process.poll() is not None:
             _, err = process.communicate()
             assert process.returncode == 0, err
@@ -256,7 +260,7 @@ def main() -> None:
         print(tally.line(), flush=True)
         check_pool(tally)
     with tempfile.TemporaryDirectory() as folder:
-        print(host(3 * share, Path(folder), copies=12, sweep=True, seed=arguments.seed).line(), flush=True)
+        print(host(3 * share, Path(folder), copies=12, most_kills=10, sweep=True, seed=arguments.seed).line(), flush=True)
 
 
 if __name__ == "__main__":

@@ -181,7 +181,7 @@ def decoder_target(source: random.Random, count: Count) -> None:
 
 def _check(check_id: int, source: random.Random) -> bytes:
     call = source.randbytes(source.randrange(40))
-    return wire.encode_check(check_id, "%032x" % source.getrandbits(128), call, source.randrange(16))
+    return wire.encode_check(check_id, f"{source.getrandbits(128):032x}", call, source.randrange(16))
 
 
 def claim_target(source: random.Random, count: Count) -> None:

@@ -48,9 +48,11 @@ def pool_of(lie: str, liars: int, folder: Path) -> Iterator[Loop]:
 def outcomes(loop: Loop, count: int) -> list[Outcome]:
     """Of f(0), f(1), ..., in this order; each delivered once."""
     delivered: queue.Queue[tuple[int, Job]] = queue.Queue()
-    jobs = []
-    for n in range(count):
-        jobs.append(Job(DOUBLE, marshal.dumps(([n], {}), 2), 0, lambda job, n=n: delivered.put((n, job))))
+
+    def job_of(n: int) -> Job:
+        return Job(DOUBLE, marshal.dumps(([n], {}), 2), 0, lambda job: delivered.put((n, job)))
+
+    jobs = [job_of(n) for n in range(count)]
     loop.submit(jobs)
     found: dict[int, Outcome] = {}
     for _ in range(count):
