@@ -1,6 +1,6 @@
 # Every target does its own set-up; where nothing has changed that costs nothing.
 .DEFAULT_GOAL := help
-.PHONY: help setup demo local-model test test-slow check attacks bench wheel constraints clean stale
+.PHONY: help setup demo local-model test test-slow check attacks load faults fuzz soak bench wheel constraints clean stale
 
 BIN := .venv/bin
 BENCH_ARGS ?=
@@ -32,6 +32,19 @@ test-slow: setup ## the tests that take long
 
 attacks: setup ## hostile programs against the sandbox
 	$(BIN)/pytest tests/attacks
+
+load: setup ## deadlines and whole files on a busy machine, beside the usual method (20 minutes; docs/reliability.md)
+	$(BIN)/python -m tests.reliability.load
+
+faults: setup ## kill workers, jails and hosts at random, and lack what a host may lack (15 minutes)
+	$(BIN)/python -m tests.reliability.faults --seconds 600
+	$(BIN)/pytest -m "slow or not slow" tests/reliability/test_environment.py tests/reliability/test_lying_workers.py
+
+fuzz: setup ## a million spoiled frames (minutes)
+	$(BIN)/python -m tests.reliability.fuzz --frames 1000000
+
+soak: setup ## 200,000 good and hostile checks, and what they left (minutes)
+	$(BIN)/python -m tests.reliability.soak --checks 200000 --svg docs/soak.svg
 
 check: setup ## lint, format, types, layers
 	$(BIN)/ruff check

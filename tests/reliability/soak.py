@@ -3,7 +3,7 @@
     python -m tests.reliability.soak --checks 200000 --svg docs/soak.svg          (`make soak`)
 
 Hostile programs are those of the attack corpus that need no settings of their own and end quickly, each expected to end in
-its own word every time. Between two batches, with the pool at rest, it takes a sample: resident memory of the host and of the zygotes,
+its own word every time. Between two batches, with the pool at rest, it takes a sample: resident memory of host and zygotes,
 descriptors, processes, zombies, control groups, temporary files. At the end nothing may have grown.
 """
 

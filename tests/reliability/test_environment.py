@@ -158,6 +158,7 @@ def memory_group(limit: int) -> Iterator[Path]:
         where = cgroup.hierarchy()
     except IsolationUnavailableError as error:
         lacking(str(error))
+        raise
     folder = Path(tempfile.mkdtemp(prefix="short-of-memory-", dir=where.memory))
     (folder / ("memory.limit_in_bytes" if where.version == 1 else "memory.max")).write_text(str(limit))
     try:

@@ -56,7 +56,7 @@ def same(actual: Any, expected: Any) -> bool:
     return type(actual) is type(expected) and actual == expected
 
 
-def run(python: str, call: dict[str, Any], hash_seed: str) -> tuple[str, Any]:
+def run(python: str, call: dict[str, Any], hash_seed: str, timeout_s: float = TIMEOUT_S) -> tuple[str, Any]:
     """("value", it) or ("failed", the last line of stderr)."""
     with tempfile.TemporaryDirectory() as folder:
         try:
@@ -64,7 +64,7 @@ def run(python: str, call: dict[str, Any], hash_seed: str) -> tuple[str, Any]:
                 [python, "-c", MAIN],
                 input=json.dumps(call).encode(),
                 capture_output=True,
-                timeout=TIMEOUT_S,
+                timeout=timeout_s,
                 cwd=folder,
                 check=False,
                 env={"PYTHONHASHSEED": hash_seed, "PATH": "/usr/bin:/bin", "OPENBLAS_NUM_THREADS": "1", "HOME": folder},
