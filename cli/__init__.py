@@ -3,5 +3,6 @@
 main       the door: errors to one line, exit codes
 options    options that commands share
 screen     progress bar, tables, summaries
-call, verify, audit, explain, demo, doctor, policy    one file a command
+pipeline, demo    many stages at once
+call, verify, audit, explain, doctor, policy, transform and so on    one file a command
 """

@@ -17,7 +17,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 UV = ROOT / "scripts" / "uv"
 FOLDERS = ("policies", "engine", "runners", "cli", "examples")
-LEFT_OUT = "examples/functions/"  # what functions.jsonl is built from
+LEFT_OUT = ("examples/functions/", "examples/raw/", "examples/unified/")  # what the .jsonl files are built from
 
 # Runs on the Python of the clean environment; argv[1:] are the modules that the wheel holds.
 USE_IT = """
@@ -44,7 +44,7 @@ for template in templates:
     assert template.read_text(encoding="utf-8").strip(), template
     if template.name.endswith(".toml"):
         importlib.import_module("tomllib").loads(template.read_text(encoding="utf-8"))
-for name in ("functions.jsonl", "responses.jsonl"):
+for name in ("functions.jsonl", "responses.jsonl", "raw.jsonl", "unified.jsonl", "answers.jsonl", "pipeline.toml", "local.toml"):
     assert (files("reexec.examples") / name).read_text(encoding="utf-8").strip(), name
 counts = {"modules": sys.argv[1:], "policies": presets, "comparison rules": rules, "templates": templates}
 print(", ".join(f"{len(found)} {what}" for what, found in counts.items()))
@@ -93,6 +93,7 @@ def main() -> None:
         run(UV, "pip", "install", "--python", python, "--constraint", ROOT / "constraints.txt", wheel, cwd=base)
         print("check_wheel:", run(python, "-c", USE_IT, *modules, cwd=base).strip())
         run(clean / "bin" / "reexec", "--help", cwd=base)
+        run(clean / "bin" / "reexec", "pipeline", "--init", "pipeline.toml", cwd=base)
         if len(sys.argv) > 1:
             kept = Path(sys.argv[1])
             shutil.rmtree(kept, ignore_errors=True)

@@ -25,12 +25,8 @@ def funnel(counts: Mapping[str, Mapping[str, Any]], turns: int) -> list[Step]:
     if "transform" in counts:
         read = counts["transform"]["rows"] + counts["transform"]["rejected"]
         add("raw", "raw files", read)
-        add(
-            "unified",
-            "rewritten by the model",
-            counts["infer-transform"]["rows"],
-            _share(counts["infer-transform"]["rows"], read),
-        )
+        unified = counts["infer-transform"]["rows"]
+        add("unified", "rewritten", unified, _share(unified, read))
     elif "generate" in counts:
         read = counts["generate"]["rejected"] + counts["generate"]["functions_kept"]
         add("unified", "responses", read)
@@ -47,16 +43,17 @@ def funnel(counts: Mapping[str, Mapping[str, Any]], turns: int) -> list[Step]:
     add("pairs", "pairs", pairs, _each(pairs, functions, "function"))
     add("prompts", "prompts", prompts["prompts"], _each(prompts["prompts"], functions, "function"))
     answered = counts["infer-1"]["rows"]
-    add("answered", "answered", answered, _share(answered, prompts["prompts"]))
+    several = answered > prompts["prompts"]  # samples of each
+    note = _each(answered, prompts["prompts"], "prompt") if several else _share(answered, prompts["prompts"])
+    add("answered", "answered", answered, note)
     for turn in range(1, turns + 1):
         right = counts[f"verify-{turn}"]["verdicts"].get("accepted", 0)
         if turn == 1:
             add("correct_at_turn_1", "correct at turn 1", right, _share(right, answered))
         else:
-            before = counts[f"revise-{turn}"]["rows"]
-            add(
-                f"repaired_at_turn_{turn}", f"repaired at turn {turn}", right, _share(right, before, f" of {before:,} failures")
-            )
+            failed = counts[f"revise-{turn}"]["rows"]
+            note = _share(right, failed, f" of {failed:,} failures")
+            add(f"repaired_at_turn_{turn}", f"repaired at turn {turn}", right, note)
     rows = counts["assemble"]["rows"]
     add("rows", "rows", rows, _share(rows, answered, " of the answered"))
     return steps
