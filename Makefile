@@ -31,7 +31,7 @@ test-slow: setup ## the tests that take long
 	$(BIN)/pytest -m slow
 
 attacks: setup ## hostile programs against the sandbox
-	$(BIN)/pytest tests/attacks
+	$(BIN)/pytest -q tests/attacks tests/conformance -m "" --table
 
 load: setup ## deadlines and whole files on a busy machine, beside the usual method (20 minutes; docs/reliability.md)
 	$(BIN)/python -m tests.reliability.load

@@ -10,11 +10,11 @@ import psutil
 import typer
 from rich.table import Table
 
+from reexec.engine.conformance import Offer, Result, offers, run_conformance
 from reexec.engine.errors import IsolationUnavailableError, ReexecError
 from reexec.engine.executor import Executor
 from reexec.engine.jail import interpreter, native
-from reexec.engine.program import Program
-from reexec.policies.model import Policy
+from reexec.policies.model import Isolation, Policy, Rung
 
 from . import exits, options, screen
 
@@ -33,6 +33,9 @@ def register(app: typer.Typer) -> None:
 
 def doctor(
     mend: Annotated[bool, typer.Option("--mend", help="Bring the missing library: apt as root, else into our cache.")] = False,
+    attack: Annotated[
+        bool, typer.Option("--attack", help="Run hostile programs on every rung that is here (a minute).")
+    ] = False,
     python: options.Python = None,
     json: options.Json = False,
 ) -> int:
@@ -40,13 +43,16 @@ def doctor(
 
     Example: [bold]reexec doctor[/]
 
-    Exit code 3 where programs cannot be isolated here.
+    Exit code 3 where programs cannot be isolated here; with --attack 1 where one of them did what it must not.
     """
     if mend:
         screen.out.print(native.mend())
-    findings = [_host(), _interpreter(python), _nsjail(), *_kernel(), _cgroups()]
-    jail, rung = _jail(python)
-    findings.append(jail)
+    found = offers(str(python) if python else None) if (usable := _interpreter(python)).ok else []
+    rungs = [offer.rung for offer in found if offer.available]
+    if attack:
+        return _attack(rungs, json)
+    findings = [_host(), usable, _nsjail(), *_kernel(), *(_rung(offer, python) for offer in found)]
+    rung = rungs[0].value if rungs else ""
     if json:
         rows = [{"what": f.what, "ok": f.ok, "detail": f.detail, "mend": f.mend} for f in findings]
         screen.summary("doctor", rung=rung, findings=rows)
@@ -58,7 +64,7 @@ def doctor(
             mark = "[green]ok[/]" if finding.ok else "[red]missing[/]"
             table.add_row(finding.what, mark, finding.detail + (f"\n-> {finding.mend}" if finding.mend else ""))
         screen.out.print(table)
-        screen.out.print(f"isolation here: [bold]{rung or 'none'}[/]")
+        screen.out.print(f"isolation here: [bold]{rung or 'none'}[/]" + (_ACCEPT if rung == Rung.RESTRICTED else ""))
     return exits.DONE if rung else exits.NO_ISOLATION
 
 
@@ -102,23 +108,55 @@ def _kernel() -> list[Finding]:
     return findings
 
 
-def _cgroups() -> Finding:
-    """Not used by this version; said because the next rung of the ladder needs them."""
-    root = Path("/sys/fs/cgroup")
-    if (root / "cgroup.controllers").exists():
-        return Finding("cgroups", True, "v2 (not used by this version)")
-    return Finding("cgroups", True, "v1 or hybrid (not used by this version)" if root.exists() else "none")
+_ACCEPT = "; policies must accept it: --set isolation.lowest=restricted"
+_CGROUP_LINE = "run as root, or under a delegated group: systemd-run --user --scope -p Delegate=yes reexec ..."
 
 
-def _jail(python: Path | None) -> tuple[Finding, str]:
-    """The proof: a real call in a real jail."""
-    try:
-        with Executor(Policy.preset("codeio"), workers=1, python=python) as executor:
-            outcome = executor.submit(Program("def f(a, b):\n    return a + b\n", "f"), {"a": 2, "b": 3}).result()
-            if outcome.value != 5:
-                return Finding("a call in a jail", False, outcome.describe()), ""
-            missing = executor.missing_prelude_modules
-            note = f"; the interpreter lacks {', '.join(missing)}" if missing else ""
-            return Finding("a call in a jail", True, f"{outcome.usage.wall_s * 1000:.1f} ms{note}"), executor.rung.value
-    except ReexecError as error:
-        return Finding("a call in a jail", False, str(error)), ""
+def _rung(found: Offer, python: Path | None) -> Finding:
+    """The proof that a rung works was a real call on it."""
+    name = f"isolation {found.rung.value}"
+    if found.available:
+        return Finding(name, True, f"a call took {found.wall_s * 1000:.1f} ms{_lacking(found.rung, python)}")
+    return Finding(name, False, found.reason, _CGROUP_LINE if "control group" in found.reason else "")
+
+
+def _lacking(rung: Rung, python: Path | None) -> str:
+    """Modules of the usual prelude that the interpreter lacks."""
+    policy = Policy.preset("codeio").model_copy(update={"isolation": Isolation(lowest=rung)})
+    with Executor(policy, workers=1, python=python, rung=rung) as executor:
+        missing = executor.missing_prelude_modules
+    return f"; the interpreter lacks {', '.join(missing)}" if missing else ""
+
+
+def _attack(rungs: list[Rung], json: bool) -> int:
+    """The conformance suite's short form: what hostile programs came to here, rung by rung."""
+    results: list[Result] = []
+    for rung in rungs:
+        with screen.err.status(f"attacks on {rung.value}"):
+            results += run_conformance(rung=rung, short=True)
+    faulty = [result for result in results if not result.ok]
+    rows = [
+        {
+            "case": result.case.id,
+            "rung": result.rung.value,
+            "verdict": result.word,
+            "expected": result.expected,
+            "left_over": result.left_over,
+            "faults": list(result.faults),
+        }
+        for result in results
+    ]
+    table = Table(show_edge=False, pad_edge=False)
+    for column in ("case", "rung", "verdict", "expected", "left-overs"):
+        table.add_column(column, overflow="fold")
+    for result in results:
+        style = "" if result.ok else "red"
+        left = "none" if result.ok else "; ".join(result.faults)
+        table.add_row(result.case.id, result.rung.value, result.word, result.expected, left, style=style)
+    screen.out.print(table)
+    screen.out.print(f"{len(results)} attacks on {len(rungs)} rungs: {len(results) - len(faulty)} as expected")
+    if json:
+        screen.summary("doctor", rung=rungs[0].value if rungs else None, attacks=rows, unexpected=len(faulty))
+    if not rungs:
+        return exits.NO_ISOLATION
+    return exits.IMPERFECT if faulty else exits.DONE

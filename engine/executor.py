@@ -81,6 +81,7 @@ class Executor:
         raise IsolationUnavailableError(
             "this host cannot give the isolation that the policy asks for: "
             + "; ".join(problems)
+            + ladder.hint(self.policy)
             + " (`reexec doctor` says what is missing)",
             stage="start worker",
         )

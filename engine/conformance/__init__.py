@@ -13,6 +13,7 @@ it on their own host, against these rungs or a backend of their own.
 from .bench import Bench, Benches, ExecutorFactory, Result, make_executor
 from .case import Case, load_cases
 from .rungs import Offer, offer, offers
+from .suite import run_conformance, suite_cases
 
 __all__ = [
     "Bench",
@@ -25,4 +26,6 @@ __all__ = [
     "make_executor",
     "offer",
     "offers",
+    "run_conformance",
+    "suite_cases",
 ]

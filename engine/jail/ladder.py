@@ -3,6 +3,7 @@
 from reexec.policies.model import Policy, Rung
 
 from ..errors import IsolationUnavailableError
+from . import restricted
 
 IMPLEMENTED = (Rung.NSJAIL_CGROUP, Rung.NSJAIL, Rung.RESTRICTED, Rung.NONE)
 
@@ -30,6 +31,14 @@ def refusal(rung: Rung, policy: Policy) -> str:
     """Why `rung` cannot serve `policy`, on any host; empty where it can."""
     lacking = _LACKS.get(rung, {})
     return "; ".join(f"{lacking[name]} ({field})" for name, field in _wants(policy).items() if name in lacking)
+
+
+def hint(policy: Policy) -> str:
+    """What to type where the host offers a rung that the policy does not accept."""
+    weaker = policy.isolation.lowest.strength > Rung.RESTRICTED.strength
+    if not weaker or restricted.why_not() or refusal(Rung.RESTRICTED, policy):
+        return ""
+    return "; it can give 'restricted': --set isolation.lowest=restricted accepts that"
 
 
 def candidates(policy: Policy, only: Rung | None = None) -> list[Rung]:
