@@ -79,6 +79,11 @@ class Loop:
         self.failure: EngineError | None = None
         """What ended the thread, where that was neither its caller nor the end of the process."""
         self.missing_modules: list[str] = []
+        self._pid = os.getpid()
+        # Callers enter through it, and the thread shuts it when it ends: a job that comes later must not wait in vain, and
+        # the number of a closed descriptor may be another file's by then.
+        self._door = threading.RLock()
+        self._closed = False
         self._thread = threading.Thread(target=self._run, name="reexec-io", daemon=True)
 
     # -- called from any thread -------------------------------------------------------------------------------
@@ -92,14 +97,24 @@ class Loop:
             raise self._start_error
 
     def submit(self, jobs: list[Job]) -> None:
-        self._inbox.extend(jobs)
-        self._ring()
+        with self._door:
+            if not self._closed:
+                self._inbox.extend(jobs)
+                os.eventfd_write(self._wake, 1)
+                return
+        for job in jobs:
+            _cancel(job)
+        self._ring_bells()
 
     def stop(self) -> None:
         """Ends the thread and every worker; jobs that are not done end cancelled."""
+        if os.getpid() != self._pid:
+            return  # in a fork of the caller: thread and workers are the parent's
         self._stopping = True
-        self._ring()
-        if self._thread.ident is not None:
+        with self._door:
+            if not self._closed:
+                os.eventfd_write(self._wake, 1)
+        if self._thread.ident is not None and self._thread is not threading.current_thread():
             self._thread.join()
 
     def is_running(self) -> bool:
@@ -116,12 +131,6 @@ class Loop:
         """Outside pids of the live zygotes."""
         return [worker.zygote_pid for worker in list(self._workers) if worker.zygote_pid is not None]
 
-    def _ring(self) -> None:
-        try:
-            os.eventfd_write(self._wake, 1)
-        except OSError:
-            pass  # closed: the loop has ended
-
     # -- the thread -------------------------------------------------------------------------------------------
 
     def _run(self) -> None:
@@ -136,10 +145,12 @@ class Loop:
             self._give_up(self.failure)
         finally:
             self._stopping = True
+            with self._door:
+                self._closed = True
+            self._counts["submitted"] += len(self._inbox)
             for job in [*self._scheduler.drain(), *self._inbox, *(j for w in self._workers for j in w.in_flight)]:
                 self._counts["cancelled"] += 1
-                job.cancelled = True
-                job.finish(Outcome("engine-error", detail="the executor was shut down"))
+                _cancel(job)
             for worker in self._workers:
                 worker.end()
             self._workers.clear()
@@ -316,6 +327,11 @@ class Loop:
                 self._bury(worker, "the worker stayed silent past the backstop")
             elif worker.state is State.STARTING and now - worker.head_since > START_S:
                 self._bury(worker, f"no hello within {START_S:.0f} s")
+
+
+def _cancel(job: Job) -> None:
+    job.cancelled = True
+    job.finish(Outcome("engine-error", detail="the executor was shut down"))
 
 
 def _exit_status_if_gone(worker: Worker) -> int | None:
