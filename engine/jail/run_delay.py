@@ -6,14 +6,29 @@ import psutil
 
 
 def run_delay_us(zygote_pid: int) -> int:
-    """Microseconds that all threads of the zygote's children spent waiting for a processor; -1 where the kernel does not
-    tell (no CONFIG_SCHED_INFO). Source: /proc/PID/task/TID/schedstat, second field, nanoseconds."""
+    """Microseconds that all threads of the zygote's children, and of theirs, spent waiting for a processor; -1 where the
+    kernel does not tell (no CONFIG_SCHED_INFO). Those that have ended are not counted any more. Source:
+    /proc/PID/task/TID/schedstat, second field, nanoseconds."""
+    if not Path("/proc/self/schedstat").exists():
+        return -1
     total = 0
     try:
-        children = psutil.Process(zygote_pid).children()
-        for child in children:
-            for task in Path(f"/proc/{child.pid}/task").iterdir():
-                total += int((task / "schedstat").read_text().split()[1])
-    except (OSError, ValueError, IndexError, psutil.Error):
+        for child in psutil.Process(zygote_pid).children(recursive=True):
+            total += sum(map(_delay_ns, _tasks(child.pid)))
+    except (psutil.Error, ValueError, IndexError):
         return -1
     return total // 1000
+
+
+def _tasks(pid: int) -> list[Path]:
+    try:
+        return list(Path(f"/proc/{pid}/task").iterdir())
+    except OSError:
+        return []
+
+
+def _delay_ns(task: Path) -> int:
+    try:
+        return int((task / "schedstat").read_text().split()[1])
+    except OSError:
+        return 0  # it ended meanwhile
