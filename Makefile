@@ -66,5 +66,5 @@ constraints: ## pin the newest versions that fit pyproject.toml
 	  --no-header --no-annotate --no-emit-index-url --no-emit-find-links --output-file constraints.txt pyproject.toml
 
 clean: ## remove what the targets made
-	rm -rf .venv .cache build dist out/bench.json src/*.egg-info .hypothesis .mypy_cache .pytest_cache .ruff_cache
+	rm -rf .venv .cache build dist out/bench.json out/demo src/*.egg-info .hypothesis .mypy_cache .pytest_cache .ruff_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

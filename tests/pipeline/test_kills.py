@@ -2,6 +2,7 @@
 for byte, as one that was left in peace, and leaves no process behind."""
 
 import random
+import signal
 import subprocess
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.e2e.sample import subset
-from tests.pipeline.helpers import content, record_answers, write_config
+from tests.pipeline.helpers import content, record_answers, small_run, states, write_config
 from tests.runners.helpers import kill_and_look, read_rows, reexec, start, wait_until
 
 FEW = ["05-responses-1.jsonl", "03-functions.jsonl", "06-verified-1.jsonl", "final.jsonl"]
@@ -86,3 +87,19 @@ def test_twenty_kills_on_the_sample_of_the_original(tmp_path: Path) -> None:
         tmp_path, f'functions = "{functions.name}"', tables=['[infer]\nreplay = "answers.jsonl"', "[prompts]\npairs = 10"]
     )
     killed_and_left_in_peace(config, None, 20, seed=2)
+
+
+def test_an_interrupted_pipeline_says_so_and_goes_on(tmp_path: Path) -> None:
+    config = small_run(tmp_path, count=30)
+    record = tmp_path / "run" / "pipeline.json"
+    process = start("pipeline", str(config))
+    wait_until(lambda: record.exists() and '"verify-1"' in record.read_text(), 60, "verify begins")
+    process.send_signal(signal.SIGINT)
+    _, said = process.communicate(timeout=60)
+    assert process.returncode == 130, said
+    assert said == "reexec: interrupted; what is written is whole, the same command goes on from there\n"
+    done = reexec("pipeline", config, "--json")
+    assert done.code in (0, 1), done.err
+    assert done.summary["funnel"]["rows"] == done.summary["funnel"]["answered"] > 0
+    told = states(done.summary)
+    assert (told["prompts"], told["infer-1"], told["verify-1"]) == ("current", "current", "done")
