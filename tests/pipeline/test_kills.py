@@ -13,6 +13,7 @@ from tests.e2e.sample import subset
 from tests.pipeline.helpers import content, record_answers, small_run, states, write_config
 from tests.runners.helpers import kill_and_look, read_rows, reexec, start, wait_until
 
+GONE_S = 60  # on a machine that is busy with other things
 FEW = ["05-responses-1.jsonl", "03-functions.jsonl", "06-verified-1.jsonl", "final.jsonl"]
 
 
@@ -47,7 +48,7 @@ def kill_at(process: subprocess.Popen[str], run: Path, kill: Kill) -> bool:
     else:
         wait_until(lambda: process.poll() is not None or size_of(path) >= kill.bytes, 600, f"{kill}")
     alive = process.poll() is None
-    kill_and_look(process)
+    kill_and_look(process, GONE_S)
     return alive
 
 

@@ -142,7 +142,7 @@ def descendants(process: subprocess.Popen[str]) -> list[psutil.Process]:
         return []
 
 
-def kill_and_look(process: subprocess.Popen[str]) -> None:
+def kill_and_look(process: subprocess.Popen[str], timeout: float = 5) -> None:
     """SIGKILL to the command alone; nothing that it had started is left after a while."""
     if process.poll() is None:
         process.send_signal(signal.SIGSTOP)  # so that the list of its children is complete
@@ -151,7 +151,7 @@ def kill_and_look(process: subprocess.Popen[str]) -> None:
     else:
         children = []
     process.communicate(timeout=30)
-    all_gone(children)
+    all_gone(children, timeout)
 
 
 def all_gone(processes: Iterable[psutil.Process], timeout: float = 5) -> None:
