@@ -20,6 +20,8 @@ What happens on a failure:
     killed from outside                      run again, up to five times, then `engine-error`
     a worker breaks the protocol             the same as a death
     a worker stays silent past the backstop  killed, the same as a death
-    a worker does not come up                three times in a row: every waiting job ends as `engine-error`
+    a worker does not come up                three times in a row: those that run go on without it, and an idle one makes room;
+                                             where there is none, every waiting job ends as `engine-error`
+    killed from outside while it starts      started again, up to thirty times
     the caller shuts down                    waiting jobs are cancelled or finished, as asked; workers are killed, reaped
 """

@@ -30,6 +30,7 @@ from .worker import State, Worker, WorkerDiedError, start_error
 START_S = 120.0
 FAILED_STARTS_ALLOWED = 3
 KILLED_STARTS_ALLOWED = 30
+TRY_AGAIN_S = 10.0
 _TICK_S = 0.5
 _BELL_S = 0.02
 
@@ -73,6 +74,7 @@ class Loop:
         self._index = 0
         self._failed_starts = 0
         self._killed_starts = 0
+        self._try_again_at = 0.0
         self._counts = dict.fromkeys(Statistics.__dataclass_fields__, 0)
         self._first = threading.Event()
         self._start_error: EngineError | None = None
@@ -261,8 +263,21 @@ class Loop:
 
     def _count_failed_start(self, error: EngineError) -> None:
         self._failed_starts += 1
-        if not self._first.is_set() or self._failed_starts >= FAILED_STARTS_ALLOWED:
+        if (not self._first.is_set() or self._failed_starts >= FAILED_STARTS_ALLOWED) and not self._make_do():
             self._give_up(error)
+
+    def _make_do(self) -> bool:
+        """There is no room for one more worker (descriptors, processes, memory): those that run go on, and an idle one makes
+        room for one with other modules. False where there are none."""
+        idle = [worker for worker in self._workers if worker.state is State.IDLE]
+        busy = sum(worker.state in (State.BUSY, State.DRAINING) for worker in self._workers)
+        self._failed_starts = 0
+        if idle:
+            self._bury(min(idle, key=lambda worker: worker.idle_since), "retired")
+        elif busy:
+            self._scheduler.active = busy
+            self._try_again_at = time.monotonic() + TRY_AGAIN_S
+        return bool(idle or busy)
 
     def _give_up(self, error: EngineError) -> None:
         self._start_error = self._start_error or error
@@ -321,6 +336,8 @@ class Loop:
     def _hold_backstops(self) -> None:
         now = time.monotonic()
         self._placement.review(now, self._workers)
+        if self._scheduler.active < self._active and now >= self._try_again_at:
+            self._scheduler.active = self._active
         limit = 2 * (2 * self.policy.limits.backstop_s) + 30  # compiling and running, each with its own backstop
         for worker in list(self._workers):
             if worker.in_flight and now - worker.head_since > limit:

@@ -16,7 +16,7 @@ FAIRNESS = 2048  # a worker stops taking its own key's jobs while another key's 
 
 class Scheduler:
     def __init__(self, active: int) -> None:
-        self._active = active
+        self.active = active
         self._queues: dict[frozenset[str], deque[Job]] = {}
         self._alone: deque[Job] = deque()
         self.cancelled = 0
@@ -48,14 +48,14 @@ class Scheduler:
         checks that travel ahead of their answers hide latency, and must not wait behind a long one while a place is free."""
         busy = sum(worker.state in (State.BUSY, State.DRAINING) for worker in workers)
         for worker in sorted(workers, key=lambda worker: -worker.idle_since):
-            if busy >= self._active:
+            if busy >= self.active:
                 break
             if worker.state is State.IDLE:
                 job = (self._next_alone(worker.key) if worker.fresh else None) or self._next(worker.key)
                 if job is not None:
                     worker.give(job)
                     busy += 1
-        if busy < self._active:
+        if busy < self.active:
             return
         deepening = [worker for worker in workers if worker.state is State.BUSY]
         while deepening:
@@ -86,7 +86,7 @@ class Scheduler:
         """The key of a worker that should be started now, if any."""
         live = [worker for worker in workers if worker.state is not State.DEAD]
         working = sum(worker.state in (State.BUSY, State.DRAINING, State.STARTING) for worker in live)
-        if working >= self._active:
+        if working >= self.active:
             return None
         starting = [worker.key for worker in live if worker.state is State.STARTING]
         for job in self._alone:
