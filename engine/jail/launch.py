@@ -13,7 +13,6 @@ import json
 import os
 import platform
 import resource
-import shutil
 import signal
 import socket
 import subprocess
@@ -33,6 +32,7 @@ from . import restricted, stage
 from .binds import Bind, out_of_reach, wanted_binds
 from .cgroup import WorkerGroup
 from .config import environment, harness_files, jail_config, zygote_command
+from .folders import StartFolder
 from .interpreter import Interpreter
 from .native import find_nsjail
 from .text_place import place_of_text
@@ -47,8 +47,8 @@ class Launched:
     log: Any
     group: WorkerGroup | None
     """The checks' control group, on the rung that has one."""
-    folder: str
-    """Temporary folder of this worker's start; removed as soon as it is up, so that a killed host leaves none."""
+    folder: StartFolder
+    """Removed as soon as the worker is up."""
     rung: Rung
     confinement: dict[str, Any] | None = None
     """What a zygote that no jail surrounds must do to itself, on the rung `restricted`."""
@@ -62,7 +62,7 @@ class Launched:
 
     def forget_folder(self) -> None:
         """The worker is up: configuration and harness are read, and mounts of the namespace outlive their folder."""
-        shutil.rmtree(self.folder, ignore_errors=True)
+        self.folder.remove()
 
     def zygote_pid(self) -> int | None:
         """The zygote's pid as the host sees it."""
@@ -166,8 +166,9 @@ def launch(policy: Policy, interpreter: Interpreter, rung: Rung, worker_index: i
             undo.callback(ours.close)
             with theirs:
                 passed = [theirs.fileno(), *(group.fds if group else ())]
-                folder = tempfile.mkdtemp(prefix="reexec-")
-                undo.callback(shutil.rmtree, folder, ignore_errors=True)
+                start = StartFolder()
+                undo.callback(start.remove)
+                folder = start.path
                 log = tempfile.TemporaryFile(dir=folder)  # noqa: SIM115 - lives as long as the worker
                 undo.callback(log.close)
                 confinement = None
@@ -194,7 +195,7 @@ def launch(policy: Policy, interpreter: Interpreter, rung: Rung, worker_index: i
         undo.pop_all()
     if group is not None:
         group.close_fds()
-    return Launched(process, ours, log, group, folder, rung, confinement)
+    return Launched(process, ours, log, group, start, rung, confinement)
 
 
 def _jailed_command(
@@ -228,7 +229,10 @@ def _bare_command(interpreter: Interpreter, channel_fd: int, folder: str) -> lis
 
 
 def baseline_of(pid: int) -> tuple[int, int, int, int, int]:
-    """Address space and resident size of a process in bytes, its threads, and the place of its text (text_place.py)."""
+    """Address space and resident size of a process in bytes, its threads, and the place of its text (text_place.py). All 0
+    where this host has no /proc: then the process measures itself."""
+    if not Path("/proc/self").exists():
+        return 0, 0, 0, 0, 0
     size, resident = Path(f"/proc/{pid}/statm").read_text().split()[:2]
     page = resource.getpagesize()
     threads = len(list(Path(f"/proc/{pid}/task").iterdir()))

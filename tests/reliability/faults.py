@@ -183,7 +183,7 @@ def host(seconds: float, folder: Path, copies: int, *, most_kills: int, sweep: b
     tally.folders_left = len(list(Path(temporary_folder()).glob("reexec-*"))) - folders_before
     tally.seconds = round(time.monotonic() - began, 1)
     if sweep:
-        tally.groups_left = wait_for_sweep(hosts)
+        tally.groups_left = wait_for_sweep(hosts, [*command[:4], "-o", str(folder / "last.jsonl")])
     return tally
 
 
@@ -237,16 +237,20 @@ def _kill_workers(process: "subprocess.Popen[str]", seconds: float, source: rand
             tally.kills[kind] = tally.kills.get(kind, 0) + 1
 
 
-def wait_for_sweep(hosts: list[int]) -> int:
-    """Groups that killed hosts left behind, before the next run of anybody swept them; none is left after one of ours."""
-    left = sum(len(groups_of(host)) for host in hosts)
-    until = max((folder.stat().st_mtime for host in hosts for folder in groups_of(host)), default=0.0) + cgroup._SETTLED_S
-    while time.time() < until + 0.5:
+def wait_for_sweep(hosts: list[int], command: list[str]) -> int:
+    """Control groups that killed hosts left behind, before the next run of anybody swept them; of them, and of their temporary
+    folders, nothing is left after one more run of `command`."""
+    left = [folder for host in hosts for folder in groups_of(host)]
+    waiting = [*left, *Path(temporary_folder()).glob("reexec-*")]
+    until = max((folder.stat().st_mtime for folder in waiting), default=0.0) + cgroup._SETTLED_S + 0.5
+    while time.time() < until:
         time.sleep(0.2)
-    with Executor(programs.QUICK, workers=1):
-        pass
+    process = start(*command)
+    _, err = process.communicate(timeout=120)
+    assert process.returncode == 0, err
     assert not [folder for host in hosts for folder in groups_of(host)], "a dead host's group was not swept"
-    return left
+    assert not list(Path(temporary_folder()).glob("reexec-*")), "a dead host's temporary folder was not swept"
+    return len(left)
 
 
 def main() -> None:

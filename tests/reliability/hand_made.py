@@ -8,6 +8,7 @@ from typing import Any, Self
 
 from reexec import Program, load_policy
 from reexec.engine.inside import wire
+from reexec.engine.jail.folders import StartFolder
 from reexec.engine.jail.launch import Launched
 from reexec.engine.pool.job import Job
 from reexec.engine.pool.worker import Worker
@@ -23,8 +24,8 @@ class HandMade:
 
     def __init__(self) -> None:
         self._process = subprocess.Popen(["sleep", "100000"])
-        self._folder = tempfile.mkdtemp(prefix="reexec-")
-        self._log = tempfile.TemporaryFile(dir=self._folder)  # noqa: SIM115 - the worker closes it
+        self._folder = StartFolder()
+        self._log = tempfile.TemporaryFile(dir=self._folder.path)  # noqa: SIM115 - the worker closes it
         self._connect()
 
     def _connect(self) -> None:
