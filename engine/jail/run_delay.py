@@ -15,7 +15,7 @@ def run_delay_us(zygote_pid: int) -> int:
     try:
         for child in psutil.Process(zygote_pid).children(recursive=True):
             total += sum(map(_delay_ns, _tasks(child.pid)))
-    except (psutil.Error, ValueError, IndexError):
+    except (psutil.Error, OSError, ValueError, IndexError):  # OSError: no descriptor left to look with, say
         return -1
     return total // 1000
 
@@ -23,12 +23,12 @@ def run_delay_us(zygote_pid: int) -> int:
 def _tasks(pid: int) -> list[Path]:
     try:
         return list(Path(f"/proc/{pid}/task").iterdir())
-    except OSError:
+    except (FileNotFoundError, ProcessLookupError):
         return []
 
 
 def _delay_ns(task: Path) -> int:
     try:
         return int((task / "schedstat").read_text().split()[1])
-    except OSError:
+    except (FileNotFoundError, ProcessLookupError):
         return 0  # it ended meanwhile

@@ -183,7 +183,9 @@ def host(seconds: float, folder: Path, copies: int, *, most_kills: int, sweep: b
     tally.folders_left = len(list(Path(temporary_folder()).glob("reexec-*"))) - folders_before
     tally.seconds = round(time.monotonic() - began, 1)
     if sweep:
-        tally.groups_left = wait_for_sweep(hosts, [*command[:4], "-o", str(folder / "last.jsonl")])
+        tally.groups_left = wait_for_sweep(
+            hosts, ["verify", str(responses), "-f", str(FUNCTIONS), "-o", str(folder / "last.jsonl")]
+        )
     return tally
 
 
