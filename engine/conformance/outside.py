@@ -34,6 +34,7 @@ class Outside:
     ipc: tuple[int, ...]
     """SysV shared memory, semaphores and queues."""
     mounts: int
+    """Of ours: others of this host come and go."""
     groups: int
     """Control groups of this process's workers."""
     resident: int = field(compare=False, default=0)
@@ -63,7 +64,7 @@ class Outside:
             zygotes=tuple(sorted(describe_zygote(pid) for pid in executor.worker_pids())),
             shared_memory=_entries("/dev/shm") + _entries("/dev/mqueue"),  # noqa: S108 - it is only looked at
             ipc=tuple(_lines(f"/proc/sysvipc/{kind}") for kind in _SYSV),
-            mounts=_lines("/proc/self/mountinfo"),
+            mounts=_lines("/proc/self/mountinfo", "reexec"),
             groups=_groups() if executor.rung is Rung.NSJAIL_CGROUP else 0,
             resident=own.memory_info().rss,
         )
@@ -73,9 +74,9 @@ def _entries(folder: str) -> int:
     return len(os.listdir(folder)) if Path(folder).is_dir() else 0  # noqa: PTH208 - names only
 
 
-def _lines(path: str) -> int:
+def _lines(path: str, holding: str = "") -> int:
     try:
-        return len(Path(path).read_text().splitlines())
+        return sum(holding in line for line in Path(path).read_text().splitlines())
     except OSError:
         return 0
 

@@ -8,6 +8,7 @@ protocol, two roles.
     lockdown   prctl, seccomp and rlimits of the zygote
     landlock   the kernel's Landlock by number
     confine    what zygote and children do to themselves where no jail surrounds them
+    measure    sizes of the zygote where the host has no /proc
     text       the interpreter's machine code on huge pages
     prelude    imports in front of every program
     child      what a forked child does: compile, or run and report

@@ -26,7 +26,7 @@ import time
 import traceback
 from typing import Any, Callable
 
-from . import child, claim, forking, heap, lockdown, prelude, text, wire
+from . import child, claim, forking, heap, lockdown, measure, prelude, text, wire
 from .capture import Capture
 from .channel import Channel, Ending, HostGone, Printed
 from .claim import Claim
@@ -93,6 +93,10 @@ class Zygote:
         lockdown.forbid_inspection()
         self._channel.say("hello", json.dumps(info).encode())
         _, address_space, resident, threads, text_start, text_bytes = self._channel.expect("baseline")
+        if not address_space:
+            address_space, resident = measure.address_space(), measure.resident()
+            if "NPROC" in config["rlimits"]:
+                threads = measure.threads()
         self._fork = forking.choose_fork(threads)
         text.move_to_huge_pages(text_start, text_bytes)
         self._resident_kib = resident >> 10

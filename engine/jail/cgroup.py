@@ -68,7 +68,10 @@ def own_groups(cgroup_text: str, mountinfo_text: str) -> dict[str, Path]:
 @functools.cache
 def hierarchy() -> Hierarchy:
     """Raises IsolationUnavailableError with the reason where this process cannot make groups."""
-    groups = own_groups(Path("/proc/self/cgroup").read_text(), Path("/proc/self/mountinfo").read_text())
+    try:
+        groups = own_groups(Path("/proc/self/cgroup").read_text(), Path("/proc/self/mountinfo").read_text())
+    except OSError:
+        raise IsolationUnavailableError("no control groups for checks: no /proc here", stage="make a control group") from None
     reasons = []
     if "memory" in groups:
         cpu = groups.get("cpuacct")

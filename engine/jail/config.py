@@ -4,6 +4,7 @@ CPU, 32 files, 4 GiB) are made for single commands and would decide verdicts of 
 
 import importlib.util
 import os
+import resource
 from pathlib import Path
 
 from nsjail import Exe, IdMap, MountPt, NsJailConfig, RLimitType
@@ -81,6 +82,12 @@ def zygote_command(interpreter: Interpreter, channel_fd: int, *, folder: str, al
     return [interpreter.executable, "-s", "-B", "-c", _START.format(folder=folder, fd=channel_fd, alone=alone)]
 
 
+def _at_most_hard(which: int, wanted: int) -> int:
+    """Nobody in a jail may raise what the caller's own hard limit forbids; nsjail would not start."""
+    hard = resource.getrlimit(which)[1]
+    return wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
+
+
 def jail_config(policy: Policy, interpreter: Interpreter, binds: list[Bind], worker_index: int, passed_fds: list[int]) -> str:
     """The configuration in protobuf's text form. Of `passed_fds` the first is the channel."""
     uid, gid = outside_ids(worker_index)
@@ -101,9 +108,9 @@ def jail_config(policy: Policy, interpreter: Interpreter, binds: list[Bind], wor
         rlimit_core=0,
         rlimit_cpu_type=RLimitType.HARD,
         rlimit_fsize_type=RLimitType.HARD,
-        rlimit_nofile=max(limits.open_files, 256),
+        rlimit_nofile=_at_most_hard(resource.RLIMIT_NOFILE, max(limits.open_files, 256)),
         rlimit_nproc_type=RLimitType.HARD,
-        rlimit_stack=max(1, limits.stack_bytes >> 20),
+        rlimit_stack=max(1, _at_most_hard(resource.RLIMIT_STACK, limits.stack_bytes) >> 20),
         rlimit_stack_type=RLimitType.VALUE,
         rlimit_memlock=0,
         rlimit_memlock_type=RLimitType.VALUE,

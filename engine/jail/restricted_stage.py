@@ -77,6 +77,7 @@ def _become(uid: int, gid: int) -> None:
 
 
 def prepare(task: dict[str, Any]) -> None:
+    os.umask(0o022)
     if task["hidden"]:
         try:
             _show(task["hidden"])
@@ -97,7 +98,6 @@ def prepare(task: dict[str, Any]) -> None:
         os.setpriority(os.PRIO_PROCESS, 0, 0)  # as in a jail, whatever the caller's is
     except PermissionError:
         pass  # only root may take it back
-    os.umask(0o022)
     for name, (soft, hard) in task["limits"].items():
         which = getattr(resource, f"RLIMIT_{name}")
         most = resource.getrlimit(which)[1]

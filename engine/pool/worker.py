@@ -238,4 +238,6 @@ def start_error(log: str, reason: str) -> EngineError:
     """Why a worker did not come up, in nsjail's or Python's own last words."""
     lines = [line for line in log.splitlines() if line.strip()]
     said = next((line for line in lines if line.startswith(("[E]", "[F]"))), lines[-1] if lines else reason)
+    if "Couldn't launch the child process" in said:
+        said = "nsjail may not make namespaces here: user.max_user_namespaces is 0, or a container's filter forbids it"
     return EngineError(f"a worker did not come up: {said}", stage="start worker", retry_helps=True)
