@@ -44,7 +44,8 @@ for template in templates:
     assert template.read_text(encoding="utf-8").strip(), template
     if template.name.endswith(".toml"):
         importlib.import_module("tomllib").loads(template.read_text(encoding="utf-8"))
-for name in ("functions.jsonl", "responses.jsonl", "raw.jsonl", "unified.jsonl", "answers.jsonl", "pipeline.toml", "local.toml"):
+examples = "functions.jsonl responses.jsonl raw.jsonl unified.jsonl answers.jsonl pipeline.toml local.toml answer.schema.json"
+for name in examples.split():
     assert (files("reexec.examples") / name).read_text(encoding="utf-8").strip(), name
 counts = {"modules": sys.argv[1:], "policies": presets, "comparison rules": rules, "templates": templates}
 print(", ".join(f"{len(found)} {what}" for what, found in counts.items()))
