@@ -31,7 +31,8 @@ def outside_ids(worker_index: int) -> tuple[int, int]:
     if os.geteuid() != 0:
         return os.geteuid(), os.getegid()
     uids = own_uids()
-    return (uids[worker_index % len(uids)],) * 2
+    own = uids[worker_index % len(uids)]
+    return own, own
 
 
 def own_uids(pid: int | None = None) -> range:

@@ -82,7 +82,8 @@ def _ids_of_next_worker() -> tuple[int, int]:
     if not has_own_uid():
         return os.geteuid(), os.getegid()
     uids = own_uids()
-    return (uids[next(_COUNTER) % len(uids)],) * 2
+    own = uids[next(_COUNTER) % len(uids)]
+    return own, own
 
 
 def stage_command(

@@ -78,7 +78,7 @@ def f():
     )
     limits = POLICY.limits
     assert executor.submit(program, []).result().value == {
-        "nice": 0,
+        "nice": os.getpriority(os.PRIO_PROCESS, 0),  # the caller's, not nsjail's 19
         "cpu": [-1, -1],
         "files": [limits.open_files] * 2,
         "stack": [limits.stack_bytes] * 2,
