@@ -1,4 +1,4 @@
-"""A limit on time near its threshold is confirmed by a second run, alone on a fresh worker.
+"""A limit on time near its threshold is confirmed by a second run, alone on its worker.
 
 Processor time does not depend on waiting, yet a busy machine's colder caches make the same work cost more of it, so a check
 whose need lies near the limit could get another word on another day. Every check that a limit ended is near it by what is

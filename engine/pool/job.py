@@ -36,6 +36,11 @@ class Job:
         self.tag: Any = None
         self.printed: tuple[bytes, bytes] = (b"", b"")
 
+    @property
+    def needs_fresh_worker(self) -> bool:
+        """Whether a worker died under it: the next one must have run nothing else. Alone is enough for a confirmation."""
+        return self.deaths > 0 or self.outside_kills > 0
+
     def finish(self, outcome: Outcome) -> None:
         self.outcome = outcome
         self.deliver(self)

@@ -51,7 +51,7 @@ class Scheduler:
             if busy >= self.active:
                 break
             if worker.state is State.IDLE:
-                job = (self._next_alone(worker.key) if worker.fresh else None) or self._next(worker.key)
+                job = self._next_alone(worker.key, worker.fresh) or self._next(worker.key)
                 if job is not None:
                     worker.give(job)
                     busy += 1
@@ -99,9 +99,9 @@ class Scheduler:
                 return key
         return None
 
-    def _next_alone(self, key: frozenset[str]) -> Job | None:
+    def _next_alone(self, key: frozenset[str], fresh: bool) -> Job | None:
         for job in self._alone:
-            if job.key == key:
+            if job.key == key and (fresh or not job.needs_fresh_worker):
                 self._alone.remove(job)
                 return job
         return None

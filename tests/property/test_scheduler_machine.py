@@ -35,7 +35,8 @@ class FakeWorker:
 
     def give(self, job: Job) -> None:
         assert self.state in (State.IDLE, State.BUSY)
-        assert not job.alone or (self.fresh and not self.jobs), "a job that must be alone is not"
+        assert not job.alone or not self.jobs, "a job that must be alone is not"
+        assert self.fresh or not job.needs_fresh_worker, "the worker of a job that saw one die has run something else"
         self.fresh = False
         self.state = State.BUSY
         self.jobs.append(job)
@@ -91,6 +92,17 @@ class PoolMachine(RuleBasedStateMachine):
             self.clock += 1
             worker.state, worker.idle_since = State.IDLE, float(self.clock)
 
+    @precondition(lambda self: self.busy())
+    @rule(data=st.data())
+    def confirm(self, data: st.DataObject) -> None:
+        worker = data.draw(st.sampled_from(self.busy()))
+        job = worker.jobs.pop(0)
+        if not worker.jobs and worker.state is State.BUSY:
+            self.clock += 1
+            worker.state, worker.idle_since = State.IDLE, float(self.clock)
+        job.alone = True
+        self.scheduler.put_back([job])
+
     @precondition(lambda self: self.workers)
     @rule(data=st.data(), retired=st.booleans())
     def die(self, data: st.DataObject, retired: bool) -> None:
@@ -100,7 +112,7 @@ class PoolMachine(RuleBasedStateMachine):
         if jobs and not retired:
             head, *jobs = jobs
             self.scheduler.put_back(jobs)
-            head.alone = True
+            head.alone, head.deaths = True, head.deaths + 1
             self.scheduler.put_back([head])
         else:
             self.scheduler.put_back(jobs)
