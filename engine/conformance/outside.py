@@ -128,8 +128,8 @@ def settled(executor: Executor, wanted: Outside | None, seconds: float = 3.0) ->
             seen = Outside.look(executor)
         except (FileNotFoundError, ProcessLookupError, psutil.NoSuchProcess):
             seen = None  # a worker was just being replaced
-        # At rest means twice the same: the I/O thread opens files of /proc for a moment now and then. A zombie is one of another
-        # executor that has just ended, until the system's own init looks; one of this executor's would stay.
+        # At rest means twice the same: the I/O thread opens files of /proc for a moment now and then. A zombie is one of
+        # another executor that has just ended, until the system's own init looks; one of this executor's would stay.
         at_rest = seen == wanted if wanted is not None else seen == last and seen is not None and not seen.zombies
         if seen is not None and (at_rest or time.monotonic() > until):
             return seen
