@@ -13,6 +13,7 @@ import select
 import signal
 import subprocess
 import sys
+from collections.abc import Collection
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -23,9 +24,9 @@ ROOT = Path(__file__).parents[2]
 KINDS = ("jails", "zygotes", "checks")
 
 
-def kill_one(host: int, kinds: list[str], source: random.Random) -> str | None:
+def kill_one(host: int, kinds: list[str], source: random.Random, but_not: Collection[int] = ()) -> str | None:
     """Kills one process of a random kind; the kind, or None where there was nothing to kill."""
-    tree = Tree.below(host, but_not=os.getpid())
+    tree = Tree.below(host, but_not)
     kind = source.choice(kinds)
     candidates: list[int] = getattr(tree, kind)
     if not candidates:
@@ -43,13 +44,15 @@ def main() -> None:
     parser.add_argument("--every", type=float, default=0.2, help="mean seconds between two kills")
     parser.add_argument("--of", default="jails,zygotes")
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--but-not", type=int, nargs="*", default=[], help="children of the host that are no workers")
     arguments = parser.parse_args()
     kinds = arguments.of.split(",")
     assert set(kinds) <= set(KINDS)
     source = random.Random(arguments.seed)
+    but_not = {os.getpid(), *arguments.but_not}
     kills = dict.fromkeys(kinds, 0)
     while not select.select([sys.stdin], [], [], source.expovariate(1 / arguments.every))[0]:
-        kind = kill_one(arguments.host, kinds, source)
+        kind = kill_one(arguments.host, kinds, source, but_not)
         if kind is not None:
             kills[kind] += 1
     print(json.dumps(kills))
@@ -58,11 +61,11 @@ def main() -> None:
 class Killer:
     """The process, as a context: kills from the beginning to the end of it, then `kills` says how often."""
 
-    def __init__(self, host: int, kinds: str, every_s: float, seed: int) -> None:
+    def __init__(self, host: int, kinds: str, every_s: float, seed: int, but_not: Collection[int]) -> None:
         self.kills: dict[str, int] = {}
         self._command = [
             sys.executable, "-m", "tests.reliability.killer", str(host),
-            "--every", str(every_s), "--of", kinds, "--seed", str(seed),
+            "--every", str(every_s), "--of", kinds, "--seed", str(seed), "--but-not", *map(str, but_not),
         ]  # fmt: skip
 
     def __enter__(self) -> Self:

@@ -3,7 +3,7 @@ groups by the pid in their name, temporary folders below a folder of the run's o
 
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -35,8 +35,9 @@ class Tree:
     checks: list[int]
 
     @classmethod
-    def below(cls, host: int, but_not: int = 0) -> "Tree":
-        jails = [pid for pid in children(host) if pid != but_not]
+    def below(cls, host: int, but_not: Collection[int] = ()) -> "Tree":
+        """`but_not`: children of the host that have nothing to do with workers."""
+        jails = [pid for pid in children(host) if pid not in but_not]
         zygotes = [pid for jail in jails for pid in children(jail)]
         return cls(jails, zygotes, [pid for zygote in zygotes for pid in children(zygote)])
 

@@ -25,7 +25,7 @@ from reexec import Check, Executor, Program, load_policy
 from reexec.engine.conformance.case import BASE, Case
 from tests.attacks.harness import corpus
 from tests.reliability import programs
-from tests.reliability.outside import Tree, groups_of, is_zombie
+from tests.reliability.outside import Tree, children, groups_of, is_zombie
 from tests.reliability.plot import Series, save_lines
 
 QUICK_S = 0.03
@@ -94,9 +94,9 @@ def stream(count: int, first: int, cases: list[Case], source: random.Random) -> 
             yield programs.one(number, source, LIMITS_SHARE)
 
 
-def look(executor: Executor, done: int, began: float) -> Sample:
+def look(executor: Executor, done: int, began: float, others: list[int]) -> Sample:
     own = psutil.Process()
-    tree = Tree.below(own.pid)
+    tree = Tree.below(own.pid, others)
     living = [*tree.jails, *tree.zygotes, *tree.checks]
     zygotes = [psutil.Process(pid).memory_info().rss for pid in executor.worker_pids()]
     return Sample(
@@ -116,7 +116,7 @@ def soak(checks: int, batch: int, workers: int = 2, seed: int = 1, every: int = 
     result = Soak()
     source = random.Random(seed)
     words: Counter[str] = Counter()
-    began = time.monotonic()
+    others = children(os.getpid())
     with Executor(load_policy("codeio", settings=[*BASE, "limits.output_bytes=65536"]), workers=workers) as executor:
         cases = quick_cases(executor, every)
         result.hostile_cases = len(cases)
@@ -130,7 +130,7 @@ def soak(checks: int, batch: int, workers: int = 2, seed: int = 1, every: int = 
                     result.wrong.append(f"{verdict.id}: {verdict.word}")
             assert not expected, "a check was lost"
             result.checks += len(items)
-            result.samples.append(look(executor, result.checks, began))
+            result.samples.append(look(executor, result.checks, began, others))
         statistics = executor.statistics()
         result.worker_deaths, result.workers_started = statistics.worker_deaths, statistics.workers_started
         assert statistics.submitted == statistics.completed
