@@ -33,7 +33,7 @@ def call(
 ) -> int:
     """Run one call in the jail and print what happened, as one JSON object.
 
-    Example: [bold]reexec call examples/functions.jsonl#0 --input '{"text": "level up"}'[/]
+    Example: [bold]reexec call examples/functions.jsonl#31 --input '{"code": "3.2#x"}' --expect '"...##x"'[/]
 
     Exit code 1 where --expect is given and the verdict is not `accepted`.
     """

@@ -47,6 +47,10 @@ FLUSH_S, SOON_MS = 0.012, 20
 Usage = Any  # resource.struct_rusage
 
 
+class CannotForkError(Exception):
+    """The fault is the host's; pool/loop.py knows it by this name."""
+
+
 class Program:
     __slots__ = ("code", "entry", "failure", "source")
 
@@ -216,7 +220,10 @@ class Zygote:
         group_cpu_s = group.cpu_s() if group is not None and not self._quick else None
         reader, writer = pipe2(O_CLOEXEC)
         began = monotonic()
-        pid = self._fork()
+        try:
+            pid = self._fork()
+        except OSError as error:  # nothing of an earlier check is left, so no program can be the cause
+            raise CannotForkError("the host lets the worker start no process: %s" % error.strerror) from None
         if not pid:
             try:
                 close(self._channel.fd)

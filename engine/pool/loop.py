@@ -316,10 +316,13 @@ class Loop:
 
     def _judge_death(self, job: Job, reason: str, status: int | None, log: str) -> None:
         self._counts["retried"] += 1
-        if self.rung is not Rung.NONE and _from_outside(status):
+        no_room = _CANNOT_FORK in reason
+        if no_room or (self.rung is not Rung.NONE and _from_outside(status)):
             job.outside_kills += 1
             if job.outside_kills > OUTSIDE_KILLS_ALLOWED:
                 detail = f"its workers were killed from outside {job.outside_kills} times"
+                if no_room:
+                    detail = reason.strip().splitlines()[-1].rpartition(f"{_CANNOT_FORK}: ")[2] + " (`ulimit -u`, pids.max)"
                 self._finish(job, Outcome("engine-error", detail=detail, attempts=job.attempts))
                 return
         else:
@@ -357,6 +360,9 @@ def _exit_status_if_gone(worker: Worker) -> int | None:
         return worker.launched.process.wait(0.5)
     except Exception:
         return None
+
+
+_CANNOT_FORK = "CannotForkError"
 
 
 def _from_outside(status: int | None) -> bool:

@@ -15,7 +15,7 @@ from tests.runners.helpers import EXAMPLES, Done, reexec, reexec_cold
 SMALL = {"REEXEC_POLICY": "limits.cpu_s=1 limits.idle_s=1"}
 EXPECTED_CODE = {"doctor": (0, 3), "generate": (1,), "pipeline": (1,)}
 MAKES = {
-    "call": '"verdict"|"outcome"',
+    "call": '"verdict": "accepted"',
     "verify": "accepted",
     "audit": "reproducible",
     "demo": "rows/s",

@@ -150,3 +150,22 @@ def test_a_check_whose_group_was_taken_away_is_run_again_elsewhere() -> None:
             folder.rmdir()
         outcome = run(executor, "def f():\n    return 2")
         assert (outcome.kind, outcome.value, outcome.attempts) == ("value", 2, 2)
+
+
+def test_a_worker_that_may_start_no_process_is_the_hosts_fault() -> None:
+    groups = cgroup.own_groups(Path("/proc/self/cgroup").read_text(), Path("/proc/self/mountinfo").read_text())
+    if "pids" not in groups or not os.access(groups["pids"], os.W_OK):
+        lacking("a pids hierarchy in which this user may make groups")
+    group = groups["pids"] / f"reexec-test-{os.getpid()}"
+    group.mkdir()
+    try:
+        with Executor(workers=1) as executor:
+            assert run(executor, "def f():\n    return 1").value == 1
+            (pid,) = executor.worker_pids()
+            (group / "cgroup.procs").write_text(str(pid))
+            (group / "pids.max").write_text("1")
+            outcome = run(executor, "def f():\n    return 2")
+            assert (outcome.kind, outcome.value, outcome.attempts) == ("value", 2, 2)
+            assert executor.statistics().worker_kills == 0
+    finally:
+        group.rmdir()
