@@ -155,7 +155,7 @@ def test_compressed_turns_are_read_like_others(tmp_path: Path) -> None:
 
 
 def test_a_killed_assemble_ends_with_the_files_of_one_left_in_peace(tmp_path: Path) -> None:
-    first = [verified(str(number), function_id=str(number % 900)) for number in range(8_000)]
+    first = [verified(str(number), function_id=str(number % 900)) for number in range(40_000)]
     for number in range(0, len(first), 7):
         first[number] = {
             **first[number],
@@ -169,7 +169,7 @@ def test_a_killed_assemble_ends_with_the_files_of_one_left_in_peace(tmp_path: Pa
     paths = [write_rows(tmp_path / f"v{turn}.jsonl", rows) for turn, rows in enumerate((first, second), start=1)]
     output = tmp_path / "final.jsonl"
     command = ["assemble", *map(str, paths), "-o", str(output), "--deduplicate", "--max-per-function", "20"]
-    progress = killed_and_left_in_peace(command, output, (), 2, seed=5)
+    progress = killed_and_left_in_peace(command, output, (), 4, seed=5)
     assert any(0 < lines < len(first) for lines in progress), f"no kill in the middle: {progress}"
 
 
