@@ -154,7 +154,8 @@ def check_pool(tally: Tally) -> None:
         assert tally.gave_up <= kills // 1000
     else:
         assert tally.killed_checks <= kills
-        # The killer's look at the tree and its signal are not one step: in one of about 20 short runs it hit a worker.
+        # Seen in 2 of about 20 short runs: a worker died too, its zygote by SIGKILL. Why is not known; the killer's look at the
+        # tree and its signal are not one step, but that it hit the zygote was not shown. A few are let pass until it is.
         assert tally.worker_deaths <= 1 + kills // 100
         assert tally.gave_up == 0
 
