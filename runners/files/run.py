@@ -121,6 +121,7 @@ class StageRun:
         self._started = time.time()
         self._last_flush = time.monotonic()
         self._pending = 0
+        self._saved: dict[str, Any] = {}  # a copy of the manifest on disk: `progress` goes on changing
 
     @property
     def side_names(self) -> list[str]:
@@ -300,10 +301,14 @@ class StageRun:
 
     def close(self, state: str) -> None:
         """`done` or `interrupted`; flushes what is whole. What a run refused or stopped in the middle of a row leaves behind
-        is cut off by the next one, as after a kill."""
+        is cut off by the next one, as after a kill: the manifest keeps the progress of the last flush."""
+        state = "interrupted" if self.fault else state
         try:
             if self._whole and not self._behind:
-                self.flush("interrupted" if self.fault else state)
+                self.flush(state)
+            elif self._saved:
+                with contextlib.suppress(OutputError):  # only a word is at stake, and what ended the run is told by another
+                    self._replace_manifest({**self._saved, "state": state})
         finally:
             for sink in self._sinks.values():
                 sink.close()
@@ -329,11 +334,16 @@ class StageRun:
             "started": round(self._started, 3),
             "saved": round(time.time(), 3),
         }
+        self._replace_manifest(manifest)
+
+    def _replace_manifest(self, manifest: dict[str, Any]) -> None:
+        text = json.dumps(manifest, indent=1)
         temporary = self.manifest_path.with_name(self.manifest_path.name + ".new")
         try:
-            temporary.write_text(json.dumps(manifest, indent=1) + "\n")
+            temporary.write_text(text + "\n")
             os.replace(temporary, self.manifest_path)  # noqa: PTH105
         except OSError as error:
             with contextlib.suppress(OSError):
                 temporary.unlink()
             raise OutputError(f"{self.manifest_path}: cannot be written ({os.strerror(error.errno or 0).lower()})") from None
+        self._saved = json.loads(text)

@@ -86,6 +86,8 @@ def test_a_row_that_was_begun_and_not_finished_is_done_again(source: Path, tmp_p
         run.close("interrupted")
 
     copy(source, output, 5, interrupted_within_a_row)
+    assert manifest_of(output)["state"] == "interrupted"
+    assert manifest_of(output)["progress"]["counts"]["sum"] == 10
     assert copy(source, output) == 5
     assert manifest_of(output)["progress"]["counts"]["sum"] == 45
 
@@ -160,6 +162,7 @@ def test_an_interruption_while_the_done_lines_are_passed_changes_nothing(source:
         with pytest.raises(KeyboardInterrupt):
             list(run.rows())
         run.close("interrupted")
+        assert manifest_of(output)["state"] == "interrupted"
         run = open_run(source, output)
         run.open()
         run.close("interrupted")  # before the first line
