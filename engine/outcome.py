@@ -57,7 +57,7 @@ class Outcome:
     sources: tuple[str, ...] = ()
     """Sources of nondeterminism that the call read, where the check watched them."""
     attempts: int = field(default=1, compare=False)
-    """Runs it took: more than 1 where a worker died, or where a limit on time was confirmed."""
+    """Runs it took: more than 1 where a worker died, a limit on time was confirmed, or SIGKILL ended the check."""
     disagreed_with: str | None = field(default=None, compare=False)
     """The kind of the other run, where a limit on time and its confirmation disagreed (pool/confirmation.py)."""
     stdout: str = ""

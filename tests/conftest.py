@@ -1,6 +1,7 @@
 """What all tests share: where the repository is, and how a capability that this host lacks is treated."""
 
 import os
+import signal
 import sys
 import tempfile
 from collections.abc import Iterator
@@ -11,6 +12,9 @@ import pytest
 ROOT = Path(__file__).resolve().parents[1]
 if str(ROOT) not in sys.path:
     sys.path.insert(0, str(ROOT))  # tests import each other's helpers as tests.attacks.harness
+
+# Started in the background of a shell, this process ignores Ctrl-C, and so would every command that a test interrupts.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -17,6 +17,14 @@ OUTPUT_LIMIT = ("output-limit", b'{"reason": "more was printed than is kept"}', 
 MEMORY_LIMIT = ("memory-limit", b'{"reason": "the kernel ended a process for want of memory"}', b"", 0)
 
 
+def _signalled(name: str) -> Claim:
+    report = {"type": name, "message": "the process was ended by %s" % name, "lines": []}
+    return ("exception", json.dumps(report).encode(), b"", 0)
+
+
+KILLED = _signalled("SIGKILL")  # by itself or by somebody outside, which nothing in here can tell
+
+
 def clock(clock: int, last: float) -> float:
     try:
         return time.clock_gettime(clock)
@@ -43,12 +51,13 @@ def from_status(status: int) -> Claim:
         number = os.WTERMSIG(status)
         if number == signal.SIGSYS:
             return ("denied", b'{"reason": "a system call that the jail forbids (SIGSYS)"}', b"", 0)
+        if number == signal.SIGKILL:
+            return KILLED
         try:
             name = signal.Signals(number).name
         except ValueError:
             name = "signal %d" % number
-        report = {"type": name, "message": "the process was ended by %s" % name, "lines": []}
-        return ("exception", json.dumps(report).encode(), b"", 0)
+        return _signalled(name)
     return ("early-exit", json.dumps({"code": os.WEXITSTATUS(status), "by": "exit"}).encode(), b"", 0)
 
 

@@ -31,7 +31,7 @@ from .capture import Capture
 from .channel import Channel, Ending, HostGone, Printed
 from .claim import Claim
 from .confine import Confinement
-from .ending import CHUNK_BYTES, CPU_LIMIT, MEMORY_LIMIT, OUTPUT_LIMIT, WALL_LIMIT, empty_scratch, from_status
+from .ending import CHUNK_BYTES, CPU_LIMIT, KILLED, MEMORY_LIMIT, OUTPUT_LIMIT, WALL_LIMIT, empty_scratch, from_status
 from .group import CheckGroup
 from .supervision import Watched, wait_for_end
 
@@ -177,10 +177,10 @@ class Zygote:
         program = self._programs[program_id]
         printed = None
         if program.code is None and program.failure is None:
-            self._compile(check_id, program)
+            ending = self._compile(check_id, program)
         if program.failure is not None:
             ending = program.failure
-        else:
+        elif program.code is not None:
             task = self._task
             task.code, task.entry, task.call, task.options = program.code or b"", program.entry, call, options
             ending, printed = self._run(check_id, child.run_call, task, self._output_bytes, self._capture_bytes)
@@ -196,7 +196,8 @@ class Zygote:
             self._channel.say("retires", "scratch space could not be emptied at once")
             raise HostGone()
 
-    def _compile(self, check_id: int, program: Program) -> None:
+    def _compile(self, check_id: int, program: Program) -> Ending:
+        """Keeps the code, or the ending where it is one that every compilation of the program comes to."""
         ending, _ = self._run(check_id, child.compile_program, program.source, child.MAX_CODE_BYTES, 0)
         kind, payload = ending[0][:2]
         if kind == "code":
@@ -204,8 +205,9 @@ class Zygote:
             program.source = b""
         elif kind == "output-limit":
             program.failure = (("memory-limit", b"{}", b"", 0),) + ending[1:]
-        else:
+        elif ending[0] is not KILLED:  # compiling runs nothing of the program's, so this was somebody outside
             program.failure = ending
+        return ending
 
     def _run(
         self, check_id: int, action: Callable[[int, Any], None], subject: Any, max_payload: int, capture_bytes: int

@@ -14,8 +14,8 @@ class Job:
     """A call to execute. `deliver` is run by the I/O thread, once, with the job done."""
 
     __slots__ = (
-        "alone", "attempts", "call", "cancelled", "deaths", "deliver", "first", "key", "options", "outcome", "outside_kills",
-        "printed", "program", "sequence", "tag",
+        "alone", "attempts", "call", "cancelled", "deaths", "deliver", "first", "key", "kills", "options", "outcome",
+        "outside_kills", "printed", "program", "sequence", "tag",
     )  # fmt: skip
 
     def __init__(self, program: Program, call: bytes, options: int, deliver: "Callable[[Job], None]") -> None:
@@ -29,6 +29,8 @@ class Job:
         self.attempts = 0
         self.deaths = 0
         self.outside_kills = 0
+        self.kills = 0
+        """Runs that ended by SIGKILL to the process of the check itself."""
         self.alone = False
         self.first: Outcome | None = None
         """The outcome that a second run is to confirm."""

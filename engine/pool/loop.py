@@ -20,7 +20,7 @@ from ..jail import launch
 from ..jail.interpreter import Interpreter
 from ..outcome import Outcome
 from ..reading import read_outcome
-from .confirmation import is_near, settle
+from .confirmation import KILLS_BELIEVED, is_killed, is_near, settle
 from .job import OUTSIDE_KILLS_ALLOWED, Job, Mailbox
 from .placement import Placement
 from .scheduler import Scheduler
@@ -49,6 +49,8 @@ class Statistics:
     worker_deaths: int = 0
     worker_kills: int = 0
     """Checks that a program ended by killing its worker twice."""
+    kills_repeated: int = 0
+    """Runs repeated because SIGKILL had ended the check's own process."""
     limits_confirmed: int = 0
     """Limits on time that a second run alone came to as well."""
     limit_disagreements: int = 0
@@ -231,9 +233,15 @@ class Loop:
             self._bury(worker, "retired")
 
     def _finish(self, job: Job, outcome: Outcome) -> None:
+        if is_killed(outcome):
+            job.kills += 1
+            if job.kills < KILLS_BELIEVED:
+                self._counts["kills_repeated"] += 1
+                self._again(job)
+                return
         if job.first is None and is_near(outcome, self.policy.limits):
-            job.first, job.alone, job.printed = outcome, True, (b"", b"")
-            self._scheduler.put_back([job])
+            job.first = outcome
+            self._again(job)
             return
         if job.first is not None:
             outcome = settle(job.first, outcome)
@@ -241,6 +249,10 @@ class Loop:
         self._counts["completed"] += 1
         self._counts["engine_errors"] += outcome.kind == "engine-error"
         job.finish(outcome)
+
+    def _again(self, job: Job) -> None:
+        job.alone, job.printed = True, (b"", b"")
+        self._scheduler.put_back([job])
 
     # -- workers ----------------------------------------------------------------------------------------------
 

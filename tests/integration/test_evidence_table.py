@@ -1,5 +1,6 @@
 """docs/verdicts.md, row by row: what the table says is what the engine does."""
 
+import contextlib
 import os
 import re
 import signal
@@ -259,6 +260,36 @@ def test_row_e29_more_was_printed_than_is_kept() -> None:
     with Executor(load_policy("codeio", settings=(*SETTINGS, "limits.capture_bytes=1000")), workers=1) as executor:
         for source in ("def f():\n    print('x' * 1000)\n    return 1", "def f():\n    while True:\n        print('x' * 50)"):
             assert executor.submit(Program(source, "f"), []).result(30).kind == word_of("E29")
+
+
+def kill_check(executor: Executor) -> None:
+    """Kills the process that runs a check now, as somebody outside would."""
+    wait_for(lambda: running_check(executor))
+    with contextlib.suppress(psutil.NoSuchProcess):
+        psutil.Process(executor.worker_pids()[0]).children()[0].kill()
+
+
+def test_row_e30_the_check_was_killed_from_outside() -> None:
+    with Executor(load_policy("codeio", settings=SETTINGS), workers=1) as executor:
+        assert executor.submit(Program("def f():\n    return 0", "f"), []).result(30).value == 0
+        assert executor.submit(SLEEPER, []).result(30).value == 1  # compiled: the next child is the call's
+        future = executor.submit(SLEEPER, [])
+        kill_check(executor)
+        outcome = future.result(30)
+        assert (outcome.kind, outcome.value, outcome.attempts) == ("value", 1, 2)
+        statistics = executor.statistics()
+        assert (statistics.kills_repeated, statistics.worker_deaths) == (1, 0)
+
+
+def test_a_compilation_that_was_killed_from_outside_spoils_no_check_of_the_program() -> None:
+    source = "\n".join(f"class A{n}: pass" for n in range(10_000)) + "\ndef f(n):\n    return n"
+    slow = Program(source, "f")
+    with Executor(load_policy("codeio", settings=("limits.cpu_s=20", "limits.idle_s=20")), workers=1) as executor:
+        assert executor.submit(Program("def f():\n    return 0", "f"), []).result(30).value == 0
+        futures = [executor.submit(slow, [n]) for n in range(3)]
+        kill_check(executor)
+        assert [future.result(60).value for future in futures] == [0, 1, 2]
+        assert executor.statistics().kills_repeated == 1
 
 
 def test_every_row_has_a_test() -> None:

@@ -5,8 +5,8 @@
 Three parts, one after the other:
 
     pool     a stream of checks with known verdicts through check_many, while a process kills jails and zygotes
-    checks   the same while it kills running checks: to the engine such a kill looks like a program's own, and is
-             `runtime-error` with SIGKILL; every other check must have its verdict
+    checks   the same while it kills running checks: to the engine such a kill looks like a program's own, so it runs the
+             check again; what is killed three times in a row is `runtime-error` with SIGKILL
     host     `reexec verify` killed at random moments while its workers are killed too, started again until it is done, and
              compared byte for byte with a run that was left in peace
 """
@@ -60,7 +60,8 @@ class Tally:
     repeated: int = 0
     wrong: list[str] = field(default_factory=list)
     killed_checks: int = 0
-    """Checks whose own process was killed; each shows as runtime-error, SIGKILL."""
+    """Checks whose own process was killed each time; they show as runtime-error, SIGKILL."""
+    kills_repeated: int = 0
     gave_up: int = 0
     retried: int = 0
     worker_deaths: int = 0
@@ -114,7 +115,7 @@ def pool(seconds: float, kinds: str = "jails,zygotes", every_s: float = 0.25, wo
             tally.wrong.append("verdicts came in another order than their checks")
         statistics = executor.statistics()
         tally.retried, tally.worker_deaths = statistics.retried, statistics.worker_deaths
-        tally.workers_started = statistics.workers_started
+        tally.workers_started, tally.kills_repeated = statistics.workers_started, statistics.kills_repeated
         assert statistics.submitted == len(stream.words)
         assert statistics.submitted == statistics.completed + statistics.cancelled
         assert (statistics.cancelled, statistics.worker_kills) == (0, 0)
@@ -153,11 +154,9 @@ def check_pool(tally: Tally) -> None:
         assert 0 < tally.worker_deaths <= kills
         assert tally.gave_up <= kills // 1000
     else:
-        assert tally.killed_checks <= kills
-        # Seen in 2 of about 20 short runs: a worker died too, its zygote by SIGKILL. Why is not known; the killer's look at the
-        # tree and its signal are not one step, but that it hit the zygote was not shown. A few are let pass until it is.
-        assert tally.worker_deaths <= 1 + kills // 100
-        assert tally.gave_up == 0
+        assert 0 < tally.kills_repeated <= kills
+        assert tally.killed_checks <= kills // 8  # the same check three times, most likely one that takes its whole limit
+        assert (tally.worker_deaths, tally.gave_up) == (0, 0)
 
 
 # -- the host ---------------------------------------------------------------------------------------------------------

@@ -6,9 +6,11 @@ Ends at the end of its standard input and prints one JSON line: how often it has
 """
 
 import argparse
+import functools
 import json
 import os
 import random
+import re
 import select
 import signal
 import subprocess
@@ -31,11 +33,44 @@ def kill_one(host: int, kinds: list[str], source: random.Random, but_not: Collec
     candidates: list[int] = getattr(tree, kind)
     if not candidates:
         return None
+    return kind if kill_exactly(source.choice(candidates), kind) else None
+
+
+def kill_exactly(pid: int, kind: str) -> bool:
+    """Kills the process if it is what it was taken for. The descriptor holds on to the process, not to its number: a look
+    at it after the descriptor was made is a look at what the signal goes to."""
     try:
-        os.kill(source.choice(candidates), signal.SIGKILL)
+        fd = os.pidfd_open(pid)
     except ProcessLookupError:
+        return False
+    try:
+        if kind_of(pid) != kind:
+            return False
+        signal.pidfd_send_signal(fd, signal.SIGKILL)
+    except ProcessLookupError:
+        return False
+    finally:
+        os.close(fd)
+    return True
+
+
+def kind_of(pid: int) -> str | None:
+    """By its numbers in the PID namespaces it is in: a jail is in one less than its zygote, which is the first of its own."""
+    try:
+        status = Path(f"/proc/{pid}/status").read_text()
+    except OSError:
         return None
-    return kind
+    numbers = re.search(r"^NSpid:(.*)$", status, re.MULTILINE)
+    inside = numbers[1].split()[len(_namespaces_of_this_process()) :] if numbers else []
+    if not inside:
+        return "jails"
+    return "zygotes" if inside == ["1"] else "checks"
+
+
+@functools.cache
+def _namespaces_of_this_process() -> list[str]:
+    numbers = re.search(r"^NSpid:(.*)$", Path("/proc/self/status").read_text(), re.MULTILINE)
+    return numbers[1].split() if numbers else [""]
 
 
 def main() -> None:

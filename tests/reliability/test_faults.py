@@ -12,7 +12,7 @@ def test_killed_workers_and_jails_cost_no_check_its_verdict() -> None:
 
 
 def test_a_killed_check_is_the_only_one_that_shows_it() -> None:
-    check_pool(pool(3, "checks", every_s=0.05))
+    check_pool(pool(3, "checks", every_s=0.1))
 
 
 def test_a_run_whose_host_and_workers_are_killed_ends_with_the_same_bytes(tmp_path: Path) -> None:

@@ -2,8 +2,8 @@
 
 import pytest
 
-from reexec.engine.outcome import Outcome, Usage
-from reexec.engine.pool.confirmation import is_near, settle
+from reexec.engine.outcome import Outcome, RaisedException, Usage
+from reexec.engine.pool.confirmation import is_killed, is_near, settle
 from reexec.policies.model import Limits
 
 LIMITS = Limits(cpu_s=1.0)
@@ -43,3 +43,10 @@ def test_the_run_that_came_to_its_end_stands_and_disagreement_is_kept(
 ) -> None:
     settled = settle(first, second)
     assert (settled.kind, settled.disagreed_with) == (kind, disagreed_with)
+
+
+def test_only_an_end_by_the_signal_itself_counts_as_killed() -> None:
+    assert is_killed(Outcome("exception", exception=RaisedException("SIGKILL", "the process was ended by SIGKILL")))
+    assert not is_killed(Outcome("exception", exception=RaisedException("SIGKILL", "", ((1, "f"),))))
+    assert not is_killed(Outcome("exception", exception=RaisedException("SIGSEGV", "")))
+    assert not is_killed(VALUE)
