@@ -176,11 +176,10 @@ class Zygote:
     def _check(self, check_id: int, program_id: str, call: bytes, options: int) -> None:
         program = self._programs[program_id]
         printed = None
-        if program.code is None and program.failure is None:
+        ending = program.failure
+        if program.code is None and ending is None:
             ending = self._compile(check_id, program)
-        if program.failure is not None:
-            ending = program.failure
-        elif program.code is not None:
+        if ending is None:
             task = self._task
             task.code, task.entry, task.call, task.options = program.code or b"", program.entry, call, options
             ending, printed = self._run(check_id, child.run_call, task, self._output_bytes, self._capture_bytes)
@@ -196,16 +195,17 @@ class Zygote:
             self._channel.say("retires", "scratch space could not be emptied at once")
             raise HostGone()
 
-    def _compile(self, check_id: int, program: Program) -> Ending:
-        """Keeps the code, or the ending where it is one that every compilation of the program comes to."""
+    def _compile(self, check_id: int, program: Program) -> Ending | None:
+        """Keeps the code; where none came of it, the ending, which is kept too if every compilation would come to it."""
         ending, _ = self._run(check_id, child.compile_program, program.source, child.MAX_CODE_BYTES, 0)
         kind, payload = ending[0][:2]
         if kind == "code":
             program.code = payload
             program.source = b""
-        elif kind == "output-limit":
-            program.failure = (("memory-limit", b"{}", b"", 0),) + ending[1:]
-        elif ending[0] is not KILLED:  # compiling runs nothing of the program's, so this was somebody outside
+            return None
+        if kind == "output-limit":
+            ending = (("memory-limit", b"{}", b"", 0),) + ending[1:]
+        if ending[0] is not KILLED:  # compiling runs nothing of the program's, so this was somebody outside
             program.failure = ending
         return ending
 
