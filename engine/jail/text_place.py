@@ -1,5 +1,6 @@
 """Where the machine code of an interpreter lies that could be put on huge pages (inside/text.py)."""
 
+import os
 import resource
 from pathlib import Path
 
@@ -8,11 +9,13 @@ _SIZE_FILE = Path("/sys/kernel/mm/transparent_hugepage/hpage_pmd_size")
 
 
 def place_of_text(pid: int) -> tuple[int, int]:
-    """(address, bytes) of the whole huge pages that hold text or read-only data of the interpreter, from its largest
-    executable mapping and the read-only ones of the same file beside it; (0, 0) where there is none."""
+    """(address, bytes) of the whole huge pages that hold text or read-only data of the interpreter, from the largest
+    executable mapping of its program or libpython and the read-only ones of the same file beside it; (0, 0) where there is
+    none. Other libraries may be larger (numpy's OpenBLAS has 20 MB) and are hardly run by a check."""
     try:
         if resource.getpagesize() != 4096 or int(_SIZE_FILE.read_text()) != _HUGE_BYTES:
             return 0, 0
+        program = Path(os.readlink(f"/proc/{pid}/exe")).name  # noqa: PTH115
         lines = [line.split(maxsplit=5) for line in Path(f"/proc/{pid}/maps").read_text().splitlines()]
     except (OSError, ValueError):
         return 0, 0
@@ -22,7 +25,11 @@ def place_of_text(pid: int) -> tuple[int, int]:
         if path and path[0].startswith("/")
         for low, _, high in [span.partition("-")]
     ]
-    text = [mapping for mapping in maps if "x" in mapping[2]]
+    text = [
+        mapping
+        for mapping in maps
+        if "x" in mapping[2] and (Path(mapping[3]).name == program or Path(mapping[3]).name.startswith("libpython"))
+    ]
     if not text:
         return 0, 0
     low, high, _, path = max(text, key=lambda mapping: mapping[1] - mapping[0])

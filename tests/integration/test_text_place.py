@@ -34,6 +34,19 @@ def test_the_place_is_whole_huge_pages_of_read_only_mappings_of_one_file() -> No
     assert len({path for _, _, _, path in inside}) == 1
 
 
+def test_a_larger_library_is_not_taken_for_the_interpreter() -> None:
+    code = "import numpy; print(flush=True); input()"
+    with subprocess.Popen([sys.executable, "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
+        assert process.stdout is not None
+        process.stdout.readline()
+        start, size = place_of_text(process.pid)
+        if not size:
+            lacking("an interpreter with 2 MiB of text in one huge page, and a kernel with huge pages")
+        (name,) = {Path(path).name for low, high, _, path in mappings(process.pid) if low < start + size and high > start}
+        assert name.startswith(("libpython", "python")), name
+        process.communicate(b"\n")
+
+
 def test_a_worker_has_its_text_on_huge_pages_and_still_computes() -> None:
     with Executor(workers=1) as executor:
         program = Program("def f(n):\n    return sum(i * i for i in range(n))", "f")
