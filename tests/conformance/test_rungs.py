@@ -40,10 +40,11 @@ def of(rung: Rung) -> Offer:
 @pytest.mark.parametrize("rung", RUNGS)
 def test_a_rung_holds_the_contract_in_its_short_form(rung: Rung) -> None:
     of(rung)
+    before = set(processes_of_workers())  # of an ordinary user these are all children, the tests' own helpers too
     results = run_conformance(rung=rung, short=True)
     assert len(results) > 20
     assert [(result.case.id, result.faults) for result in results if result.faults] == []
-    assert processes_of_workers() == []
+    assert set(processes_of_workers()) <= before
 
 
 @pytest.mark.slow
