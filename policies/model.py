@@ -91,7 +91,8 @@ class Determinism(BaseModel):
     random_seed: int = Field(default=0, ge=0)
     numpy_seed: int = Field(default=0, ge=0, le=4_294_967_295)
     fixed_addresses: bool = True
-    """Turns off address randomisation, so that `id()` and default hashes vary less from run to run."""
+    """Turns off address randomisation, so that `id()` and default hashes vary less from run to run. Where false, free memory
+    is given out in an order drawn from `random_seed`: address randomisation alone keeps the order of small sets."""
 
 
 def _comparison_by_name(value: Any) -> Any:

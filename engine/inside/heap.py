@@ -19,6 +19,7 @@ _PASSING = ("frame", "generator", "coroutine", "async_generator")  # owned by ca
 
 _POOL_BYTES, _POOL_HEADER = 16 * 1024, 48  # of obmalloc.c since 3.10
 _SMALLEST, _LARGEST, _STEP = 48, 512, 16
+_MIXED = 256  # blocks of a size
 
 
 def fill_holes() -> list[bytes]:
@@ -34,6 +35,25 @@ def fill_holes() -> list[bytes]:
                 break
             fillers.append(block)
     return fillers
+
+
+def mix_free_blocks(seed: int) -> list[object]:
+    """Leaves free blocks of every small size in an order drawn from `seed`, so that the objects of a check come to lie in
+    that order. Address randomisation moves whole pages: where two objects of one page lie, and so the order of a small set
+    of objects without a hash of their own, is the same under it. Returns what lies between the free blocks: keep it."""
+    draw = sys.modules["random"].Random(seed)  # imported by prelude.import_random, in its own way
+    overhead = sys.getsizeof(b"")
+    kept: list[object] = []
+    for size in (16, 32, *range(_SMALLEST, _LARGEST + 1, _STEP)):
+        blocks: list[object] = []
+        for number in range(_MIXED):
+            blocks.append(object() if size == 16 else complex(number, 1) if size == 32 else bytes(size - overhead))
+        draw.shuffle(blocks)
+        kept += blocks[::2]
+        del blocks[::2]
+        while blocks:  # one by one: the allocator gives back last what was freed first
+            blocks.pop()
+    return kept
 
 
 def _is_known() -> bool:

@@ -75,7 +75,7 @@ class Zygote:
         self._polled = -1
         self._ended = self._flushed = 0.0
         self._task = child.Task()  # filled anew for each check; a child has its own copy
-        self._fillers: list[bytes] = []
+        self._fillers: list[object] = []
         self._scratch = False
         self._group: CheckGroup | None = None
         self._confinement: Confinement | None = None
@@ -132,7 +132,9 @@ class Zygote:
         gc.disable()
         self._rehearse()
         heap.make_everything_immortal()
-        self._fillers = heap.fill_holes()
+        self._fillers += heap.fill_holes()
+        if config["mix_addresses"]:
+            self._fillers += heap.mix_free_blocks(config["random_seed"])
         gc.freeze()
 
     def _make_task(self, prelude_names: dict[str, Any]) -> child.Task:

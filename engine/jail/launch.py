@@ -126,6 +126,7 @@ def setup_message(policy: Policy, warm: frozenset[str], launched: Launched) -> b
             "group": launched.group.info if launched.group else None,
             "scratch": limits.scratch_bytes > 0 and rung is not Rung.NONE,
             "random_seed": policy.determinism.random_seed,
+            "mix_addresses": not policy.determinism.fixed_addresses,
             "numpy_seed": policy.determinism.numpy_seed,
             "numpy_values": policy.numpy_values,
             "prelude": list(policy.prelude),
