@@ -4,6 +4,7 @@
 
 BIN := .venv/bin
 BENCH_ARGS ?=
+BENCH_ROUNDS ?= 5
 
 # .venv/ready names the folder it was made for: scripts in a .venv do not survive a move.
 STALE := $(shell [ -x $(BIN)/python ] && [ "$$(cat .venv/ready 2>/dev/null)" = "$$(pwd -P)" ] || echo stale)
@@ -55,7 +56,7 @@ check: setup ## lint, format, types, layers
 
 bench: setup ## ratios to other methods, then all suites into out/bench.json
 	@mkdir -p out
-	$(BIN)/python -m benchmarks
+	$(BIN)/python -m benchmarks --rounds $(BENCH_ROUNDS)
 	$(BIN)/pytest benchmarks --benchmark-enable --benchmark-only --benchmark-json=out/bench.json $(BENCH_ARGS)
 
 wheel: setup ## build dist/ and check the wheel in a clean environment

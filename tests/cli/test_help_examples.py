@@ -3,6 +3,7 @@
 import re
 import shlex
 import shutil
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -14,6 +15,7 @@ from tests.runners.helpers import EXAMPLES, Done, reexec, reexec_cold
 # The bundled responses hold programs that compute or sleep for ever; they need not do so for 5 s each here.
 SMALL = {"REEXEC_POLICY": "limits.cpu_s=1 limits.idle_s=1"}
 EXPECTED_CODE = {"doctor": (0, 3), "generate": (1,), "pipeline": (1,)}
+NEEDS = {"explain": "verify", "env missing": "audit"}
 MAKES = {
     "call": '"verdict": "accepted"',
     "verify": "accepted",
@@ -71,16 +73,16 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+@cache
 def run_example(command: str, folder: Path) -> Done:
+    """Once for each command: what one leaves in the folder the next may take."""
     return reexec_cold(*example_of(command), cwd=folder, env={**SMALL, "COLUMNS": "200"})
 
 
 @pytest.mark.parametrize("command", commands())
 def test_the_example_in_the_help_works_as_printed(command: str, folder: Path) -> None:
-    if command == "explain" and not (folder / "verified.jsonl").exists():
-        assert run_example("verify", folder).code == 0
-    if command == "env missing" and not (folder / "report.jsonl").exists():
-        assert run_example("audit", folder).code == 0
+    if command in NEEDS:
+        assert run_example(NEEDS[command], folder).code == 0
     done = run_example(command, folder)
     assert done.code in EXPECTED_CODE.get(command, (0,)), done.err
     assert "Traceback" not in done.err

@@ -36,9 +36,12 @@ def busy_functions(path: Path, count: int) -> Path:
     return write_rows(path, [function_row(f"# {number}\n{BUSY}", *pairs) for number in range(count)])
 
 
+ROUNDS = 5  # of the bundled responses, some 220 rows each
+
+
 def commands(tmp_path: Path) -> dict[str, list[str]]:
-    responses = write_rows(tmp_path / "responses.jsonl", example_responses(12))
-    functions = busy_functions(tmp_path / "functions.jsonl", 100)
+    responses = write_rows(tmp_path / "responses.jsonl", example_responses(ROUNDS))
+    functions = busy_functions(tmp_path / "functions.jsonl", 50)
     return {
         "verify": ["verify", str(responses), "-f", str(FUNCTIONS), "-o", str(tmp_path / "out.jsonl")],
         "audit": ["audit", str(functions), "-o", str(tmp_path / "out.jsonl"), "--keep", str(tmp_path / "keep.jsonl")],
@@ -100,7 +103,7 @@ def test_interruptions_at_any_moment_lose_and_repeat_nothing(tmp_path: Path) -> 
     done = reexec(*command, "--json")
     assert done.code == 0, done.err
     rows = read_rows(output)
-    expected = example_responses(12)
+    expected = example_responses(ROUNDS)
     assert [(row["itemid"], row["ioid"], row["index"]) for row in rows] == [
         (row["itemid"], row["ioid"], row["index"]) for row in expected
     ]

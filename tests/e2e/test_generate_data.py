@@ -81,7 +81,7 @@ def quick_rows(count: int) -> list[Row]:
 
 
 @pytest.mark.parametrize(
-    ("kills", "count"), [pytest.param(2, 90, id="two kills"), pytest.param(10, 700, id="ten kills", marks=pytest.mark.slow)]
+    ("kills", "count"), [pytest.param(2, 60, id="two kills"), pytest.param(10, 700, id="ten kills", marks=pytest.mark.slow)]
 )
 def test_a_killed_generate_ends_with_the_files_of_one_left_in_peace(kills: int, count: int, tmp_path: Path) -> None:
     source, output = write_rows(tmp_path / "rows.jsonl", quick_rows(count)), tmp_path / "out.jsonl"

@@ -257,10 +257,10 @@ def changed_somewhere(value: Any, name: str, rng: random.Random, inside: bool = 
 SUITE: list[Property] = [
     changes_beyond_the_rule_are_seen_at_their_place,
     changes_within_the_rule_are_equal,
+    containers_that_gain_or_lose_are_seen,
     reflexive,
     huge_integers_against_floats_are_judged_exactly,
     identical_json_text_is_equal,
-    containers_that_gain_or_lose_are_seen,
     symmetric,
     total,
 ]
