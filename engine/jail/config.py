@@ -135,7 +135,9 @@ def jail_config(policy: Policy, interpreter: Interpreter, binds: list[Bind], wor
         exec_bin=Exe(path=command[0], arg=command[1:]),
     )
     config.mount = [
-        MountPt(src=bind.source, dst=bind.target, is_bind=True, rw=bind.target.startswith("/dev/"), nosuid=True)
+        MountPt(src=bind.source, dst=bind.target, is_symlink=True)
+        if bind.is_link
+        else MountPt(src=bind.source, dst=bind.target, is_bind=True, rw=bind.target.startswith("/dev/"), nosuid=True)
         for bind in binds
     ]
     config.mount += [MountPt(src_content=body, dst=f"{HARNESS}/{name}") for name, body in harness_files().items()]

@@ -36,7 +36,8 @@ class Interpreter:
     """A Python that can run checked programs."""
 
     executable: str
-    """As started: a virtual environment's own python, not what it links to."""
+    """A virtual environment's own python, not what it links to; any other as the file that it is, because the folder of
+    a link says nothing about where its library lies."""
     version: tuple[int, int, int]
     prefixes: tuple[str, ...]
 
@@ -76,4 +77,8 @@ def ask(executable: str | None = None) -> Interpreter:
         )
     if not answer["ctypes"]:
         raise UsageError(f"--python {named}: it was built without ctypes, which the jail needs to lock itself down")
-    return Interpreter(answer["executable"] or str(Path(program).absolute()), version, tuple(dict.fromkeys(answer["prefixes"])))
+    found = answer["executable"] or program
+    prefixes = [os.path.normpath(prefix) for prefix in answer["prefixes"]]  # 3.8 leaves the .. of a link in them
+    if prefixes[0] == prefixes[2] and os.path.realpath(found) != found:
+        return ask(os.path.realpath(found))
+    return Interpreter(found, version, tuple(dict.fromkeys(prefixes)))

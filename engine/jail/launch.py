@@ -204,13 +204,15 @@ def _jailed_command(
 ) -> tuple[list[str], dict[str, str]]:
     nsjail = find_nsjail()
     binds = wanted_binds(interpreter)
-    hidden = [bind.source for bind in binds if os.geteuid() == 0 and out_of_reach(bind.source)]
+    hidden = [bind.source for bind in binds if os.geteuid() == 0 and not bind.is_link and out_of_reach(bind.source)]
     reachable = Path(folder) / "reach"
     if hidden:
         Path(folder).chmod(0o755)
         reachable.mkdir(mode=0o755)
         binds = [
-            Bind(str(reachable / str(hidden.index(bind.source))), bind.target) if bind.source in hidden else bind
+            Bind(str(reachable / str(hidden.index(bind.source))), bind.target)
+            if bind.source in hidden and not bind.is_link
+            else bind
             for bind in binds
         ]
     config = Path(folder) / "jail.cfg"

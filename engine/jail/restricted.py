@@ -92,7 +92,7 @@ def stage_command(
     """Raises IsolationUnavailableError where this host cannot do it."""
     refuse_unless_possible()
     _open_to_all(Path(folder))
-    hidden = [bind.source for bind in binds if has_own_uid() and out_of_reach(bind.source)]
+    hidden = [bind.target for bind in binds if has_own_uid() and out_of_reach(bind.target)]
     if has_own_uid() and out_of_reach(folder):
         raise IsolationUnavailableError(
             f"the folder for temporary files, {Path(folder).parent}, is closed to others; set TMPDIR to one that is not",
@@ -132,7 +132,7 @@ def confinement(binds: Iterable[Bind]) -> dict[str, Any]:
     """What the zygote is told (inside/confine.py)."""
     child_filter, pid_at = child_filter_program()
     needs_filter = not has_own_uid() or landlock.version() < landlock.SCOPES_SINCE
-    sources = [bind.source for bind in binds]
+    sources = [bind.source for bind in binds if not bind.is_link]
     devices = [path for path in sources if path in ("/dev/null", "/dev/zero")]
     return {
         "readable": [path for path in sources if path not in devices],

@@ -49,8 +49,11 @@ def _show(hidden: list[str]) -> None:
     """Puts an empty folder that everybody may enter over each closed one, with the hidden paths in it: for us alone."""
     _check(_LIBC.unshare(0x00020000), "unshare")
     _check(_LIBC.mount(b"none", b"/", None, ctypes.c_ulong(_MS_REC | _MS_PRIVATE), None), "mount /")
-    opened = []
+    opened, links = [], []
     for path in hidden:
+        if os.path.islink(path):  # noqa: PTH114
+            links.append((os.readlink(path), path))  # noqa: PTH115
+            continue
         fd = _LIBC.syscall(_long(_OPEN_TREE), _long(_AT_FDCWD), os.fsencode(path), _long(_CLONE_RECURSIVE))
         opened.append((path, _check(fd, f"open {path}"), os.path.isdir(path)))  # noqa: PTH112
     for folder in sorted({_closed_to_others(path) for path in hidden} - {""}):
@@ -63,6 +66,9 @@ def _show(hidden: list[str]) -> None:
         to = (_long(_AT_FDCWD), os.fsencode(path), _long(_EMPTY_PATH))
         _check(_LIBC.syscall(_long(_MOVE_MOUNT), _long(fd), b"", *to), f"mount {path}")
         os.close(fd)
+    for target, path in links:
+        os.makedirs(os.path.dirname(path), 0o755, exist_ok=True)  # noqa: PTH103, PTH120
+        os.symlink(target, path)  # noqa: PTH211
 
 
 def _become(uid: int, gid: int) -> None:

@@ -64,7 +64,7 @@ def as_nobody(rung: Rung, form: str) -> None:
         "uid": NOBODY,
         "gid": NOBODY,
         "keep": [],
-        "hidden": [bind.source for bind in wanted_binds(interpreter.ask()) if out_of_reach(bind.source)],
+        "hidden": [bind.target for bind in wanted_binds(interpreter.ask()) if out_of_reach(bind.target)],
         "fixed_addresses": False,
         "limits": {},
     }

@@ -1,6 +1,7 @@
 """Every CPython of 3.8 or newer on this machine serves as the interpreter of checked programs, with the same results."""
 
 import json
+import os
 import subprocess
 from collections.abc import Iterator
 from functools import cache
@@ -11,6 +12,7 @@ import pytest
 
 from reexec import Executor, Program, UsageError, load_policy
 from reexec.engine.jail import interpreter
+from reexec.policies.model import Rung
 from tests.conftest import lacking
 
 POLICY = load_policy("codeio", settings=["limits.cpu_s=0.5", "limits.idle_s=0.5", "limits.memory_bytes=268435456"])
@@ -135,6 +137,22 @@ def test_numpy_is_used_or_named_where_it_is_missing(version: str) -> None:
             assert (outcome.exception.type, outcome.exception.missing_module) == ("ModuleNotFoundError", "numpy")
         # a program that does not touch numpy does not care
         assert executor.submit(Program("def f():\n    return 1", "f"), []).result().value == 1
+
+
+@pytest.mark.parametrize("rung", [Rung.NSJAIL, Rung.RESTRICTED])
+@pytest.mark.parametrize("version", [*list(found())[:1], *list(found())[-1:]])
+def test_an_interpreter_may_be_a_link_or_an_environment_made_of_one(version: str, rung: Rung, tmp_path: Path) -> None:
+    """As uv and pipx leave them in ~/.local/bin: the link's folder has no library beside it."""
+    link = tmp_path / "bin" / f"python{version}"
+    link.parent.mkdir()
+    link.symlink_to(os.path.relpath(os.path.realpath(found()[version]), link.parent))
+    subprocess.run([link, "-m", "venv", "--without-pip", tmp_path / "env"], check=True)
+    policy = load_policy("codeio", settings=[f'isolation.lowest="{rung.value}"'])
+    for python in (link, tmp_path / "env" / "bin" / "python"):
+        with Executor(policy, workers=1, python=python, rung=rung) as executor:
+            outcome = executor.submit(Program("import sys, decimal\ndef f():\n    return sys.prefix", "f"), []).result()
+            assert outcome.ok, outcome
+            assert outcome.value == executor.interpreter.prefixes[0]
 
 
 @pytest.mark.parametrize("minor", [6, 7])
