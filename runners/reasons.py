@@ -51,6 +51,8 @@ def reseeded(policy: Policy, hash_seed: int, random_seed: int) -> Policy:
 
 Judged = tuple[str | None, str]
 """None or a reason, and a line for a person."""
+VARIES = ("nondeterministic", "its results differ from run to run")
+"""One text for all of them: which runs of which pairs happen to differ is chance, and reports are the same to the byte."""
 
 
 class Reasons:
@@ -88,7 +90,7 @@ class Reasons:
         varies = any(reason == "nondeterministic" for reason, _ in judged)
         for index in open_ones:
             if varies:
-                judged[index] = ("nondeterministic", "other pairs of the function differ from run to run")
+                judged[index] = VARIES
             else:
                 judged[index] = self._explain(record, index, results[index][0])
         return judged
@@ -101,13 +103,13 @@ class Reasons:
             if outcome.kind not in ("value", "exception"):
                 return outcome.kind, outcome.describe()
         if first.kind != second.kind:
-            return "nondeterministic", f"one run ended as {first.kind}, another as {second.kind}"
+            return VARIES
         if first.exception is not None and second.exception is not None:
             if first.exception.missing_module and second.exception.missing_module:
                 return "missing-module", first.describe()
             return "exception", first.describe()
         if not compare(first.value, second.value, self._rule).equal:
-            return "nondeterministic", "two runs returned different values"
+            return VARIES
         comparison = compare(first.value, expected, self._rule)
         return "mismatch", f"returned {quoted(first.value)}; the first difference is at {comparison.path}"
 
@@ -120,7 +122,7 @@ class Reasons:
         for executor in self._others():
             again = executor.submit(record.program, record.pairs[index].input).result()
             if not (again.ok and compare(again.value, outcome.value, self._rule).equal):
-                return "nondeterministic", "under other seeds a run gave another result"
+                return VARIES
         return None
 
     def _works_in_place(self, record: FunctionRecord, results: list[tuple[Outcome, Outcome]]) -> bool:

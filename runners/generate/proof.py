@@ -25,7 +25,7 @@ from reexec.engine.size_guard import check_output_size
 from reexec.policies.model import Policy
 
 from ..files.text import canonical, dump
-from ..reasons import MORE_SEEDS, SEEDS, reseeded
+from ..reasons import MORE_SEEDS, SEEDS, VARIES, reseeded
 from .inputs import CHANCE, CLOCK, MAY_VARY, Input
 from .reasons import LIMITS
 
@@ -90,7 +90,7 @@ class Prover:
                 same = one.describe() == two.describe()
                 return Proof(given, None, outcome.kind, outcome.describe() if same else "")
         if one.kind != two.kind:
-            return Proof(given, None, "nondeterministic", "one run returned, the other raised")
+            return Proof(given, None, *VARIES)
         if one.exception is not None and two.exception is not None:
             missing = one.exception.missing_module and two.exception.missing_module
             if missing:
@@ -98,7 +98,7 @@ class Prover:
             return Proof(given, None, "exception", one.describe() if one.describe() == two.describe() else one.exception.type)
         text = canonical(one.value)
         if text != canonical(two.value):
-            return Proof(given, None, "nondeterministic", "two runs returned different values")
+            return Proof(given, None, *VARIES)
         if CLOCK in two.sources:
             return Proof(given, None, "reads-clock")
         if self._drop_mutating and (one.arguments_changed or two.arguments_changed):
@@ -114,14 +114,14 @@ class Prover:
         if proof.reason is not None or not (varies or unordered or proof.draws):
             return proof
         if varies and proof.draws:
-            return Proof(proof.given, None, "nondeterministic", "it draws at random, and other pairs of the function differ")
+            return Proof(proof.given, None, *VARIES)
         futures = [executor.submit(program, proof.given.arguments) for executor in self._others()]
         text = canonical(proof.output)
         for outcome in await asyncio.gather(*map(asyncio.wrap_future, futures)):
             if outcome.kind in LIMITS:
                 return Proof(proof.given, None, outcome.kind)
             if not outcome.ok or canonical(outcome.value) != text:
-                return Proof(proof.given, None, "nondeterministic", "under other seeds a run gave another result")
+                return Proof(proof.given, None, *VARIES)
         return proof
 
     def _others(self) -> list[Executor]:

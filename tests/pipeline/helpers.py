@@ -36,10 +36,10 @@ def record_answers(source: Path, answers: Path, *, pairs: int = 3, right: float 
     return write_rows(answers, recorded)
 
 
-def write_config(folder: Path, *lines: str, tables: Iterable[str] = ()) -> Path:
+def write_config(folder: Path, *lines: str, tables: Iterable[str] = (), cpu_s: float = 1) -> Path:
     """A config in `folder` whose run lies in `folder/run`."""
     path = folder / "pipeline.toml"
-    small = 'set = ["limits.cpu_s=1", "limits.idle_s=1"]'
+    small = f'set = ["limits.cpu_s={cpu_s}", "limits.idle_s=1"]'
     path.write_text("\n".join(['folder = "run"', small, *lines, *tables]) + "\n")
     return path
 

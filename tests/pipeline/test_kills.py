@@ -85,7 +85,10 @@ def test_twenty_kills_on_the_sample_of_the_original(tmp_path: Path) -> None:
     answers = record_answers(functions, tmp_path / "answers.jsonl", pairs=10, right=0.5, junk=0.1)
     assert len(read_rows(answers)) > 8_000
     config = write_config(
-        tmp_path, f'functions = "{functions.name}"', tables=['[infer]\nreplay = "answers.jsonl"', "[prompts]\npairs = 10"]
+        tmp_path,
+        f'functions = "{functions.name}"',
+        tables=['[infer]\nreplay = "answers.jsonl"', "[prompts]\npairs = 10"],
+        cpu_s=5,  # some rows take a second: under a limit of 1 s it is chance which ones
     )
     killed_and_left_in_peace(config, None, 20, seed=2)
 
