@@ -52,7 +52,7 @@ def guest_script(commands: list[str]) -> str:
     """`root COMMAND` runs in the unit's own group, `user COMMAND` in a scope of the user's manager, `loginless COMMAND` as
     the user in a group that is root's."""
     lines = [
-        "export LANG=C.UTF-8 COLUMNS=180 HOME=/root PATH=/usr/sbin:/usr/bin:/sbin:/bin",
+        "export REEXEC_VM=1 LANG=C.UTF-8 COLUMNS=180 HOME=/root PATH=/usr/sbin:/usr/bin:/sbin:/bin",
         f"cd {ROOT}",
         f"loginctl enable-linger {USER}; sleep 3; failed=0",
         f"echo '{_MARK}' $(uname -r) $(stat -fc %T /sys/fs/cgroup)",
