@@ -1,7 +1,8 @@
 """The wall clock decides nothing: a clock that is stepped, forward or back, ends no check and no run.
 
 A machine has one CLOCK_REALTIME, time namespaces leave it out, and stepping it would hit everything else on the machine:
-clock.py tries it on a machine of its own. Here the source is held to it: what runs checks reads the monotonic clock, and the exceptions are named."""
+clock.py tries it on a machine of its own. Here the source is held to it:
+what runs checks reads the monotonic clock, and the exceptions are named."""
 
 import ast
 from pathlib import Path
