@@ -52,7 +52,7 @@ check: setup ## lint, format, types, layers
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
 	$(BIN)/pyright
-	$(BIN)/pytest -q tests/house
+	$(BIN)/pytest -q tests/unit/test_layers.py
 
 bench: setup ## ratios to other methods, then all suites into out/bench.json
 	@mkdir -p out

@@ -6,7 +6,7 @@ import sys
 from rich.console import Console
 from rich.table import Table
 
-from .side_by_side import as_json, measure
+from benchmarks.side_by_side import as_json, measure
 
 # What the project promises (lower is better for the floor, higher for the others).
 GOALS = {"call_vs_floor": 1.3, "call_vs_fresh": 60.0, "call_vs_fresh_no_numpy": 30.0}
@@ -29,7 +29,9 @@ def main() -> int:
     options = parser.parse_args()
     report = measure(options.workers, options.rounds, options.checks)
     console = Console(highlight=False, soft_wrap=True)
-    table = Table(title=f"{report.workers} workers, {report.rung}, Python {report.python}, median of {report.rounds} rounds")
+    table = Table(
+        title=f"{report.workers} workers, {report.isolation}, Python {report.python}, median of {report.rounds} rounds"
+    )
     for column in ("ratio", "here", "goal", "meaning"):
         table.add_column(column, justify="right" if column in ("here", "goal") else "left")
     for name, value in report.ratios.items():

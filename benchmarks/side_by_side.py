@@ -7,11 +7,10 @@ from typing import Any
 
 import psutil
 
+from benchmarks.yardsticks import Floor, copied_bytes, fresh_per_s, in_process_per_s
 from reexec.engine.executor import Executor
 from reexec.engine.program import Check, Program
 from reexec.policies.model import Policy
-
-from .yardsticks import Floor, copied_bytes, fresh_per_s, in_process_per_s
 
 # The same function twice: the second names numpy, which makes its worker and every fork of it heavier.
 PLAIN = "def main_solution(n):\n    return n + 1\n"
@@ -21,7 +20,7 @@ WITH_NUMPY = "def main_solution(n):\n    return n + 1  # np\n"
 @dataclass(slots=True)
 class Report:
     workers: int
-    rung: str
+    isolation: str
     python: str
     rounds: int
     figures: dict[str, float] = field(default_factory=dict)
@@ -52,7 +51,7 @@ def measure(workers: int = 2, rounds: int = 5, checks: int = 2000, fresh_checks:
     policy = Policy.preset("codeio")
     samples: dict[str, list[float]] = {}
     with Executor(policy, workers=workers) as executor:
-        report = Report(workers, executor.rung.value, executor.interpreter.version_text, rounds)
+        report = Report(workers, executor.isolation.value, executor.interpreter.version_text, rounds)
         python = executor.interpreter.executable
         floors = {}
         for name, source, numpy in (("plain", PLAIN, False), ("numpy", WITH_NUMPY, True)):
@@ -86,7 +85,7 @@ def as_json(report: Report) -> str:
     return json.dumps(
         {
             "workers": report.workers,
-            "rung": report.rung,
+            "isolation": report.isolation,
             "python": report.python,
             "rounds": report.rounds,
             "resident_mb": report.resident_mb,

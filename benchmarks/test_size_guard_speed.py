@@ -13,7 +13,7 @@ from typing import Any
 
 import pympler.asizeof
 
-from reexec.engine.size_guard import strict_check_size
+from reexec.engine.judging.size_guard import strict_check_size
 from reexec.policies.size import SizeRule
 
 TARGET_RATIO = 20

@@ -5,8 +5,8 @@ from collections.abc import Iterator
 import pytest
 from pytest_benchmark.fixture import BenchmarkFixture
 
-from reexec.engine.comparator import compare
 from reexec.engine.executor import Executor
+from reexec.engine.judging.compare import compare
 from reexec.engine.program import Check, Program
 from reexec.policies.comparison import ComparisonRule
 from reexec.runners.answers import extract_answer

@@ -5,9 +5,9 @@ from typing import Annotated
 
 import typer
 
-from reexec.runners.assemble import AssembleSummary
-from reexec.runners.assemble import assemble as run_assemble
-from reexec.runners.files.run import beside
+from reexec.runners.rows.run import beside
+from reexec.runners.stages.assemble import AssembleSummary
+from reexec.runners.stages.assemble import assemble as run_assemble
 
 from . import exits, options, screen
 
@@ -60,7 +60,7 @@ def assemble(
     if json:
         screen.summary(
             "assemble",
-            rung=None,
+            isolation=None,
             workers=None,
             rows=result.rows,
             rejected=result.rejected,

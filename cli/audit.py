@@ -6,9 +6,9 @@ from typing import Annotated
 import typer
 
 from reexec.engine.executor import Executor
-from reexec.runners.audit import AuditSummary
-from reexec.runners.audit import audit as run_audit
-from reexec.runners.files.run import beside
+from reexec.runners.rows.run import beside
+from reexec.runners.stages.audit import AuditSummary
+from reexec.runners.stages.audit import audit as run_audit
 
 from . import exits, options, screen
 
@@ -35,13 +35,13 @@ def audit(
     Example: [bold]reexec audit examples/functions.jsonl -o report.jsonl --keep proven.jsonl[/]
     """
     count = options.worker_count(workers)
-    rung = ""
+    isolation = ""
     rows = screen.count_lines(functions, limit)
     with screen.progress("audit", rows) as meter:
 
         def started(executor: Executor, done: int) -> None:
-            nonlocal rung
-            rung = executor.rung.value
+            nonlocal isolation
+            isolation = executor.isolation.value
             if done:
                 meter.resumed(done)
 
@@ -57,18 +57,18 @@ def audit(
             on_pair=meter.tell,
             on_start=started,
         )
-    _show(result, meter, rung, count, output, keep, json)
+    _show(result, meter, isolation, count, output, keep, json)
     return exits.of_files(result.functions, result.rejected, result.unreadable, result.engine_errors)
 
 
 def _show(
-    result: AuditSummary, meter: screen.Meter, rung: str, workers: int, output: Path, keep: Path | None, json: bool
+    result: AuditSummary, meter: screen.Meter, isolation: str, workers: int, output: Path, keep: Path | None, json: bool
 ) -> None:
     screen.tell_rejects(result.rejected, result.first_reject, beside(output, "rejects.jsonl"))
     if json:
         screen.summary(
             "audit",
-            rung=rung,
+            isolation=isolation,
             workers=workers,
             rows=result.functions,
             rejected=result.rejected,
@@ -83,7 +83,7 @@ def _show(
         return
     counts = {"reproducible": result.reproducible, **result.reasons}
     screen.out.print(screen.count_table(f"{result.pairs:,} pairs of {result.functions:,} functions", counts))
-    screen.out.print(f"{meter.wall_s:.1f} s, {workers} workers, isolation {rung}; report in {output}")
+    screen.out.print(f"{meter.wall_s:.1f} s, {workers} workers, isolation {isolation}; report in {output}")
     if keep:
         screen.out.print(f"proven pairs in {keep}")
     missing = screen.missing_modules_line(result.missing_modules)

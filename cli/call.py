@@ -7,11 +7,11 @@ from typing import Annotated, Any
 import typer
 
 from reexec.engine.errors import UsageError
+from reexec.engine.judging.verdict import judge
 from reexec.engine.outcome import Outcome
 from reexec.engine.program import Program
-from reexec.engine.verdict import judge
-from reexec.runners.files.text import BadRowError, dump, parse_row
-from reexec.runners.functions import BadFunctionError, FunctionStore
+from reexec.runners.records.functions import BadFunctionError, FunctionStore
+from reexec.runners.rows.text import BadRowError, dump, parse_row
 
 from . import exits, options
 
@@ -58,7 +58,7 @@ def call(
             "wall_s": outcome.usage.wall_s,
             "peak_bytes": outcome.usage.peak_bytes,
         }
-        report["rung"] = executor.rung.value
+        report["isolation"] = executor.isolation.value
     print(dump(report))
     return exits.DONE if accepted and outcome.kind != "engine-error" else exits.IMPERFECT
 

@@ -15,14 +15,14 @@ from rich.table import Table
 
 from reexec.engine.errors import UsageError
 from reexec.policies.layers import load_policy
-from reexec.runners.files.source import read_lines
-from reexec.runners.files.text import parse_row
 from reexec.runners.pipeline.config import load_config
 from reexec.runners.pipeline.plan import FINAL, make_plan
 from reexec.runners.pipeline.record import NAME
 from reexec.runners.pipeline.runner import PipelineResult, run_pipeline
-from reexec.runners.verify import VerifySummary
-from reexec.runners.verify import verify as run_verify
+from reexec.runners.rows.source import read_lines
+from reexec.runners.rows.text import parse_row
+from reexec.runners.stages.verify.stage import VerifySummary
+from reexec.runners.stages.verify.stage import verify as run_verify
 
 from . import exits, options, screen
 from .explain import explain_row

@@ -14,7 +14,7 @@ from reexec.engine.conformance import Offer, Result, offers, run_conformance
 from reexec.engine.errors import IsolationUnavailableError, ReexecError
 from reexec.engine.executor import Executor
 from reexec.engine.jail import interpreter, native
-from reexec.policies.model import Isolation, Policy, Rung
+from reexec.policies.model import Isolation, IsolationLevel, Policy
 
 from . import exits, options, screen
 
@@ -34,7 +34,7 @@ def register(app: typer.Typer) -> None:
 def doctor(
     mend: Annotated[bool, typer.Option("--mend", help="Bring the missing library: apt as root, else into our cache.")] = False,
     attack: Annotated[
-        bool, typer.Option("--attack", help="Run hostile programs on every rung that is here (a minute).")
+        bool, typer.Option("--attack", help="Run hostile programs on every isolation level that is here (a minute).")
     ] = False,
     python: options.Python = None,
     json: options.Json = False,
@@ -48,14 +48,14 @@ def doctor(
     if mend:
         screen.out.print(native.mend())
     found = offers(str(python) if python else None) if (usable := _interpreter(python)).ok else []
-    rungs = [offer.rung for offer in found if offer.available]
+    levels = [offer.isolation for offer in found if offer.available]
     if attack:
-        return _attack(rungs, json)
-    findings = [_host(), usable, _nsjail(), *_kernel(), *(_rung(offer, python) for offer in found)]
-    rung = rungs[0].value if rungs else ""
+        return _attack(levels, json)
+    findings = [_host(), usable, _nsjail(), *_kernel(), *(_isolation(offer, python) for offer in found)]
+    isolation = levels[0].value if levels else ""
     if json:
         rows = [{"what": f.what, "ok": f.ok, "detail": f.detail, "mend": f.mend} for f in findings]
-        screen.summary("doctor", rung=rung, findings=rows)
+        screen.summary("doctor", isolation=isolation, findings=rows)
     else:
         table = Table(show_edge=False, pad_edge=False)
         for column in ("what", "", "found"):
@@ -64,8 +64,10 @@ def doctor(
             mark = "[green]ok[/]" if finding.ok else "[red]missing[/]"
             table.add_row(finding.what, mark, finding.detail + (f"\n-> {finding.mend}" if finding.mend else ""))
         screen.out.print(table)
-        screen.out.print(f"isolation here: [bold]{rung or 'none'}[/]" + (_ACCEPT if rung == Rung.RESTRICTED else ""))
-    return exits.DONE if rung else exits.NO_ISOLATION
+        screen.out.print(
+            f"isolation here: [bold]{isolation or 'none'}[/]" + (_ACCEPT if isolation == IsolationLevel.RESTRICTED else "")
+        )
+    return exits.DONE if isolation else exits.NO_ISOLATION
 
 
 def _host() -> Finding:
@@ -112,33 +114,33 @@ _ACCEPT = "; policies must accept it: --set isolation.lowest=restricted"
 _CGROUP_LINE = "run as root, or under a delegated group: systemd-run --user --scope -p Delegate=yes reexec ..."
 
 
-def _rung(found: Offer, python: Path | None) -> Finding:
-    """The proof that a rung works was a real call on it."""
-    name = f"isolation {found.rung.value}"
+def _isolation(found: Offer, python: Path | None) -> Finding:
+    """The proof that an isolation level works was a real call on it."""
+    name = f"isolation {found.isolation.value}"
     if found.available:
-        return Finding(name, True, f"a call took {found.wall_s * 1000:.1f} ms{_lacking(found.rung, python)}")
+        return Finding(name, True, f"a call took {found.wall_s * 1000:.1f} ms{_lacking(found.isolation, python)}")
     return Finding(name, False, found.reason, _CGROUP_LINE if "control group" in found.reason else "")
 
 
-def _lacking(rung: Rung, python: Path | None) -> str:
+def _lacking(isolation: IsolationLevel, python: Path | None) -> str:
     """Modules of the usual prelude that the interpreter lacks."""
-    policy = Policy.preset("codeio").model_copy(update={"isolation": Isolation(lowest=rung)})
-    with Executor(policy, workers=1, python=python, rung=rung) as executor:
+    policy = Policy.preset("codeio").model_copy(update={"isolation": Isolation(lowest=isolation)})
+    with Executor(policy, workers=1, python=python, isolation=isolation) as executor:
         missing = executor.missing_prelude_modules
     return f"; the interpreter lacks {', '.join(missing)}" if missing else ""
 
 
-def _attack(rungs: list[Rung], json: bool) -> int:
-    """The conformance suite's short form: what hostile programs came to here, rung by rung."""
+def _attack(levels: list[IsolationLevel], json: bool) -> int:
+    """The conformance suite's short form: what hostile programs came to here, isolation level by isolation level."""
     results: list[Result] = []
-    for rung in rungs:
-        with screen.err.status(f"attacks on {rung.value}"):
-            results += run_conformance(rung=rung, short=True)
+    for isolation in levels:
+        with screen.err.status(f"attacks on {isolation.value}"):
+            results += run_conformance(isolation=isolation, short=True)
     faulty = [result for result in results if not result.ok]
     rows = [
         {
             "case": result.case.id,
-            "rung": result.rung.value,
+            "isolation": result.isolation.value,
             "verdict": result.word,
             "expected": result.expected,
             "left_over": result.left_over,
@@ -147,16 +149,16 @@ def _attack(rungs: list[Rung], json: bool) -> int:
         for result in results
     ]
     table = Table(show_edge=False, pad_edge=False)
-    for column in ("case", "rung", "verdict", "expected", "left-overs"):
+    for column in ("case", "isolation", "verdict", "expected", "left-overs"):
         table.add_column(column, overflow="fold")
     for result in results:
         style = "" if result.ok else "red"
         left = "none" if result.ok else "; ".join(result.faults)
-        table.add_row(result.case.id, result.rung.value, result.word, result.expected, left, style=style)
+        table.add_row(result.case.id, result.isolation.value, result.word, result.expected, left, style=style)
     screen.out.print(table)
-    screen.out.print(f"{len(results)} attacks on {len(rungs)} rungs: {len(results) - len(faulty)} as expected")
+    screen.out.print(f"{len(results)} attacks on {len(levels)} isolation levels: {len(results) - len(faulty)} as expected")
     if json:
-        screen.summary("doctor", rung=rungs[0].value if rungs else None, attacks=rows, unexpected=len(faulty))
-    if not rungs:
+        screen.summary("doctor", isolation=levels[0].value if levels else None, attacks=rows, unexpected=len(faulty))
+    if not levels:
         return exits.NO_ISOLATION
     return exits.IMPERFECT if faulty else exits.DONE

@@ -39,7 +39,7 @@ def create(
     if json:
         screen.summary(
             "env create",
-            rung=None,
+            isolation=None,
             workers=None,
             rows=len(made.packages),
             rejected=len(made.failed),
@@ -75,7 +75,7 @@ def missing(
     if json:
         screen.summary(
             "env missing",
-            rung=None,
+            isolation=None,
             workers=None,
             rows=len(found.modules),
             rejected=0,

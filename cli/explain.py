@@ -11,17 +11,17 @@ from rich.panel import Panel
 from rich.syntax import Syntax
 from rich.table import Table
 
-from reexec.engine.comparator import compare
 from reexec.engine.errors import UsageError
 from reexec.engine.executor import Executor
+from reexec.engine.judging.compare import compare
 from reexec.policies.model import Policy
 from reexec.runners.answers import extract_answer
-from reexec.runners.feedback import quoted
-from reexec.runners.files.run import beside
-from reexec.runners.files.source import read_lines
-from reexec.runners.files.text import BadRowError, dump, parse_row
-from reexec.runners.functions import FunctionStore
-from reexec.runners.predictions import BadPredictionError, read_prediction
+from reexec.runners.records.functions import FunctionStore
+from reexec.runners.records.predictions import BadPredictionError, read_prediction
+from reexec.runners.rows.run import beside
+from reexec.runners.rows.source import read_lines
+from reexec.runners.rows.text import BadRowError, dump, parse_row
+from reexec.runners.stages.verify.feedback import quoted
 
 from . import exits, options, screen
 

@@ -5,10 +5,10 @@ from typing import Annotated
 
 import typer
 
-from reexec.runners.export import FORMATS, ExportSummary
-from reexec.runners.export import export as run_export
-from reexec.runners.export.rows import JoinTemplate
-from reexec.runners.export.stage import DEVICES, VALIDATION_SHARE
+from reexec.runners.stages.export import FORMATS, ExportSummary
+from reexec.runners.stages.export import export as run_export
+from reexec.runners.stages.export.rows import JoinTemplate
+from reexec.runners.stages.export.stage import DEVICES, VALIDATION_SHARE
 
 from . import exits, options, screen
 
@@ -70,7 +70,7 @@ def export(
     if json:
         screen.summary(
             "export",
-            rung=None,
+            isolation=None,
             workers=None,
             rows=result.rows,
             rejected=result.rejected,

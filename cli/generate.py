@@ -6,9 +6,9 @@ from typing import Annotated
 import typer
 
 from reexec.engine.executor import Executor
-from reexec.runners.files.run import beside
-from reexec.runners.generate import CALLS, PAIRS, GenerateSummary
-from reexec.runners.generate import generate as run_generate
+from reexec.runners.rows.run import beside
+from reexec.runners.stages.generate import CALLS, PAIRS, GenerateSummary
+from reexec.runners.stages.generate import generate as run_generate
 
 from . import exits, options, screen
 
@@ -44,13 +44,13 @@ def generate(
     """
     count = options.worker_count(workers)
     chosen = options.selection(limit, shard)
-    rung = ""
+    isolation = ""
     rows = screen.count_lines(unified, limit, chosen.shard[1] if chosen.shard else 1)
     with screen.progress("generate", rows) as meter:
 
         def started(executor: Executor, done: int) -> None:
-            nonlocal rung
-            rung = executor.rung.value
+            nonlocal isolation
+            isolation = executor.isolation.value
             if done:
                 meter.resumed(done)
 
@@ -69,16 +69,16 @@ def generate(
             on_function=meter.tell,
             on_start=started,
         )
-    _show(result, meter, rung, count, output, json)
+    _show(result, meter, isolation, count, output, json)
     return exits.of_files(result.functions_in, result.rejected, result.unreadable, result.engine_errors)
 
 
-def _show(result: GenerateSummary, meter: screen.Meter, rung: str, workers: int, output: Path, json: bool) -> None:
+def _show(result: GenerateSummary, meter: screen.Meter, isolation: str, workers: int, output: Path, json: bool) -> None:
     screen.tell_rejects(result.rejected, result.first_reject, beside(output, "rejects.jsonl"))
     if json:
         screen.summary(
             "generate",
-            rung=rung,
+            isolation=isolation,
             workers=workers,
             rows=result.functions_kept,
             rejected=result.rejected,
@@ -98,7 +98,7 @@ def _show(result: GenerateSummary, meter: screen.Meter, rung: str, workers: int,
     screen.out.print(screen.count_table(f"{result.functions_in:,} functions", counts))
     screen.out.print(
         f"{result.pairs_kept:,} proven pairs, {result.trivial:,} functions with one constant output; "
-        f"{meter.wall_s:.1f} s, {workers} workers, isolation {rung}"
+        f"{meter.wall_s:.1f} s, {workers} workers, isolation {isolation}"
     )
     missing = screen.missing_modules_line(result.missing_modules)
     if missing:

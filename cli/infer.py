@@ -6,14 +6,14 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from reexec.engine.errors import UsageError
-from reexec.runners.files.run import Selection, beside
-from reexec.runners.infer.cost import Prices
-from reexec.runners.infer.settings import AskSettings, Sampling, schema_format
+from reexec.runners.rows.run import Selection, beside
+from reexec.runners.stages.infer.cost import Prices
+from reexec.runners.stages.infer.settings import AskSettings, Sampling, schema_format
 
 from . import exits, options, screen
 
 if TYPE_CHECKING:
-    from reexec.runners.infer.stage import InferSummary, Told
+    from reexec.runners.stages.infer.stage import InferSummary, Told
 
 
 def register(app: typer.Typer) -> None:
@@ -72,9 +72,9 @@ def infer(
     if replay is None and model is None:
         raise UsageError("--model: which model is to be asked? (or --replay FILE)")
     # Imported here: the openai client takes most of a second to import, which no other command should pay.
-    from reexec.runners.infer.known import load_known
-    from reexec.runners.infer.stage import infer as run_infer
-    from reexec.runners.infer.stage import replay_recorded as run_replay
+    from reexec.runners.stages.infer.known import load_known
+    from reexec.runners.stages.infer.stage import infer as run_infer
+    from reexec.runners.stages.infer.stage import replay_recorded as run_replay
 
     sampling = Sampling(
         model=model or "recorded",
@@ -157,7 +157,7 @@ def _show(result: "InferSummary", sampling: Sampling, meter: screen.Meter, outpu
     if json:
         screen.summary(
             "infer",
-            rung=None,
+            isolation=None,
             workers=None,
             rows=result.rows,
             rejected=result.rejected,
@@ -195,7 +195,7 @@ def _dry_run(
     chosen: Selection,
     json: bool,
 ) -> int:
-    from reexec.runners.infer.estimate import estimate
+    from reexec.runners.stages.infer.estimate import estimate
 
     found = estimate(messages, output, sampling, settings=asking, prices=prices, selection=chosen)
     for message in found.first:
@@ -208,7 +208,7 @@ def _dry_run(
     if json:
         screen.summary(
             "infer",
-            rung=None,
+            isolation=None,
             workers=None,
             rows=found.rows,
             rejected=found.unusable,

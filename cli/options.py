@@ -10,7 +10,7 @@ from reexec.engine.errors import UsageError
 from reexec.engine.executor import Executor
 from reexec.policies.layers import load_policy
 from reexec.policies.model import Policy
-from reexec.runners.files.run import Selection
+from reexec.runners.rows.run import Selection
 
 Workers = Annotated[
     int | None, typer.Option("--workers", "-w", help="Checks that run at the same time. [default: processors]", metavar="N")

@@ -147,7 +147,7 @@ def _summary(plan: Plan, result: PipelineResult, wall_s: float) -> None:
     rows = next((step.count for step in result.funnel if step.key == "rows"), 0)
     screen.summary(
         "pipeline",
-        rung=result.rung,
+        isolation=result.isolation,
         workers=plan.context.workers,
         rows=rows,
         rejected=result.rejected,

@@ -5,9 +5,9 @@ from typing import Annotated
 
 import typer
 
-from reexec.runners.files.run import beside
-from reexec.runners.prompts import PAIRS, PromptTemplate
-from reexec.runners.prompts import prompts as run_prompts
+from reexec.runners.rows.run import beside
+from reexec.runners.stages.prompts import PAIRS, PromptTemplate
+from reexec.runners.stages.prompts import prompts as run_prompts
 
 from . import exits, options, screen
 
@@ -52,7 +52,7 @@ def prompts(
     if json:
         screen.summary(
             "prompts",
-            rung=None,
+            isolation=None,
             workers=None,
             rows=result.functions,
             rejected=result.rejected,

@@ -5,9 +5,9 @@ from typing import Annotated
 
 import typer
 
-from reexec.runners.files.run import beside
-from reexec.runners.revise import ReviseTemplate
-from reexec.runners.revise import revise as run_revise
+from reexec.runners.rows.run import beside
+from reexec.runners.stages.revise import ReviseTemplate
+from reexec.runners.stages.revise import revise as run_revise
 
 from . import exits, options, screen
 
@@ -48,7 +48,7 @@ def revise(
     if json:
         screen.summary(
             "revise",
-            rung=None,
+            isolation=None,
             workers=None,
             rows=result.rows,
             rejected=result.rejected,

@@ -6,9 +6,9 @@ from typing import Annotated
 import typer
 
 from reexec.engine.errors import UsageError
-from reexec.runners.files.run import beside
-from reexec.runners.transform import MAX_CHARACTERS, TransformTemplate
-from reexec.runners.transform import transform as run_transform
+from reexec.runners.rows.run import beside
+from reexec.runners.stages.transform import MAX_CHARACTERS, TransformTemplate
+from reexec.runners.stages.transform import transform as run_transform
 
 from . import exits, options, screen
 
@@ -54,7 +54,7 @@ def transform(
     if json:
         screen.summary(
             "transform",
-            rung=None,
+            isolation=None,
             workers=None,
             rows=result.rows,
             rejected=result.rejected,

@@ -6,10 +6,10 @@ from typing import Annotated, Any
 import typer
 
 from reexec.engine.executor import Executor
-from reexec.runners.feedback import Feedback
-from reexec.runners.files.run import beside
-from reexec.runners.verify import VerifySummary
-from reexec.runners.verify import verify as run_verify
+from reexec.runners.rows.run import beside
+from reexec.runners.stages.verify.feedback import Feedback
+from reexec.runners.stages.verify.stage import VerifySummary
+from reexec.runners.stages.verify.stage import verify as run_verify
 
 from . import exits, options, screen
 
@@ -73,7 +73,7 @@ def show_verify(result: VerifySummary, executor: Executor, meter: screen.Meter, 
     else:
         screen.out.print(
             f"{meter.rows:,} rows in {meter.wall_s:.1f} s: {meter.rows_per_s:,.0f} rows/s, "
-            f"{executor.workers} workers, isolation {executor.rung.value}"
+            f"{executor.workers} workers, isolation {executor.isolation.value}"
         )
     if result.pass_rates:
         rates = result.pass_rates
@@ -94,7 +94,7 @@ def show_verify(result: VerifySummary, executor: Executor, meter: screen.Meter, 
 def verify_fields(result: VerifySummary, executor: Executor, meter: screen.Meter) -> dict[str, Any]:
     """The summary for machines."""
     return {
-        "rung": executor.rung.value,
+        "isolation": executor.isolation.value,
         "workers": executor.workers,
         "rows": result.rows,
         "rejected": result.rejected,

@@ -9,8 +9,8 @@ import marshal
 from typing import Any
 
 from .errors import UsageError
-from .inside import values, wire
 from .program import Call
+from .protocol import values, wire
 
 
 def encode_call(call: Call) -> tuple[bytes, int]:

@@ -9,17 +9,17 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-from reexec.policies.model import Policy, Rung
+from reexec.policies.model import IsolationLevel, Policy
 
 from .arguments import encode_call
 from .errors import EngineError, IsolationUnavailableError, UsageError
-from .inside import wire
-from .jail import interpreter, ladder
+from .jail import interpreter, levels
+from .judging.verdict import Verdict, judge
 from .outcome import Outcome
 from .pool.job import Job, Mailbox
 from .pool.loop import Loop, Statistics
 from .program import Call, Check, Program
-from .verdict import Verdict, judge
+from .protocol import wire
 
 Arguments = Call | Mapping[str, Any] | Sequence[Any]
 
@@ -36,7 +36,7 @@ class Executor:
     policy:   a Policy or a preset's name.
     workers:  checks that run at the same time; the machine's processors where None.
     python:   path of the interpreter that runs the programs (CPython 3.8 or newer); this one where None.
-    rung:     this step of the isolation ladder and no other; the strongest that the host offers where None.
+    isolation: this level and no other; the strongest that the host offers where None.
     """
 
     def __init__(
@@ -45,7 +45,7 @@ class Executor:
         *,
         workers: int | None = None,
         python: str | Path | None = None,
-        rung: Rung | str | None = None,
+        isolation: IsolationLevel | str | None = None,
     ) -> None:
         self.policy = Policy.preset(policy) if isinstance(policy, str) else policy
         if workers is None:
@@ -56,22 +56,22 @@ class Executor:
         self.interpreter = interpreter.ask(None if python is None else str(python))
         self._pid = os.getpid()
         self._base_options = wire.PYTHON_VALUES if self.policy.comparison.values == "python" else 0
-        self._loop = self._first_that_works(None if rung is None else Rung(rung))
+        self._loop = self._first_that_works(None if isolation is None else IsolationLevel(isolation))
         # Where nobody calls shutdown: when the executor is dropped, and at the latest when this process ends.
         weakref.finalize(self, self._loop.stop)
 
-    def _first_that_works(self, only: Rung | None) -> Loop:
+    def _first_that_works(self, only: IsolationLevel | None) -> Loop:
         problems: list[str] = []
-        for rung in ladder.candidates(self.policy, only):
-            refusal = ladder.refusal(rung, self.policy)
+        for isolation in levels.candidates(self.policy, only):
+            refusal = levels.refusal(isolation, self.policy)
             if refusal:
-                problems.append(f"{rung.value}: {refusal}")
+                problems.append(f"{isolation.value}: {refusal}")
                 continue
-            loop = Loop(self.policy, self.interpreter, rung, self.workers)
+            loop = Loop(self.policy, self.interpreter, isolation, self.workers)
             try:
                 loop.start()
             except EngineError as error:
-                problems.append(f"{rung.value}: {error}")
+                problems.append(f"{isolation.value}: {error}")
                 continue
             return loop
         if only is not None:
@@ -81,7 +81,7 @@ class Executor:
         raise IsolationUnavailableError(
             "this host cannot give the isolation that the policy asks for: "
             + "; ".join(problems)
-            + ladder.hint(self.policy)
+            + levels.hint(self.policy)
             + " (`reexec doctor` says what is missing)",
             stage="start worker",
         )
@@ -89,9 +89,9 @@ class Executor:
     # -- what it is -------------------------------------------------------------------------------------------
 
     @property
-    def rung(self) -> Rung:
+    def isolation(self) -> IsolationLevel:
         """The step of the isolation ladder that this executor stands on."""
-        return self._loop.rung
+        return self._loop.isolation
 
     @property
     def missing_prelude_modules(self) -> list[str]:

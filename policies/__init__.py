@@ -2,17 +2,17 @@
 
 from .comparison import ComparisonRule
 from .layers import PolicyError, load_policy, preset_names
-from .model import Determinism, Isolation, Limits, Policy, Rung
+from .model import Determinism, Isolation, IsolationLevel, Limits, Policy
 from .size import SizeRule
 
 __all__ = [
     "ComparisonRule",
     "Determinism",
     "Isolation",
+    "IsolationLevel",
     "Limits",
     "Policy",
     "PolicyError",
-    "Rung",
     "SizeRule",
     "load_policy",
     "preset_names",

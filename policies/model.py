@@ -20,7 +20,7 @@ MIB = 1024 * KIB
 _FROZEN = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
 
-class Rung(StrEnum):
+class IsolationLevel(StrEnum):
     """A step of the isolation ladder, strongest first."""
 
     NSJAIL_CGROUP = "nsjail+cgroup"
@@ -31,7 +31,7 @@ class Rung(StrEnum):
     @property
     def strength(self) -> int:
         """Larger is stronger."""
-        return -list(Rung).index(self)
+        return -list(IsolationLevel).index(self)
 
 
 class Limits(BaseModel):
@@ -80,8 +80,8 @@ class Limits(BaseModel):
 class Isolation(BaseModel):
     model_config = _FROZEN
 
-    lowest: Rung = Rung.NSJAIL
-    """The weakest rung that this policy accepts; a host that offers less is refused."""
+    lowest: IsolationLevel = IsolationLevel.NSJAIL
+    """The weakest isolation level that this policy accepts; a host that offers less is refused."""
 
 
 class Determinism(BaseModel):

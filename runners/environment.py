@@ -19,9 +19,9 @@ from typing import Any
 from reexec.engine.errors import UsageError
 from reexec.engine.jail import interpreter
 
-from .files.run import beside
-from .files.source import read_lines
-from .files.text import BadRowError, parse_row
+from .rows.run import beside
+from .rows.source import read_lines
+from .rows.text import BadRowError, parse_row
 
 _FOLDER = Path(__file__).with_name("environments")
 _CHECKOUT_UV = Path(__file__).resolve().parents[1] / "scripts" / "uv"

@@ -3,7 +3,8 @@
     .venv/bin/python scripts/hosts.py [PLACE...]
 
 In each place `reexec call` must be accepted and a small `reexec verify` must give the words it gives on this host, on the
-strongest rung that the place can give; the same call on each of its rungs; and one line where a rung is refused. Prints a
+strongest isolation level that the place can give; the same call on each of its isolation levels; and one line where an
+isolation level is refused. Prints a
 table; exit code 1 where something was not as expected. docs/hosts.md has the results.
 """
 
@@ -35,10 +36,10 @@ MS_BIND, MS_REC, MS_PRIVATE, MS_REMOUNT, MS_RDONLY = 4096, 16384, 1 << 18, 32, 1
 class Place:
     name: str
     what: str
-    rungs: tuple[str, ...]
-    """Rungs that it must give, strongest first."""
+    levels: tuple[str, ...]
+    """Isolation levels that it must give, strongest first."""
     refused: tuple[str, ...] = ()
-    """Rungs that it must refuse, with one line and exit code 3."""
+    """Isolation levels that it must refuse, with one line and exit code 3."""
     enter: Callable[[Path], None] = lambda folder: None  # noqa: ARG005
     """Run in the child, as root, before the program."""
     prepare: Callable[[Path], None] = lambda folder: None  # noqa: ARG005
@@ -225,12 +226,12 @@ PLACES = [
 
 CALL = ["--entry", "f", "--input", '{"n": 4}', "--expect", "[5, false]"]
 KEPT_ROOT = os.environ.get("REEXEC_HOSTS_ROOT")  # a debootstrap of an earlier run
-ON_RUNG = """
+ON_LEVEL = """
 import json, sys
 from reexec import Executor, Program, load_policy
-rung, python, file = sys.argv[1:]
-policy = load_policy("codeio", settings=[f'isolation.lowest="{rung}"'])
-with Executor(policy, workers=1, python=python or None, rung=rung) as executor:
+isolation, python, file = sys.argv[1:]
+policy = load_policy("codeio", settings=[f'isolation.lowest="{isolation}"'])
+with Executor(policy, workers=1, python=python or None, isolation=isolation) as executor:
     print(json.dumps({"verdict": executor.check(Program(open(file).read(), "f"), {"n": 4}, [5, False]).word}))
 """
 
@@ -262,14 +263,14 @@ def last_json(text: str) -> dict[str, object]:
 
 
 def by_command(place: Place, folder: Path, expected_words: dict[str, int]) -> tuple[str, bool]:
-    """What came of `reexec call` and of a small `reexec verify` under a policy that takes any rung of the place."""
+    """What came of `reexec call` and of a small `reexec verify` under a policy that takes any isolation level of the place."""
     work = folder / "work"
-    accept = ["--set", f"isolation.lowest={place.rungs[-1]}"]
+    accept = ["--set", f"isolation.lowest={place.levels[-1]}"]
     python = ["--python", str(folder / place.python)] if place.python else []
     done = run(place, folder, ["call", str(work / "program.py"), *CALL, *accept, *python])
     report = last_json(done.stdout)
-    if done.returncode != 0 or report.get("verdict") != "accepted" or report.get("rung") != place.rungs[0]:
-        return f"call: exit {done.returncode}, {report.get('verdict')} on {report.get('rung')}: {last_line(done)}", False
+    if done.returncode != 0 or report.get("verdict") != "accepted" or report.get("isolation") != place.levels[0]:
+        return f"call: exit {done.returncode}, {report.get('verdict')} on {report.get('isolation')}: {last_line(done)}", False
     output = work / f"verified-{place.name}.jsonl"
     done = run(place, folder, ["verify", *verify_files(output), *accept, *python])
     summary = last_json(done.stdout)
@@ -279,17 +280,17 @@ def by_command(place: Place, folder: Path, expected_words: dict[str, int]) -> tu
     return f"call accepted; verify as on this host, {summary.get('rows_per_s')} rows/s", True
 
 
-def by_rung(place: Place, folder: Path, rung: str) -> tuple[str, bool]:
-    """The same call on one rung and no other."""
+def by_isolation(place: Place, folder: Path, isolation: str) -> tuple[str, bool]:
+    """The same call on one isolation level and no other."""
     python = str(folder / place.python) if place.python else ""
-    done = run(place, folder, [], ["-c", ON_RUNG, rung, python, str(folder / "work" / "program.py")])
+    done = run(place, folder, [], ["-c", ON_LEVEL, isolation, python, str(folder / "work" / "program.py")])
     report = last_json(done.stdout)
     return f"{report.get('verdict')} {last_line(done) if done.returncode else ''}", report.get("verdict") == "accepted"
 
 
-def refuses(place: Place, folder: Path, rung: str) -> tuple[str, bool]:
+def refuses(place: Place, folder: Path, isolation: str) -> tuple[str, bool]:
     program = str(folder / "work" / "program.py")
-    done = run(place, folder, ["call", program, *CALL, "--set", f"isolation.lowest={rung}"])
+    done = run(place, folder, ["call", program, *CALL, "--set", f"isolation.lowest={isolation}"])
     line = done.stderr.strip()
     return f"exit {done.returncode}: {line}", done.returncode == 3 and len(line.splitlines()) == 1
 
@@ -313,11 +314,11 @@ def main(names: list[str]) -> int:
                 prepared.add(place.prepare)
                 place.prepare(folder)
             tried = [("any", by_command(place, folder, words_here(place, folder)))]
-            tried += [(rung, by_rung(place, folder, rung)) for rung in place.rungs]
-            tried += [(rung, refuses(place, folder, rung)) for rung in place.refused]
-            for rung, (told, fine) in tried:
+            tried += [(isolation, by_isolation(place, folder, isolation)) for isolation in place.levels]
+            tried += [(isolation, refuses(place, folder, isolation)) for isolation in place.refused]
+            for isolation, (told, fine) in tried:
                 failures += not fine
-                print(f"{'ok  ' if fine else 'FAIL'} {place.name:20} {rung:14} {told}", flush=True)
+                print(f"{'ok  ' if fine else 'FAIL'} {place.name:20} {isolation:14} {told}", flush=True)
     return 1 if failures else 0
 
 

@@ -9,17 +9,18 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from reexec.policies.model import Policy, Rung
+from reexec.policies.model import IsolationLevel, Policy
 
 from ..errors import IsolationUnavailableError
 from ..executor import Executor
+from ..judging.verdict import Verdict
 from ..program import Program
-from ..verdict import Verdict
 from .case import REFUSED, Case
 from .outside import settled
 
-ExecutorFactory = Callable[[Policy, Rung], Executor]
-"""Makes an executor of one worker on that rung. Raises IsolationUnavailableError where it cannot serve the policy."""
+ExecutorFactory = Callable[[Policy, IsolationLevel], Executor]
+"""Makes an executor of one worker on that isolation level. Raises IsolationUnavailableError where it cannot serve the
+policy."""
 
 PROBE = (Path(__file__).parent / "inside" / "probe.py.txt").read_text(encoding="utf-8")
 """An honest program that tells everything a check may have spoiled for the next one."""
@@ -29,16 +30,16 @@ LONGEST_S = 15.0
 HONEST_CPU_S = 0.25
 
 
-def make_executor(policy: Policy, rung: Rung) -> Executor:
-    return Executor(policy, workers=1, rung=rung)
+def make_executor(policy: Policy, isolation: IsolationLevel) -> Executor:
+    return Executor(policy, workers=1, isolation=isolation)
 
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """What one case came to on one rung."""
+    """What one case came to on one isolation level."""
 
     case: Case
-    rung: Rung
+    isolation: IsolationLevel
     word: str
     expected: str
     faults: tuple[str, ...] = ()
@@ -52,7 +53,7 @@ class Result:
 
     @property
     def widened(self) -> bool:
-        return self.case.is_widened(self.word, self.rung)
+        return self.case.is_widened(self.word, self.isolation)
 
 
 class Bench:
@@ -81,7 +82,7 @@ class Bench:
         return self.executor.check(Program(case.program, case.entry), json.loads(case.call), json.loads(case.value))
 
     def run(self, case: Case) -> Result:
-        rung, executor = self.executor.rung, self.executor
+        isolation, executor = self.executor.isolation, self.executor
         modules = "numpy" if re.search(r"\b(numpy|np)\b", case.program) else ""
         left = [self.probe(modules)]
         before = settled(executor, None)
@@ -89,7 +90,7 @@ class Bench:
         began = time.monotonic()
         verdict = self.check(case)
         elapsed = time.monotonic() - began
-        faults = self._judge(case, verdict, rung)
+        faults = self._judge(case, verdict, isolation)
         if elapsed > LONGEST_S:
             faults.append(f"took {elapsed:.1f} s")
         faults += self._again(case, verdict)
@@ -105,19 +106,21 @@ class Bench:
         if after.resident - before.resident > HOST_GROWTH_BYTES:
             left.append("the host's memory grew")
         left_over = "; ".join(filter(None, left))
-        return Result(case, rung, verdict.word, case.expected(rung), (*faults, *filter(None, left)), left_over, verdict)
+        return Result(
+            case, isolation, verdict.word, case.expected(isolation), (*faults, *filter(None, left)), left_over, verdict
+        )
 
-    def _judge(self, case: Case, verdict: Verdict, rung: Rung) -> list[str]:
+    def _judge(self, case: Case, verdict: Verdict, isolation: IsolationLevel) -> list[str]:
         assert verdict.outcome is not None
         outcome, limits = verdict.outcome, self.executor.policy.limits
         said = outcome.describe()
         faults = []
-        expected = case.expected(rung)
-        if verdict.word != expected and not case.is_widened(verdict.word, rung):
+        expected = case.expected(isolation)
+        if verdict.word != expected and not case.is_widened(verdict.word, isolation):
             value = f"; value {outcome.value!r:.300}" if type(outcome.value) is not int else ""
             faults.append(f"{verdict.word} instead of {expected}: {said}{value}")
-        if not re.search(case.description(rung), said):
-            faults.append(f"it says {said!r}, and should match {case.description(rung)!r}")
+        if not re.search(case.description(isolation), said):
+            faults.append(f"it says {said!r}, and should match {case.description(isolation)!r}")
         usage = outcome.usage
         if verdict.word == "cpu-limit" and not limits.cpu_s <= usage.cpu_s <= limits.cpu_s + case.late_s:
             faults.append(f"ended after {usage.cpu_s:.3f} s of processor time, limit {limits.cpu_s} s")
@@ -144,23 +147,23 @@ class Bench:
 
 
 class Benches:
-    """One bench for each distinct policy on one rung, made when first asked for."""
+    """One bench for each distinct policy on one isolation level, made when first asked for."""
 
-    def __init__(self, rung: Rung, factory: ExecutorFactory = make_executor) -> None:
-        self.rung, self._factory = rung, factory
+    def __init__(self, isolation: IsolationLevel, factory: ExecutorFactory = make_executor) -> None:
+        self.isolation, self._factory = isolation, factory
         self._benches: dict[str, Bench] = {}
 
     def run(self, case: Case) -> Result:
-        policy = case.policy(self.rung)
-        expected = case.expected(self.rung)
+        policy = case.policy(self.isolation)
+        expected = case.expected(self.isolation)
         if policy.digest not in self._benches:
             try:
-                self._benches[policy.digest] = Bench(self._factory(policy, self.rung))
+                self._benches[policy.digest] = Bench(self._factory(policy, self.isolation))
             except IsolationUnavailableError as error:
                 faults = () if expected == REFUSED else (f"refused instead of {expected}: {error}",)
-                return Result(case, self.rung, REFUSED, expected, faults)
+                return Result(case, self.isolation, REFUSED, expected, faults)
         if expected == REFUSED:
-            return Result(case, self.rung, "served", expected, ("served instead of refused",))
+            return Result(case, self.isolation, "served", expected, ("served instead of refused",))
         return self._benches[policy.digest].run(case)
 
     def close(self) -> None:

@@ -1,4 +1,4 @@
-"""A case as data: one program, one expected word, and where a rung cannot hold it, what happens there and why."""
+"""A case as data: one program, one expected word, and where an isolation level cannot hold it, what happens there and why."""
 
 import re
 import tomllib
@@ -8,14 +8,14 @@ from pathlib import Path
 from typing import Any
 
 from reexec.policies.layers import load_policy
-from reexec.policies.model import Policy, Rung
+from reexec.policies.model import IsolationLevel, Policy
 
-from ..jail import ladder
+from ..jail import levels
 
 # The limits of a case that names none: short, so that many can be run.
 BASE = ("limits.cpu_s=0.3", "limits.idle_s=0.4", "limits.memory_bytes=268435456", "limits.confirm=false")
 REFUSED = "refused"
-"""The word where a rung cannot serve the policy, and says so."""
+"""The word where an isolation level cannot serve the policy, and says so."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,24 +46,24 @@ class Case:
     short: bool = False
     """Whether it belongs to the short form."""
     except_on: Mapping[str, str] = field(default_factory=dict)
-    """Rungs on which another word is expected."""
+    """Isolation levels on which another word is expected."""
     because: str = ""
     """Why; docs/threat-model.md lists it."""
 
-    def policy(self, rung: Rung) -> Policy:
-        return load_policy("codeio", settings=(*BASE, f'isolation.lowest="{rung.value}"', *self.set))
+    def policy(self, isolation: IsolationLevel) -> Policy:
+        return load_policy("codeio", settings=(*BASE, f'isolation.lowest="{isolation.value}"', *self.set))
 
-    def expected(self, rung: Rung) -> str:
-        if ladder.refusal(rung, self.policy(rung)):
+    def expected(self, isolation: IsolationLevel) -> str:
+        if levels.refusal(isolation, self.policy(isolation)):
             return REFUSED
-        return self.except_on.get(rung.value, self.expect)
+        return self.except_on.get(isolation.value, self.expect)
 
-    def description(self, rung: Rung) -> str:
-        """What the outcome's description must match on `rung`."""
-        return "" if rung.value in self.except_on else self.says
+    def description(self, isolation: IsolationLevel) -> str:
+        """What the outcome's description must match on `isolation level`."""
+        return "" if isolation.value in self.except_on else self.says
 
-    def is_widened(self, word: str, rung: Rung) -> bool:
-        return word in self.widened and word != self.expected(rung)
+    def is_widened(self, word: str, isolation: IsolationLevel) -> bool:
+        return word in self.widened and word != self.expected(isolation)
 
 
 def load_cases(folder: Path, builders: Mapping[str, Callable[[], str]] | None = None) -> Iterator[Case]:

@@ -14,7 +14,7 @@ from typing import Self
 
 import psutil
 
-from reexec.policies.model import Rung
+from reexec.policies.model import IsolationLevel
 
 from ..executor import Executor
 from ..jail import cgroup, config, restricted
@@ -65,7 +65,7 @@ class Outside:
             shared_memory=_entries("/dev/shm") + _entries("/dev/mqueue"),  # noqa: S108 - it is only looked at
             ipc=tuple(_lines(f"/proc/sysvipc/{kind}") for kind in _SYSV),
             mounts=_lines("/proc/self/mountinfo", "reexec"),
-            groups=_groups() if executor.rung is Rung.NSJAIL_CGROUP else 0,
+            groups=_groups() if executor.isolation is IsolationLevel.NSJAIL_CGROUP else 0,
             resident=own.memory_info().rss,
         )
 

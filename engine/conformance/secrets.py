@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from reexec.policies.layers import load_policy
-from reexec.policies.model import Policy, Rung
+from reexec.policies.model import IsolationLevel, Policy
 
 from ..errors import EngineError
 from ..program import Program
@@ -95,17 +95,17 @@ def planted() -> Iterator[Planted]:
         yield Planted((*paths, named), (listener.getsockname()[1],), abstract, (os.getpid(), os.getppid()))
 
 
-def policy(rung: Rung) -> Policy:
-    return load_policy("codeio", settings=("limits.cpu_s=20", "limits.idle_s=20", f'isolation.lowest="{rung.value}"'))
+def policy(isolation: IsolationLevel) -> Policy:
+    return load_policy("codeio", settings=("limits.cpu_s=20", "limits.idle_s=20", f'isolation.lowest="{isolation.value}"'))
 
 
-def run_secrets(factory: ExecutorFactory, rung: Rung, *, short: bool = False) -> list[Result]:
+def run_secrets(factory: ExecutorFactory, isolation: IsolationLevel, *, short: bool = False) -> list[Result]:
     with planted() as canaries:
         before = _state(canaries)
         try:
-            executor = factory(policy(rung), rung)
+            executor = factory(policy(isolation), isolation)
         except EngineError as error:
-            return [Result(_REACH_CASE, rung, "refused", "accepted", (str(error),))]
+            return [Result(_REACH_CASE, isolation, "refused", "accepted", (str(error),))]
         with executor:
             arguments = [list(canaries.paths), list(canaries.ports), canaries.abstract, list(canaries.pids)]
             verdict = executor.check(_REACH, arguments, [])
@@ -113,14 +113,14 @@ def run_secrets(factory: ExecutorFactory, rung: Rung, *, short: bool = False) ->
             spoiled = before.symmetric_difference(_state(canaries))
             left_over = f"changed: {sorted(spoiled)}" if spoiled else ""
             faults += [left_over] if spoiled else []
-            found = [Result(_REACH_CASE, rung, verdict.word, "accepted", tuple(faults), left_over, verdict)]
+            found = [Result(_REACH_CASE, isolation, verdict.word, "accepted", tuple(faults), left_over, verdict)]
             if not short:
                 verdict = executor.check(SEARCH, [], token())
                 assert verdict.outcome is not None
                 value = verdict.outcome.value
                 read = isinstance(value, list) and value[0] == [] and value[1] > 100
                 faults = [] if read else [f"found, or searched too little: {verdict.outcome.describe()} {value!r:.200}"]
-                found.append(Result(_SEARCH_CASE, rung, verdict.word, "wrong-answer", tuple(faults), "", verdict))
+                found.append(Result(_SEARCH_CASE, isolation, verdict.word, "wrong-answer", tuple(faults), "", verdict))
     return found
 
 

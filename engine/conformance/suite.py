@@ -1,11 +1,11 @@
-"""The whole suite on one rung, and its results as a table."""
+"""The whole suite on one isolation level, and its results as a table."""
 
 import contextlib
 import tempfile
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
-from reexec.policies.model import Rung
+from reexec.policies.model import IsolationLevel
 
 from .bench import Benches, ExecutorFactory, Result, make_executor
 from .case import Case, load_cases
@@ -20,17 +20,17 @@ def suite_cases() -> list[Case]:
 
 def run_conformance(
     factory: ExecutorFactory = make_executor,
-    rung: Rung | str = Rung.NSJAIL,
+    isolation: IsolationLevel | str = IsolationLevel.NSJAIL,
     *,
     short: bool = False,
     cases: Iterable[Case] | None = None,
     tell: Callable[[Result], None] | None = None,
 ) -> list[Result]:
-    """Every case on executors that `factory(policy, rung)` makes; a result is as expected where `result.ok`.
+    """Every case on executors that `factory(policy, isolation level)` makes; a result is as expected where `result.ok`.
 
     `short` leaves out what takes long. `tell` is called with each result as it comes.
     """
-    rung = Rung(rung)
+    isolation = IsolationLevel(isolation)
     results: list[Result] = []
 
     def add(result: Result) -> None:
@@ -39,7 +39,7 @@ def run_conformance(
             tell(result)
 
     with _own_temporary_folder():
-        _run(factory, rung, short, cases, add)
+        _run(factory, isolation, short, cases, add)
     return results
 
 
@@ -57,9 +57,13 @@ def _own_temporary_folder() -> Iterator[None]:
 
 
 def _run(
-    factory: ExecutorFactory, rung: Rung, short: bool, cases: Iterable[Case] | None, add: Callable[[Result], None]
+    factory: ExecutorFactory,
+    isolation: IsolationLevel,
+    short: bool,
+    cases: Iterable[Case] | None,
+    add: Callable[[Result], None],
 ) -> None:
-    benches = Benches(rung, factory)
+    benches = Benches(isolation, factory)
     try:
         for case in suite_cases() if cases is None else cases:
             if case.short or not short:
@@ -67,10 +71,10 @@ def _run(
     finally:
         benches.close()
     if cases is None:
-        for result in run_secrets(factory, rung, short=short):
+        for result in run_secrets(factory, isolation, short=short):
             add(result)
 
 
 def exceptions(cases: Iterable[Case]) -> list[tuple[str, str, str, str]]:
-    """(case, rung, word, reason) of everything that a rung cannot hold, for the threat model."""
-    return [(case.id, rung, word, case.because) for case in cases for rung, word in sorted(case.except_on.items())]
+    """(case, isolation level, word, reason) of everything that an isolation level cannot hold, for the threat model."""
+    return [(case.id, isolation, word, case.because) for case in cases for isolation, word in sorted(case.except_on.items())]

@@ -6,8 +6,8 @@ binds         which folders go into the jail, and which must be brought within r
 stage         runs as root between us and nsjail: binds unreachable folders in a private mount namespace
 text_place    where an interpreter's machine code lies in memory
 config        the nsjail configuration, every limit named
-restricted    the rung without a jail: what its worker gives up, and whether this host can do it
+restricted    the isolation level without a jail: what its worker gives up, and whether this host can do it
 restricted_stage  becomes that worker: drops ids, groups, capabilities, descriptors
 launch        starts it and makes the first handshake
-ladder        which rung this host offers
+ladder        which isolation level this host offers
 """

@@ -3,7 +3,7 @@
 Owns the folders below /sys/fs/cgroup: `reexec-PID-RANDOM`, one a worker, under the caller's own group (cgroup v2: the nearest
 group above it that may have children with a memory limit), removed with the worker, swept at the start of the next run where
 a killed host left them. The zygote stays where the caller is; a child of it enters through a descriptor that was opened here
-(inside/group.py), so no permission is needed in the jail.
+(zygote/group.py), so no permission is needed in the jail.
 """
 
 import contextlib

@@ -23,7 +23,7 @@ INSIDE_UID = 1000
 _UID_BASE = 1_900_000_000
 _UIDS_PER_PROCESS = 64
 
-_START = "import sys; sys.path[:0] = ['{folder}']; from reexec_inside.zygote import main; sys.path[:] = [p for p in sys.path if p not in ('', '{folder}')]; main({fd}, {alone})"  # noqa: E501
+_START = "import sys; sys.path[:0] = ['{folder}']; from reexec_inside.zygote.serve import main; sys.path[:] = [p for p in sys.path if p not in ('', '{folder}')]; main({fd}, {alone})"  # noqa: E501
 
 
 def outside_ids(worker_index: int) -> tuple[int, int]:
@@ -43,8 +43,11 @@ def own_uids(pid: int | None = None) -> range:
 
 def harness_files() -> dict[str, bytes]:
     """Files of the harness by their path below its folder: our modules and msgpack's pure-Python half."""
-    inside = Path(__file__).parents[1] / "inside"
-    files = {f"reexec_inside/{path.name}": path.read_bytes() for path in sorted(inside.glob("*.py"))}
+    engine = Path(__file__).parents[1]
+    files = {"reexec_inside/__init__.py": b"# the package of the harness\n"}  # nsjail mounts no empty file
+    for folder in ("protocol", "zygote"):
+        for path in sorted((engine / folder).rglob("*.py")):
+            files[f"reexec_inside/{path.relative_to(engine)}"] = path.read_bytes()
     spec = importlib.util.find_spec("msgpack")
     assert spec is not None
     assert spec.origin is not None

@@ -1,7 +1,7 @@
 """Starts one worker's processes and says what the zygote must know first.
 
 Handshake, numbered as in the code:
-  1  host:   nsjail (or, on rung `none`, the interpreter itself) starts with one end of a socket pair
+  1  host:   nsjail (or, on isolation level `none`, the interpreter itself) starts with one end of a socket pair
   2  host:   `setup`: limits, seeds, prelude, filter
   3  zygote: warms up, says `hello`
   4  host:   reads the zygote's address space and resident size from /proc, answers `baseline`
@@ -24,14 +24,15 @@ from typing import Any
 
 import psutil
 
-from reexec.policies.model import Policy, Rung
-from reexec.policies.syscall_filter import filter_program
+from reexec.engine.jail.seccomp.denied import filter_program
+from reexec.policies.model import IsolationLevel, Policy
 
 from ..errors import EngineError
-from . import restricted, stage
+from . import restricted
 from .binds import Bind, out_of_reach, wanted_binds
 from .cgroup import WorkerGroup
 from .config import environment, harness_files, jail_config, zygote_command
+from .entry import reach
 from .folders import StartFolder
 from .interpreter import Interpreter
 from .native import find_nsjail
@@ -46,12 +47,12 @@ class Launched:
     channel: socket.socket
     log: Any
     group: WorkerGroup | None
-    """The checks' control group, on the rung that has one."""
+    """The checks' control group, on the isolation level that has one."""
     folder: StartFolder
     """Removed as soon as the worker is up."""
-    rung: Rung
+    isolation: IsolationLevel
     confinement: dict[str, Any] | None = None
-    """What a zygote that no jail surrounds must do to itself, on the rung `restricted`."""
+    """What a zygote that no jail surrounds must do to itself, on the isolation level `restricted`."""
 
     def log_text(self) -> str:
         """What nsjail and the zygote wrote to stderr, without the loader's remark on library versions."""
@@ -66,7 +67,7 @@ class Launched:
 
     def zygote_pid(self) -> int | None:
         """The zygote's pid as the host sees it."""
-        if self.rung in (Rung.RESTRICTED, Rung.NONE):
+        if self.isolation in (IsolationLevel.RESTRICTED, IsolationLevel.NONE):
             return self.process.pid
         try:
             children = psutil.Process(self.process.pid).children()
@@ -102,7 +103,7 @@ class Launched:
 
 def setup_message(policy: Policy, warm: frozenset[str], launched: Launched) -> bytes:
     """The JSON of `setup`."""
-    rung = launched.rung
+    isolation = launched.isolation
     limits = policy.limits
     rlimits: dict[str, int] = {
         "CORE": 0,
@@ -110,8 +111,8 @@ def setup_message(policy: Policy, warm: frozenset[str], launched: Launched) -> b
         "NOFILE": limits.open_files,
         "STACK": limits.stack_bytes,
     }
-    counted = restricted.has_own_uid() if rung is Rung.RESTRICTED else _processes_are_counted_per_jail()
-    if rung is not Rung.NONE and counted:
+    counted = restricted.has_own_uid() if isolation is IsolationLevel.RESTRICTED else _processes_are_counted_per_jail()
+    if isolation is not IsolationLevel.NONE and counted:
         rlimits["NPROC"] = 1 + limits.processes  # the zygote is one
     return json.dumps(
         {
@@ -124,7 +125,7 @@ def setup_message(policy: Policy, warm: frozenset[str], launched: Launched) -> b
             "rlimits": rlimits,
             "capture_bytes": limits.capture_bytes,
             "group": launched.group.info if launched.group else None,
-            "scratch": limits.scratch_bytes > 0 and rung is not Rung.NONE,
+            "scratch": limits.scratch_bytes > 0 and isolation is not IsolationLevel.NONE,
             "random_seed": policy.determinism.random_seed,
             "mix_addresses": not policy.determinism.fixed_addresses,
             "numpy_seed": policy.determinism.numpy_seed,
@@ -132,16 +133,16 @@ def setup_message(policy: Policy, warm: frozenset[str], launched: Launched) -> b
             "prelude": list(policy.prelude),
             "warm": sorted(warm),
             "lazy": sorted(set(policy.warm) - warm),
-            "filter": _filter(rung).hex(),
+            "filter": _filter(isolation).hex(),
             "confinement": launched.confinement,
         }
     ).encode()
 
 
-def _filter(rung: Rung) -> bytes:
-    if rung is Rung.NONE:
+def _filter(isolation: IsolationLevel) -> bytes:
+    if isolation is IsolationLevel.NONE:
         return b""
-    return restricted.zygote_filter() if rung is Rung.RESTRICTED else filter_program()
+    return restricted.zygote_filter() if isolation is IsolationLevel.RESTRICTED else filter_program()
 
 
 def _processes_are_counted_per_jail() -> bool:
@@ -151,11 +152,11 @@ def _processes_are_counted_per_jail() -> bool:
     return (major, minor) >= (5, 14) or os.geteuid() == 0
 
 
-def launch(policy: Policy, interpreter: Interpreter, rung: Rung, worker_index: int) -> Launched:
+def launch(policy: Policy, interpreter: Interpreter, isolation: IsolationLevel, worker_index: int) -> Launched:
     """Step 1. Raises EngineError where nothing could be started; whether the jail came up shows with `hello`."""
     with contextlib.ExitStack() as undo:  # what was made goes where a later step fails
         try:
-            group = WorkerGroup(policy) if rung is Rung.NSJAIL_CGROUP else None
+            group = WorkerGroup(policy) if isolation is IsolationLevel.NSJAIL_CGROUP else None
         except OSError as error:
             raise EngineError(
                 f"cannot make a control group: {error}", stage="make a control group", retry_helps=True
@@ -173,9 +174,9 @@ def launch(policy: Policy, interpreter: Interpreter, rung: Rung, worker_index: i
                 log = tempfile.TemporaryFile(dir=folder)  # noqa: SIM115 - lives as long as the worker
                 undo.callback(log.close)
                 confinement = None
-                if rung in (Rung.RESTRICTED, Rung.NONE):
+                if isolation in (IsolationLevel.RESTRICTED, IsolationLevel.NONE):
                     command, env = _bare_command(interpreter, theirs.fileno(), folder), environment(policy)
-                    if rung is Rung.RESTRICTED:
+                    if isolation is IsolationLevel.RESTRICTED:
                         binds = wanted_binds(interpreter)
                         command = restricted.stage_command(policy, command, binds, passed, folder)
                         confinement = restricted.confinement(binds)
@@ -196,7 +197,7 @@ def launch(policy: Policy, interpreter: Interpreter, rung: Rung, worker_index: i
         undo.pop_all()
     if group is not None:
         group.close_fds()
-    return Launched(process, ours, log, group, start, rung, confinement)
+    return Launched(process, ours, log, group, start, isolation, confinement)
 
 
 def _jailed_command(
@@ -219,7 +220,7 @@ def _jailed_command(
     config.write_text(jail_config(policy, interpreter, binds, worker_index, passed_fds), encoding="utf-8")
     command = [str(nsjail.path), "--quiet", "--config", str(config)]
     if hidden:
-        command = [sys.executable, "-I", "-S", stage.__file__, str(reachable), *hidden, "--", *command]
+        command = [sys.executable, "-I", "-S", reach.__file__, str(reachable), *hidden, "--", *command]
     return command, nsjail.environment
 
 

@@ -1,6 +1,7 @@
-"""The rung `restricted`: workers on hosts that let nobody make user namespaces, as in many containers. No jail is built; the
+"""The isolation level `restricted`: workers on hosts that let nobody make user namespaces, as in many containers. No
+jail is built; the
 worker's process gives up what it must not have by itself, in two steps: ids, groups, capabilities, descriptors and limits
-before it starts (restricted_stage.py); files, network and system calls once it is warm (inside/confine.py).
+before it starts (entry/restrict.py); files, network and system calls once it is warm (zygote/start/confine.py).
 
 Owns: whether this host can do it, the command, and what the zygote is told.
 """
@@ -17,14 +18,14 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from reexec.policies.allowed_filter import allowed_filter_program, child_filter_program
+from reexec.engine.jail.seccomp.allowed import allowed_filter_program, child_filter_program
+from reexec.engine.jail.seccomp.denied import UnsupportedArchitectureError
 from reexec.policies.model import Policy
-from reexec.policies.syscall_filter import UnsupportedArchitectureError
 
 from ..errors import IsolationUnavailableError
-from ..inside import landlock
-from . import restricted_stage
+from ..zygote.start import landlock
 from .binds import Bind, out_of_reach
+from .entry import restrict
 
 # Above what nsjail's workers get (config.py). No two workers may share a uid, because the limit on processes counts all of
 # them. So the block of a process is drawn by lot, not made of its pid: two containers on one host have the same pids.
@@ -39,7 +40,7 @@ _ROOM_FOR_START = 256  # descriptors while an interpreter starts
 
 @functools.cache
 def why_not() -> str:
-    """Why this host cannot offer the rung, with what mends it; empty where it can."""
+    """Why this host cannot offer the isolation level, with what mends it; empty where it can."""
     try:
         child_filter_program()
     except UnsupportedArchitectureError as error:
@@ -115,7 +116,7 @@ def stage_command(
             "MSGQUEUE": (0, 0),
         },
     }
-    return [sys.executable, "-I", "-S", restricted_stage.__file__, json.dumps(task), "--", *worker_command]
+    return [sys.executable, "-I", "-S", restrict.__file__, json.dumps(task), "--", *worker_command]
 
 
 def _open_to_all(folder: Path) -> None:
@@ -129,7 +130,7 @@ def has_own_uid() -> bool:
 
 
 def confinement(binds: Iterable[Bind]) -> dict[str, Any]:
-    """What the zygote is told (inside/confine.py)."""
+    """What the zygote is told (zygote/start/confine.py)."""
     child_filter, pid_at = child_filter_program()
     needs_filter = not has_own_uid() or landlock.version() < landlock.SCOPES_SINCE
     sources = [bind.source for bind in binds if not bind.is_link]

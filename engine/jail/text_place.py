@@ -1,4 +1,4 @@
-"""Where the machine code of an interpreter lies that could be put on huge pages (inside/text.py)."""
+"""Where the machine code of an interpreter lies that could be put on huge pages (zygote/start/text.py)."""
 
 import os
 import resource

@@ -51,23 +51,23 @@ class Job:
 class Mailbox:
     """Where a consumer waits for jobs of its own; the I/O thread rings once a round, not once a job."""
 
-    __slots__ = ("_bell", "_rung")
+    __slots__ = ("_bell", "_rings")
 
     def __init__(self) -> None:
         self._bell = threading.Condition()
-        self._rung = 0
+        self._rings = 0
 
     def ring(self) -> None:
         with self._bell:
-            self._rung += 1
+            self._rings += 1
             self._bell.notify_all()
 
     def count(self) -> int:
-        return self._rung
+        return self._rings
 
     def wait(self, seen: int) -> int:
         """Returns when the bell has rung since `seen`; the new count."""
         with self._bell:
-            while self._rung == seen:
+            while self._rings == seen:
                 self._bell.wait(1.0)  # bounded, so that a signal is handled even where waits are not interruptible
-            return self._rung
+            return self._rings

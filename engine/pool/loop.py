@@ -12,19 +12,19 @@ from collections import deque
 from dataclasses import dataclass
 from typing import Any
 
-from reexec.policies.model import Policy, Rung
+from reexec.policies.model import IsolationLevel, Policy
 
+from ..decoding import read_outcome
 from ..errors import EngineError
-from ..inside import wire
 from ..jail import launch
 from ..jail.interpreter import Interpreter
 from ..outcome import Outcome
-from ..reading import read_outcome
-from .confirmation import KILLS_BELIEVED, is_killed, is_near, settle
+from ..protocol import wire
+from .cpu_affinity import Placement
 from .job import OUTSIDE_KILLS_ALLOWED, Job, Mailbox
-from .placement import Placement
+from .preload import Warmth
+from .retry import KILLS_BELIEVED, is_killed, is_near, settle
 from .scheduler import Scheduler
-from .warmth import Warmth
 from .worker import State, Worker, WorkerDiedError, start_error
 
 START_S = 120.0
@@ -58,8 +58,8 @@ class Statistics:
 
 
 class Loop:
-    def __init__(self, policy: Policy, interpreter: Interpreter, rung: Rung, workers: int) -> None:
-        self.policy, self.interpreter, self.rung = policy, interpreter, rung
+    def __init__(self, policy: Policy, interpreter: Interpreter, isolation: IsolationLevel, workers: int) -> None:
+        self.policy, self.interpreter, self.isolation = policy, interpreter, isolation
         self._scheduler = Scheduler(workers)
         self._warmth = Warmth(policy)
         self._placement = Placement()
@@ -264,7 +264,7 @@ class Loop:
         self._index += 1
         self._counts["workers_started"] += 1
         try:
-            launched = launch.launch(self.policy, self.interpreter, self.rung, self._index)
+            launched = launch.launch(self.policy, self.interpreter, self.isolation, self._index)
         except EngineError as error:
             self._count_failed_start(error)
             return
@@ -312,7 +312,11 @@ class Loop:
         reported = None if retired else _exit_status_if_gone(worker)
         _, log = worker.end()
         if was_starting:
-            if self.rung is not Rung.NONE and _from_outside(reported) and self._killed_starts < KILLED_STARTS_ALLOWED:
+            if (
+                self.isolation is not IsolationLevel.NONE
+                and _from_outside(reported)
+                and self._killed_starts < KILLED_STARTS_ALLOWED
+            ):
                 self._killed_starts += 1  # says nothing about what this host can do
                 return
             self._count_failed_start(start_error(log, reason))
@@ -329,7 +333,7 @@ class Loop:
     def _judge_death(self, job: Job, reason: str, status: int | None, log: str) -> None:
         self._counts["retried"] += 1
         no_room = _CANNOT_FORK in reason
-        if no_room or (self.rung is not Rung.NONE and _from_outside(status)):
+        if no_room or (self.isolation is not IsolationLevel.NONE and _from_outside(status)):
             job.outside_kills += 1
             if job.outside_kills > OUTSIDE_KILLS_ALLOWED:
                 detail = f"its workers were killed from outside {job.outside_kills} times"

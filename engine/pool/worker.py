@@ -20,9 +20,9 @@ from typing import Any
 from reexec.policies.model import Limits
 
 from ..errors import EngineError
-from ..inside import wire
 from ..jail.launch import Launched, baseline_of
 from ..jail.run_delay import run_delay_us
+from ..protocol import wire
 from .job import Job
 
 MAX_PROGRAMS = 256

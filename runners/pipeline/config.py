@@ -18,11 +18,11 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationErr
 from reexec.engine.errors import UsageError
 from reexec.policies.layers import preset_names
 
-from ..export.formats import FORMATS
-from ..generate import CALLS, PAIRS
-from ..generate.readers import READERS
-from ..prompts import PAIRS as PROMPT_PAIRS
-from ..transform import MAX_CHARACTERS
+from ..stages.export.formats import FORMATS
+from ..stages.generate import CALLS, PAIRS
+from ..stages.generate.readers import READERS
+from ..stages.prompts import PAIRS as PROMPT_PAIRS
+from ..stages.transform import MAX_CHARACTERS
 
 _FROZEN = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 _BUNDLED = "examples:"

@@ -14,12 +14,12 @@ from reexec.engine.jail import interpreter
 from reexec.policies.layers import load_policy
 from reexec.policies.model import Policy
 
-from ..export.rows import JoinTemplate
-from ..feedback import Feedback
-from ..files.run import Selection, beside
-from ..prompts import PromptTemplate
-from ..revise import ReviseTemplate
-from ..transform import TransformTemplate
+from ..rows.run import Selection, beside
+from ..stages.export.rows import JoinTemplate
+from ..stages.prompts import PromptTemplate
+from ..stages.revise import ReviseTemplate
+from ..stages.transform import TransformTemplate
+from ..stages.verify.feedback import Feedback
 from . import stages
 from .config import Ask, Config, ask_of
 from .meter import Meter

@@ -16,7 +16,7 @@ from typing import Any
 from reexec.engine.errors import UsageError
 from reexec.engine.version import VERSION
 
-from ..files.sink import OutputError
+from ..rows.sink import OutputError
 
 NAME = "pipeline.json"
 SCHEMA = 1

@@ -25,8 +25,8 @@ from typing import Any
 from reexec.engine.errors import UsageError
 from reexec.engine.version import VERSION
 
-from ..files.run import beside
-from ..files.text import canonical
+from ..rows.run import beside
+from ..rows.text import canonical
 from .funnel import Step, funnel
 from .meter import Meter, Silent
 from .plan import Plan, Stage
@@ -63,12 +63,12 @@ class PipelineResult:
         return self.total("rejected")
 
     @property
-    def rung(self) -> str | None:
+    def isolation(self) -> str | None:
         """The isolation that the programs ran in, as the last stage that ran any has recorded it."""
         for result in reversed(self.stages):
             if result.stage.name.startswith("verify-"):
                 manifest = json.loads(beside(result.stage.output, "manifest.json").read_text(encoding="utf-8"))
-                return str(manifest["facts"]["rung"])
+                return str(manifest["facts"]["isolation"])
         return None
 
 

@@ -8,20 +8,20 @@ from typing import TYPE_CHECKING, Any
 
 from reexec.engine.executor import Executor
 
-from ..assemble import assemble as run_assemble
-from ..audit import audit as run_audit
-from ..export import export as run_export
-from ..export.rows import JoinTemplate
-from ..feedback import Feedback
-from ..files.run import Selection
-from ..generate import generate as run_generate
-from ..prompts import PromptTemplate
-from ..prompts import prompts as run_prompts
-from ..revise import ReviseTemplate
-from ..revise import revise as run_revise
-from ..transform import TransformTemplate
-from ..transform import transform as run_transform
-from ..verify import verify as run_verify
+from ..rows.run import Selection
+from ..stages.assemble import assemble as run_assemble
+from ..stages.audit import audit as run_audit
+from ..stages.export import export as run_export
+from ..stages.export.rows import JoinTemplate
+from ..stages.generate import generate as run_generate
+from ..stages.prompts import PromptTemplate
+from ..stages.prompts import prompts as run_prompts
+from ..stages.revise import ReviseTemplate
+from ..stages.revise import revise as run_revise
+from ..stages.transform import TransformTemplate
+from ..stages.transform import transform as run_transform
+from ..stages.verify.feedback import Feedback
+from ..stages.verify.stage import verify as run_verify
 from . import config as settings_of
 from .meter import Meter
 
@@ -67,10 +67,10 @@ def transform(
 def infer(messages: Path, output: Path, ask: settings_of.Ask) -> Run:
     def run(meter: Meter) -> dict[str, Any]:
         # Imported here: the openai client takes most of a second to import.
-        from ..infer import stage
-        from ..infer.cost import Prices
-        from ..infer.known import load_known
-        from ..infer.settings import AskSettings, Sampling, schema_format
+        from ..stages.infer import stage
+        from ..stages.infer.cost import Prices
+        from ..stages.infer.known import load_known
+        from ..stages.infer.settings import AskSettings, Sampling, schema_format
 
         sampling = Sampling(
             model="recorded" if ask.replay else ask.model or "",

@@ -27,7 +27,7 @@ from .engine import (
     strict_check_size,
 )
 from .engine.version import VERSION as __version__
-from .policies import ComparisonRule, Policy, PolicyError, Rung, SizeRule, load_policy
+from .policies import ComparisonRule, Policy, PolicyError, IsolationLevel, SizeRule, load_policy
 
 __all__ = [
     "Call",
@@ -42,7 +42,7 @@ __all__ = [
     "PolicyError",
     "Program",
     "ReexecError",
-    "Rung",
+    "IsolationLevel",
     "SizeRule",
     "Statistics",
     "Usage",

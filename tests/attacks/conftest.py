@@ -7,7 +7,7 @@ from tests.attacks import table
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption(
-        "--table", action="store_true", help="print the table of attacks: case, rung, verdict, expected, left-overs"
+        "--table", action="store_true", help="print the table of attacks: case, isolation level, verdict, expected, left-overs"
     )
 
 

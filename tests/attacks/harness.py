@@ -17,5 +17,5 @@ def corpus() -> Iterator[Case]:
 
 @cache
 def offered() -> tuple[Offer, ...]:
-    """Every rung that isolates, with the reason where this host does not offer it."""
+    """Every isolation level that isolates, with the reason where this host does not offer it."""
     return tuple(offers())

@@ -1,6 +1,7 @@
-"""Every case of the corpus on every rung that this host offers: the word, and all that must hold afterwards.
+"""Every case of the corpus on every isolation level that this host offers: the word, and all that must hold afterwards.
 
-By default the strongest rung runs all of it and the others the short form; `make attacks` runs all on all and prints the table.
+By default the strongest isolation level runs all of it and the others the short form; `make attacks` runs all on all
+and prints the table.
 """
 
 from collections import defaultdict
@@ -10,7 +11,7 @@ from typing import Any
 import pytest
 
 from reexec.engine.conformance import Benches, Case
-from reexec.policies.model import Rung
+from reexec.policies.model import IsolationLevel
 from tests.attacks.harness import corpus, offered
 from tests.attacks.table import RESULTS
 from tests.conftest import lacking
@@ -29,25 +30,25 @@ def runs() -> Iterator[Any]:
         for case in CASES:
             marks = [pytest.mark.slow] if not (first or case.short or not offer.available) else []
             if offer.available or case is CASES[0]:  # one skip tells it
-                yield pytest.param(offer.rung, case, offer.reason, id=f"{offer.rung.value}-{case.id}", marks=marks)
+                yield pytest.param(offer.isolation, case, offer.reason, id=f"{offer.isolation.value}-{case.id}", marks=marks)
         first = first and not offer.available
 
 
 @pytest.fixture(scope="module")
-def benches() -> Iterator[Callable[[Rung], Benches]]:
-    made: dict[Rung, Benches] = {}
-    yield lambda rung: made.setdefault(rung, Benches(rung))
+def benches() -> Iterator[Callable[[IsolationLevel], Benches]]:
+    made: dict[IsolationLevel, Benches] = {}
+    yield lambda isolation: made.setdefault(isolation, Benches(isolation))
     for benches in made.values():
         benches.close()
 
 
-@pytest.mark.parametrize(("rung", "case", "reason"), list(runs()))
+@pytest.mark.parametrize(("isolation", "case", "reason"), list(runs()))
 def test_an_attack_gets_its_word_and_leaves_the_worker_as_it_was(
-    rung: Rung, case: Case, reason: str, benches: Callable[[Rung], Benches]
+    isolation: IsolationLevel, case: Case, reason: str, benches: Callable[[IsolationLevel], Benches]
 ) -> None:
     if reason:
         lacking(reason)
-    result = benches(rung).run(case)
+    result = benches(isolation).run(case)
     RESULTS.append(result)
     assert not result.faults, "\n".join(result.faults)
 

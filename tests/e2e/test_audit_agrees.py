@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import ROOT
-from tests.e2e.sample import subset
-from tests.replay.plain_replay import prelude_for, run, same
-from tests.runners.helpers import Row, read_rows, reexec
+from tests.support.helpers import Row, read_rows, reexec
+from tests.support.plain_replay import prelude_for, run, same
+from tests.support.sample import subset
 
 REASONS = {
     "mutates-input", "nondeterministic", "missing-module", "exception", "mismatch", "cpu-limit", "wall-limit", "memory-limit",

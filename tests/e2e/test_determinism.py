@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.e2e.sample import subset
-from tests.runners.helpers import FUNCTIONS, RESPONSES, example_responses, read_rows, reexec, write_rows
+from tests.support.helpers import FUNCTIONS, RESPONSES, example_responses, read_rows, reexec, write_rows
+from tests.support.sample import subset
 
 ROOMY = ("--set", "limits.cpu_s=2", "--set", "limits.idle_s=1")
 

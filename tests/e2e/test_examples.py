@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.runners.helpers import FUNCTIONS, RESPONSES, SMALL, Row, read_rows, reexec
+from tests.support.helpers import FUNCTIONS, RESPONSES, SMALL, Row, read_rows, reexec
 
 WORDS = sorted({row["expected_verdict"] for row in read_rows(RESPONSES)})
 

@@ -10,8 +10,8 @@ import pytest
 
 from tests.conftest import ROOT, lacking
 from tests.e2e.test_resume import kill_at_random_moments
-from tests.replay.plain_pairs import replay
-from tests.runners.helpers import Row, read_bytes, read_rows, reexec, write_rows
+from tests.support.helpers import Row, read_bytes, read_rows, reexec, write_rows
+from tests.support.plain_pairs import replay
 
 DATA = ROOT.parent / "shared" / "data" / "generators.jsonl.gz"
 PRELUDE = tomllib.loads((ROOT / "policies" / "presets" / "codeio.toml").read_text())["prelude"]

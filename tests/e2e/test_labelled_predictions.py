@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.e2e.label_predictions import OUTPUT_CHANGES, label
-from tests.e2e.sample import subset
-from tests.runners.helpers import read_rows, reexec
+from tests.support.helpers import read_rows, reexec
+from tests.support.label_predictions import OUTPUT_CHANGES, label
+from tests.support.sample import subset
 
 
 @pytest.mark.parametrize(

@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import ROOT, lacking
-from tests.pipeline.helpers import record_answers, states, write_config
-from tests.runners.helpers import Row, read_rows, reexec, write_rows
+from tests.support.helpers import Row, read_rows, reexec, write_rows
+from tests.support.pipeline import record_answers, states, write_config
 
 DATA = ROOT.parent / "shared" / "data"
 FIVE = ("prompt", "turn_1", "feedback_1", "turn_2", "feedback_2")

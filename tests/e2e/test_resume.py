@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.runners.helpers import (
+from tests.support.helpers import (
     FUNCTIONS,
     example_responses,
     function_row,
@@ -24,7 +24,7 @@ from tests.runners.helpers import (
     start,
     wait_until,
     write_rows,
-)  # fmt: skip
+)
 
 SECONDS_BETWEEN_FLUSHES = 0.5
 

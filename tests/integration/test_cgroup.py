@@ -14,7 +14,7 @@ import pytest
 from reexec import Executor, Outcome, Program, load_policy
 from reexec.engine.errors import IsolationUnavailableError
 from reexec.engine.jail import cgroup
-from reexec.policies.model import Rung
+from reexec.policies.model import IsolationLevel
 from tests.conftest import lacking
 
 TREE = load_policy(
@@ -34,7 +34,7 @@ def where() -> cgroup.Hierarchy:
 def tree() -> Iterator[Executor]:
     where()
     with Executor(TREE, workers=1) as executor:
-        assert executor.rung is Rung.NSJAIL_CGROUP
+        assert executor.isolation is IsolationLevel.NSJAIL_CGROUP
         yield executor
 
 
@@ -97,7 +97,7 @@ def test_groups_of_a_killed_host_are_swept_and_living_ones_are_not(tmp_path: Pat
     code = (
         "import os, sys\nfrom reexec import Executor, Program\n"
         "executor = Executor(workers=1)\nexecutor.submit(Program('def f():\\n    return 1', 'f'), []).result()\n"
-        "print(executor.rung.value, flush=True)\nsys.stdin.read()\n"
+        "print(executor.isolation.value, flush=True)\nsys.stdin.read()\n"
     )
     parent = where().parents[0]
     hosts = [

@@ -15,7 +15,7 @@ import psutil
 import pytest
 
 from reexec import Executor, Program, Verdict, load_policy
-from reexec.policies.model import Rung
+from reexec.policies.model import IsolationLevel
 from tests.conftest import lacking
 
 DOCUMENT = Path(__file__).parents[2] / "docs" / "verdicts.md"
@@ -243,7 +243,7 @@ def test_row_e27_killed_from_outside_six_times_or_shut_down() -> None:
 def test_row_e28_the_kernel_ended_a_grandchild() -> None:
     settings = (*SETTINGS, "limits.processes=12", "limits.memory_bytes=67108864", "limits.cpu_s=5")
     with Executor(load_policy("codeio", settings=settings), workers=1) as executor:
-        if executor.rung is not Rung.NSJAIL_CGROUP:
+        if executor.isolation is not IsolationLevel.NSJAIL_CGROUP:
             lacking("control groups that this user may make")
         source = (
             "import os\ndef f():\n    for _ in range(8):\n        if not os.fork():\n            x = bytearray(40 << 20)\n"

@@ -245,7 +245,7 @@ def test_what_is_no_program_no_call_or_no_value_is_a_usage_error(executor: Execu
         Program(b"x", "f")  # type: ignore[arg-type]
 
 
-def test_a_rung_that_is_not_there_is_refused_and_not_lowered() -> None:
+def test_a_level_that_is_not_there_is_refused_and_not_lowered() -> None:
     """As a user who may not make control groups."""
     code = (
         "import os\nfrom reexec import Executor, IsolationUnavailableError, load_policy\n"

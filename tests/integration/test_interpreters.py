@@ -12,7 +12,7 @@ import pytest
 
 from reexec import Executor, Program, UsageError, load_policy
 from reexec.engine.jail import interpreter
-from reexec.policies.model import Rung
+from reexec.policies.model import IsolationLevel
 from tests.conftest import lacking
 
 POLICY = load_policy("codeio", settings=["limits.cpu_s=0.5", "limits.idle_s=0.5", "limits.memory_bytes=268435456"])
@@ -139,20 +139,22 @@ def test_numpy_is_used_or_named_where_it_is_missing(version: str) -> None:
         assert executor.submit(Program("def f():\n    return 1", "f"), []).result().value == 1
 
 
-@pytest.mark.parametrize("rung", [Rung.NSJAIL, Rung.RESTRICTED])
+@pytest.mark.parametrize("isolation", [IsolationLevel.NSJAIL, IsolationLevel.RESTRICTED])
 @pytest.mark.parametrize("version", [*list(found())[:1], *list(found())[-1:]])
-def test_an_interpreter_may_be_a_link_or_an_environment_made_of_one(version: str, rung: Rung, tmp_path: Path) -> None:
+def test_an_interpreter_may_be_a_link_or_an_environment_made_of_one(
+    version: str, isolation: IsolationLevel, tmp_path: Path
+) -> None:
     """As uv and pipx leave them in ~/.local/bin: the link's folder has no library beside it."""
     link = tmp_path / "bin" / f"python{version}"
     link.parent.mkdir()
     link.symlink_to(os.path.relpath(os.path.realpath(found()[version]), link.parent))
     subprocess.run([link, "-m", "venv", "--without-pip", tmp_path / "env"], check=True)
-    policy = load_policy("codeio", settings=[f'isolation.lowest="{rung.value}"'])
+    policy = load_policy("codeio", settings=[f'isolation.lowest="{isolation.value}"'])
     pythons = [link, tmp_path / "env" / "bin" / "python"]
     if subprocess.run([pythons[1], "-c", ""], capture_output=True, check=False).returncode != 0:
         pythons.pop()  # an interpreter that was moved after it was built does not find its library from there, jail or not
     for python in pythons:
-        with Executor(policy, workers=1, python=python, rung=rung) as executor:
+        with Executor(policy, workers=1, python=python, isolation=isolation) as executor:
             outcome = executor.submit(Program("import sys, decimal\ndef f():\n    return sys.prefix", "f"), []).result()
             assert outcome.ok, outcome
             assert outcome.value == executor.interpreter.prefixes[0]

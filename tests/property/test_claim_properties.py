@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reexec.engine.inside import claim
+from reexec.engine.protocol import claim
 
 LIMIT = 1000
 BYTES = st.integers(0, 255)

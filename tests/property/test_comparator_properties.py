@@ -17,7 +17,7 @@ import pytest
 from hypothesis import HealthCheck, Phase, assume, given, settings
 from hypothesis import strategies as st
 
-from reexec.engine.comparator import Comparison, compare
+from reexec.engine.judging.compare import Comparison, compare
 from reexec.policies.comparison import ComparisonRule
 
 type Compare = Callable[[Any, Any, ComparisonRule], Comparison]

@@ -8,10 +8,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reexec.engine.inside import values
+from reexec.engine.decoding import read_json, read_outcome
+from reexec.engine.judging.verdict import judge
 from reexec.engine.outcome import KINDS, Outcome
-from reexec.engine.reading import read_json, read_outcome
-from reexec.engine.verdict import judge
+from reexec.engine.protocol import values
 from reexec.policies import ComparisonRule
 
 JSON = st.recursive(

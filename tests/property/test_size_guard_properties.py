@@ -15,7 +15,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from reexec.engine.size_guard import SizeFinding, strict_check_size
+from reexec.engine.judging.size_guard import SizeFinding, strict_check_size
 from reexec.policies.size import SizeRule
 
 RULE = SizeRule()

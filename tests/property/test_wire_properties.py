@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from reexec.engine.inside import wire
+from reexec.engine.protocol import wire
 
 FIELD: dict[type, st.SearchStrategy[object]] = {
     int: st.integers(-(2**63), 2**64 - 1),

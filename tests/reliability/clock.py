@@ -13,7 +13,7 @@ import threading
 import time
 from pathlib import Path
 
-from tests.runners.helpers import FUNCTIONS, example_responses, reexec_cold, write_rows
+from tests.support.helpers import FUNCTIONS, example_responses, reexec_cold, write_rows
 
 STEP_S, PAUSE_S = 86_400, 0.3
 

@@ -30,7 +30,7 @@ from reexec.engine.jail import cgroup
 from tests.reliability import programs
 from tests.reliability.killer import Killer, kill_one
 from tests.reliability.outside import Tree, assert_nothing_runs, children, groups_of, is_zombie
-from tests.runners.helpers import (
+from tests.support.helpers import (
     FUNCTIONS,
     example_responses,
     lines_done,
@@ -40,7 +40,7 @@ from tests.runners.helpers import (
     temporary_folder,
     wait_until,
     write_rows,
-)  # fmt: skip
+)
 
 KILLED_CHECK = "SIGKILL"
 GAVE_UP = "killed from outside"

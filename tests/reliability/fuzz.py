@@ -21,10 +21,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from reexec.engine.inside import claim, wire
+from reexec.engine.decoding import read_outcome
 from reexec.engine.outcome import KINDS, Outcome
 from reexec.engine.pool.worker import WorkerDiedError
-from reexec.engine.reading import read_outcome
+from reexec.engine.protocol import claim, wire
 from tests.reliability.hand_made import INFO, HandMade
 
 MAX_FRAME = 1 << 12

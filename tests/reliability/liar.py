@@ -1,5 +1,5 @@
 """A worker's process that lies: it speaks the protocol as a zygote does, answers `f(n)` with 2 * n without running anything,
-and at one of its checks does what it was told to. Started in the place of the interpreter, on rung `none`.
+and at one of its checks does what it was told to. Started in the place of the interpreter, on isolation level `none`.
 
     liar.py LIE LIARS COUNTER ... "...main(FD, ...)"
 

@@ -27,11 +27,11 @@ from typing import Any
 from reexec import Executor, load_policy
 from reexec.runners.answers import extract_answer
 from tests.conftest import ROOT
-from tests.e2e.label_predictions import label
-from tests.e2e.sample import sample
 from tests.integration.test_load import LOOP, SLEEP, busy_machine, control_s, words
-from tests.replay import plain_replay
-from tests.runners.helpers import Row, read_rows, reexec_cold, write_rows
+from tests.support import plain_replay
+from tests.support.helpers import Row, read_rows, reexec_cold, write_rows
+from tests.support.label_predictions import label
+from tests.support.sample import sample
 
 IDLE_LATE, IDLE_LATE_S, BUSY_LATE = 0.05, 0.05, 0.15
 FRESH_S, FRESH_PROCESSES = 5, 24

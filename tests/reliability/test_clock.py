@@ -17,7 +17,7 @@ ALLOWED = {
     "engine/jail/cgroup.py": {"time"},
     "engine/jail/folders.py": {"time"},  # the same, of temporary folders
     # Facts in the manifest for people to read.
-    "runners/files/run.py": {"time"},
+    "runners/rows/run.py": {"time"},
 }
 
 
@@ -34,7 +34,7 @@ def wall_clocks(path: Path) -> set[str]:
 
 
 PATHS = sorted(
-    path.relative_to(ROOT).as_posix() for folder in ("engine", "runners/files") for path in (ROOT / folder).rglob("*.py")
+    path.relative_to(ROOT).as_posix() for folder in ("engine", "runners/rows") for path in (ROOT / folder).rglob("*.py")
 )
 
 

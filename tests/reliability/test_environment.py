@@ -20,7 +20,7 @@ from reexec.engine.errors import IsolationUnavailableError
 from reexec.engine.jail import cgroup
 from tests.conftest import lacking
 from tests.reliability.outside import Tree, assert_nothing_runs
-from tests.runners.helpers import (
+from tests.support.helpers import (
     COMMAND,
     FUNCTIONS,
     Done,

@@ -4,7 +4,7 @@ Deadlines are tested in tests/integration/test_load.py."""
 from pathlib import Path
 
 from tests.reliability.load import same_bytes
-from tests.runners.helpers import FUNCTIONS, example_responses, write_rows
+from tests.support.helpers import FUNCTIONS, example_responses, write_rows
 
 
 def test_a_run_under_load_writes_the_bytes_of_an_idle_one(tmp_path: Path) -> None:

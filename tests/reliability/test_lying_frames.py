@@ -9,9 +9,9 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
-from reexec.engine.inside import wire
 from reexec.engine.pool.job import Job
 from reexec.engine.pool.worker import State, WorkerDiedError
+from reexec.engine.protocol import wire
 from tests.reliability.hand_made import INFO, HandMade, result
 
 NUMBERS = st.integers(-(2**63), 2**64 - 1)

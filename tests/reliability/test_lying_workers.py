@@ -17,7 +17,7 @@ from reexec import Outcome, Program, load_policy
 from reexec.engine.jail.interpreter import Interpreter
 from reexec.engine.pool.job import Job
 from reexec.engine.pool.loop import Loop
-from reexec.policies.model import Rung
+from reexec.policies.model import IsolationLevel
 from tests.reliability.liar import LIES, OWN_CHECK_LIES, START_LIES
 
 SHORT = ["limits.cpu_s=0.1", "limits.idle_s=0.1", "limits.wall_s=0.2"]  # and with them the pool's own backstop
@@ -34,7 +34,7 @@ def pool_of(lie: str, liars: int, folder: Path) -> Iterator[Loop]:
     liar = Path(__file__).with_name("liar.py")
     script.write_text(f'#!/bin/sh\nexec {sys.executable} -S {liar} {lie} {liars} {folder / "counter"} "$@"\n')
     script.chmod(0o755)
-    loop = Loop(POLICY, Interpreter(str(script), (3, 12, 0), ()), Rung.NONE, 1)
+    loop = Loop(POLICY, Interpreter(str(script), (3, 12, 0), ()), IsolationLevel.NONE, 1)
     before = set(psutil.Process().children())
     loop.start()
     try:

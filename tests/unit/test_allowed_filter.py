@@ -1,4 +1,5 @@
-"""The filters of the rung `restricted`, run by a small interpreter of classic BPF, against the tables they were made from."""
+"""The filters of the isolation level `restricted`, run by a small interpreter of classic BPF, against the tables they
+were made from."""
 
 import errno
 import struct
@@ -6,7 +7,7 @@ from collections.abc import Sequence
 
 import pytest
 
-from reexec.policies.allowed_filter import (
+from reexec.engine.jail.seccomp.allowed import (
     OWN_PID,
     AllowedCall,
     allowed_calls,
@@ -14,7 +15,7 @@ from reexec.policies.allowed_filter import (
     child_filter_program,
     newest_known,
 )
-from reexec.policies.syscall_filter import _AUDIT_ARCH, UnsupportedArchitectureError, forbidden_calls
+from reexec.engine.jail.seccomp.denied import _AUDIT_ARCH, UnsupportedArchitectureError, forbidden_calls
 
 ALLOW, KILL, ERRNO = 0x7FFF0000, 0x80000000, 0x00050000
 EPERM, EAGAIN, ENOSYS = ERRNO | errno.EPERM, ERRNO | errno.EAGAIN, ERRNO | errno.ENOSYS
@@ -109,7 +110,7 @@ def test_nothing_that_the_other_table_forbids_outright_is_allowed(architecture: 
     forbidden = {row.name for row in forbidden_calls(architecture) if not row.when}
     allowed = {row.name for row in allowed_calls(architecture)}
     assert not forbidden & allowed
-    # Landlock does not cover these; on this rung nothing else would.
+    # Landlock does not cover these; on this isolation level nothing else would.
     uncovered = {"truncate", "chmod", "fchmod", "fchmodat", "chown", "fchown", "fchownat", "utimensat", "setxattr", "getxattr"}
     assert not uncovered & allowed
     assert not {"landlock_create_ruleset", "landlock_add_rule", "memfd_create", "execve", "execveat"} & allowed

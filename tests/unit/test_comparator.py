@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from reexec.engine.comparator import Comparison, compare
+from reexec.engine.judging.compare import Comparison, compare
 from reexec.policies.comparison import ComparisonRule, comparison_preset_names
 
 INF, NAN = float("inf"), float("nan")
@@ -216,7 +216,7 @@ def test_an_unknown_preset_names_the_nearest_known_ones() -> None:
 
 
 _BATTERY = """
-from reexec.engine.comparator import compare
+from reexec.engine.judging.compare import compare
 from reexec.policies.comparison import ComparisonRule, comparison_preset_names
 pairs = [({"a", "b", "c", "d"}, {"a", "b", "c", "x"}), ({"k": {("p", "q"), "r"}}, {"k": {("p", "q"), "r"}}),
          ({"z": 1, "y": 2}, {"y": 3, "z": 4}), ({frozenset("abcd"): 1}, {frozenset("dcba"): 2})]

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from reexec.engine.comparator import Comparison, compare
+from reexec.engine.judging.compare import Comparison, compare
 from reexec.policies.comparison import ComparisonRule
 
 ALL = ("codeio", "exact", "numeric", "python-literal", "text")

@@ -3,7 +3,7 @@
 import pytest
 
 from reexec.engine.outcome import Outcome, RaisedException, Usage
-from reexec.engine.pool.confirmation import is_killed, is_near, settle
+from reexec.engine.pool.retry import is_killed, is_near, settle
 from reexec.policies.model import Limits
 
 LIMITS = Limits(cpu_s=1.0)

@@ -8,7 +8,7 @@ from typing import Any
 import pympler.asizeof
 import pytest
 
-from reexec.engine.size_guard import SizeFinding, check_output_size, strict_check_size
+from reexec.engine.judging.size_guard import SizeFinding, check_output_size, strict_check_size
 from reexec.policies.size import SizeRule
 
 RULE = SizeRule()

@@ -4,7 +4,7 @@ import struct
 
 import pytest
 
-from reexec.policies.syscall_filter import (
+from reexec.engine.jail.seccomp.denied import (
     _AUDIT_ARCH,
     _NEW_NAMESPACE,
     ForbiddenCall,

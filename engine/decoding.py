@@ -1,0 +1,132 @@
+"""Turns a zygote's `result` frame into an Outcome. The payload was written beside hostile code: it is measured before
+it is decoded, decoded by JSON's own reader and nothing else, and whatever does not fit is `bad-result`."""
+
+import json
+import re
+from dataclasses import replace
+from typing import Any
+
+from .outcome import KINDS, Outcome, OutcomeKind, RaisedException, Usage
+from .protocol import values, wire
+
+_LONG_NUMBER = re.compile(rb"(?<!\d)\d{4300}")
+_TOO_LONG_NUMBER = re.compile(rb"(?<!\d)\d{%d}" % (values.MAX_DIGITS + 1))
+_SHORT = 4096  # a payload below this cannot hold anything worth measuring
+_MAX_TEXT = 4000
+
+
+class UnreadableError(Exception):
+    """A claim that does not fit; the message is the reason."""
+
+
+def _big_int(text: str) -> int:
+    """int() without the interpreter's limit on digits, which is the process's to set, not ours."""
+    if len(text) <= 4000:
+        return int(text)
+    half = len(text) // 2
+    sign = -1 if text[0] == "-" else 1
+    high, low = text[:half], text[half:]
+    return _big_int(high) * int(10 ** len(low)) + sign * _big_int(low)
+
+
+_decode_exact = json.JSONDecoder(strict=False).decode
+_decode_big = json.JSONDecoder(strict=False, parse_int=_big_int).decode
+
+
+def read_json(payload: bytes) -> Any:
+    """The value of a claim's JSON text. Raises UnreadableError."""
+    decode = _decode_exact
+    if len(payload) > _SHORT:
+        if payload.count(b",") + payload.count(b"[") + payload.count(b"{") > 2 * values.MAX_NODES:
+            raise UnreadableError(f"more than {values.MAX_NODES} items")
+        if _LONG_NUMBER.search(payload):
+            if _TOO_LONG_NUMBER.search(payload):
+                raise UnreadableError(f"an integer of more than {values.MAX_DIGITS} digits")
+            decode = _decode_big
+    try:
+        return decode(payload.decode("ascii"))
+    except RecursionError:
+        raise UnreadableError(f"nested deeper than {values.MAX_DEPTH}") from None
+    except ValueError:
+        raise UnreadableError("the program wrote into the result channel") from None
+
+
+def read_outcome(
+    frame: list[Any],
+    *,
+    python_values: bool,
+    watched: bool,
+    attempts: int,
+    max_bytes: int = 1 << 62,
+    printed: tuple[bytes, bytes] = (b"", b""),
+) -> Outcome:
+    """The Outcome of a `result` frame, and of the `printed` one before it. Total: any frame that the protocol admits
+    gives one."""
+    outcome = _read(frame, python_values, watched, attempts, max_bytes)
+    if any(printed):
+        stdout, stderr = (text.decode("utf-8", "replace") for text in printed)
+        return replace(outcome, stdout=stdout, stderr=stderr)
+    return outcome
+
+
+def _read(frame: list[Any], python_values: bool, watched: bool, attempts: int, max_bytes: int) -> Outcome:
+    _, _, kind, payload, note, cpu_us, wall_us, peak_kib, flags = frame
+    usage = Usage(cpu_us / 1e6, wall_us / 1e6, peak_kib * 1024)
+    changed = bool(flags & wire.ARGUMENTS_CHANGED) if watched else None
+    try:
+        if kind == "value":
+            if len(payload) > max_bytes:
+                return Outcome("output-limit", None, None, "", usage, attempts=attempts)
+            value = read_json(payload)
+            if python_values:
+                value = values.untag(value)
+            return Outcome("value", value, None, "", usage, changed, _sources(note), attempts)
+        if kind not in KINDS:
+            raise UnreadableError("the program wrote into the result channel")
+        return _other(kind, read_json(payload), usage, _sources(note), attempts)
+    except UnreadableError as error:
+        return Outcome("bad-result", None, None, f"$: {error}", usage, attempts=attempts)
+    except Exception:  # a hostile claim must never end the thread that reads it
+        return Outcome("bad-result", None, None, "$: a broken claim", usage, attempts=attempts)
+
+
+def _other(kind: OutcomeKind, report: Any, usage: Usage, sources: tuple[str, ...], attempts: int) -> Outcome:
+    if not isinstance(report, dict):
+        raise UnreadableError("a broken claim")
+    exception, detail = None, ""
+    if kind == "exception":
+        exception = RaisedException(
+            type=_text(report.get("type")) or "Exception",
+            message=_text(report.get("message")),
+            lines=_lines(report.get("lines")),
+            missing_module=_text(report.get("module")) or None,
+        )
+    elif kind == "early-exit":
+        code = report.get("code")
+        detail = f"the program exited with code {code if type(code) is int else '?'}"
+    elif kind == "bad-result":
+        detail = f"{_text(report.get('path')) or '$'}: {_text(report.get('reason'))}"
+    else:
+        detail = _text(report.get("reason"))
+    return Outcome(kind, None, exception, detail, usage, None, sources, attempts)
+
+
+def _text(value: Any) -> str:
+    return value[:_MAX_TEXT] if type(value) is str else ""
+
+
+def _lines(value: Any) -> tuple[tuple[int, str], ...]:
+    if type(value) is not list:
+        return ()
+    pairs = [line for line in value[:50] if type(line) is list and len(line) == 2]
+    return tuple((line[0], line[1][:100]) for line in pairs if type(line[0]) is int and type(line[1]) is str)
+
+
+def _sources(note: bytes) -> tuple[str, ...]:
+    if not note:
+        return ()
+    try:
+        names = json.loads(note)
+    except (ValueError, RecursionError):
+        return ()
+    return tuple(name[:40] for name in names[:20] if type(name) is str) if type(names) is list else ()

@@ -1,0 +1,7 @@
+"""The judgement on one prediction: pure functions over decoded values, the same answer everywhere.
+
+compare     two values under a rule
+keys, numbers, text, paths   its parts
+size_guard  strict_check_size over plain values (size_table: sizes of CPython 3.12)
+verdict     an outcome, an expected value and a rule make one word
+"""

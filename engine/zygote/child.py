@@ -1,0 +1,233 @@
+"""What a forked child does: compile a program's source, or run one call of it and report.
+
+Everything here runs beside hostile code in the same interpreter once the program has begun, so the module takes what
+it needs beforehand: its own built-ins, its own references to system calls, its own value encoder. A program can still
+reach all of it with enough effort; what it gains is a claim about its own check, no more (see claim.py).
+"""
+
+from __future__ import annotations
+
+import builtins
+import errno
+import marshal
+import os
+import sys
+import types
+from typing import Any
+
+from ..protocol import claim, values, wire
+from .sources import SourceWatch
+
+__builtins__ = dict(vars(builtins))  # type: ignore[assignment]
+
+MODULE_NAME = "program"
+FILE_NAME = "program.py"
+MAX_MESSAGE_CHARACTERS = 2000
+MAX_TRACEBACK_LINES = 12
+MAX_CODE_BYTES = 64 * 1024 * 1024
+
+_write, _exit = os.write, os._exit
+_pack = claim.pack
+_encode, _decode = values.encode, values.decode
+_Refused, _TooLong = values.Refused, values.TooLong
+_type_name = values.type_name
+
+
+_OUT_OF_MEMORY = claim.pack("memory-limit", b"{}")
+_OUT_OF_STACK = claim.pack("exception", b'{"type": "RecursionError", "message": "", "lines": []}')
+
+
+class Task:
+    """What a child needs to run one call; the zygote fills it in anew for each."""
+
+    __slots__ = ("call", "code", "config", "entry", "numpy_seeded", "options", "space")
+
+    call: bytes
+    code: bytes
+    config: dict[str, Any]
+    entry: str
+    numpy_seeded: bool
+    options: int
+    space: dict[str, Any]
+
+
+def _send(fd: int, frame: bytes) -> None:
+    view = memoryview(frame)
+    while view:
+        view = view[_write(fd, view) :]
+
+
+def _json(value: Any) -> bytes:
+    return _encode(value)
+
+
+def compile_program(fd: int, source: bytes) -> None:
+    """Sends the program's code, marshalled, or the exception that its source raises."""
+    try:
+        text = source.decode("utf-8", "surrogatepass")
+        code = compile(text, FILE_NAME, "exec", dont_inherit=True)
+        data = marshal.dumps(code)
+    except BaseException as error:
+        _send(fd, _exception_claim(fd, error))
+        _exit(0)
+    _send(fd, _pack("code", data))
+    _exit(0)
+
+
+def run_call(fd: int, task: Task) -> None:
+    """Runs one call in the program's module and sends what came of it."""
+    try:
+        frame = perform(fd, task)
+    except MemoryError:  # while the harness made its report
+        frame = _OUT_OF_MEMORY
+    except RecursionError:  # the program left it no stack
+        frame = _OUT_OF_STACK
+    if task.config["capture_bytes"]:
+        _flush_printed()
+    _send(fd, frame)
+    _exit(0)
+
+
+def _flush_printed() -> None:
+    """What the program printed leaves its buffers; a stream that it replaced or closed keeps what it has."""
+    for stream in (sys.stdout, sys.stderr):
+        try:
+            stream.flush()
+        except BaseException:  # the program's own object: whatever it raises says nothing about the value
+            continue
+
+
+def perform(fd: int, task: Task) -> bytes:
+    """The final frame of one call. `task.space` is the namespace made for the program in the zygote: every fork has a
+    fresh copy of it, prelude included and generators seeded, without doing anything."""
+    config, space = task.config, task.space
+    python_values = bool(task.options & wire.PYTHON_VALUES)
+    watch = SourceWatch() if task.options & wire.WATCH_SOURCES else None
+    try:
+        # The arguments are the host's own bytes, so marshal may read them: it knows tuples, sets and integers of any size.
+        args, kwargs = _decode(task.call, True) if task.options & wire.TAGGED_CALL else marshal.loads(task.call)
+        code = marshal.loads(task.code)
+    except MemoryError:
+        return _pack("memory-limit", b"{}")
+    flags = 0
+    try:
+        if watch is not None:
+            watch.start()
+        exec(code, space)
+        if not task.numpy_seeded and "numpy" in sys.modules:
+            seed_numpy(config)
+        try:
+            function = space[task.entry]
+        except KeyError:
+            raise NameError("the program defines no %r" % task.entry) from None
+        before = _arguments(args, kwargs, task)
+        value = function(*args, **kwargs)
+        if watch is not None:
+            watch.stop()
+    except BaseException as error:
+        if watch is not None:
+            watch.stop()
+        return _exception_claim(fd, error, watch)
+    try:
+        if before is not None and _arguments(args, kwargs, task) != before:
+            flags |= wire.ARGUMENTS_CHANGED
+        payload = _encode(value, python_values, config["numpy_values"], config["output_bytes"])
+        word = "value"
+    except _TooLong:
+        word, payload = "output-limit", b"{}"
+    except _Refused as refusal:
+        word, payload = "bad-result", _json({"path": refusal.path, "reason": refusal.reason})
+    except MemoryError:
+        word, payload = "memory-limit", b"{}"
+    except BaseException as error:
+        # A result that lies about its class, or whose methods raise.
+        reason = "reading it raised %s" % _type_name(type(error))
+        word, payload = "bad-result", _json({"path": "$", "reason": reason})
+    return _pack(word, payload, watch.report() if watch is not None else b"", flags)
+
+
+def make_module(prelude: dict[str, Any]) -> dict[str, Any]:
+    """The module that programs run in, registered under its name, with the prelude's names in it."""
+    module = types.ModuleType(MODULE_NAME)
+    module.__file__ = FILE_NAME
+    vars(module).update(prelude)
+    sys.modules[MODULE_NAME] = module
+    return vars(module)
+
+
+def _arguments(args: list[Any], kwargs: dict[str, Any], task: Task) -> bytes | None:
+    if not task.options & wire.WATCH_ARGUMENTS:
+        return None
+    try:
+        return _encode([args, kwargs], bool(task.options & wire.PYTHON_VALUES), True)
+    except (_Refused, _TooLong):
+        return b"not encodable"
+
+
+def seed_numpy(config: dict[str, Any]) -> None:
+    """Seeds numpy's global generator, where a program brought numpy with it."""
+    try:
+        sys.modules["numpy"].random.seed(config["numpy_seed"])
+    except AttributeError:
+        pass  # the program put something else there
+
+
+def _exception_claim(fd: int, error: BaseException, watch: SourceWatch | None = None) -> bytes:
+    """The final frame for an uncaught exception; where its text is the program's own code, a provisional one first."""
+    kind = type(error)
+    note = watch.report() if watch is not None else b""
+    if isinstance(error, MemoryError) or (isinstance(error, OSError) and _errno(error) == errno.ENOMEM):
+        return _pack("memory-limit", b"{}", note)
+    if isinstance(error, SystemExit):
+        return _pack("early-exit", _json({"code": _exit_code(error), "by": "SystemExit"}), note)
+    if isinstance(error, BlockingIOError) and _errno(error) == errno.EAGAIN:
+        return _pack("process-limit", b"{}", note)
+    if kind is RuntimeError and error.args == ("can't start new thread",):
+        return _pack("process-limit", b"{}", note)
+    report = {"type": _type_name(kind), "message": "", "lines": _traceback_lines(error)}
+    if isinstance(error, ImportError) and type(error.name) is str and isinstance(error, ModuleNotFoundError):
+        report["module"] = error.name[:200]
+    if not _plain_text(error, kind):
+        _send(fd, _pack("exception", _json(report), note, claim.PROVISIONAL))
+    try:
+        report["message"] = str.__str__(str(error))[:MAX_MESSAGE_CHARACTERS]
+    except BaseException as second:
+        report["message"] = "(its text raised %s)" % _type_name(type(second))
+    return _pack("exception", _json(report), note)
+
+
+def _plain_text(error: BaseException, kind: type) -> bool:
+    """Whether str(error) runs no code of the program's and is short."""
+    if type(kind.__str__) is not types.WrapperDescriptorType:
+        return False
+    return all(type(a) in (int, float, type(None)) or (type(a) is str and len(a) < 10_000) for a in error.args)
+
+
+def _errno(error: OSError) -> int | None:
+    number = error.errno
+    return number if type(number) is int else None
+
+
+def _exit_code(error: SystemExit) -> int:
+    code = error.code
+    if code is None:
+        return 0
+    return code & 0xFF if type(code) is int else 1
+
+
+def _traceback_lines(error: BaseException) -> list[list[Any]]:
+    """[[line, function], ...] of the program's own frames, outermost first, the innermost ones where there are many."""
+    lines = []
+    trace = error.__traceback__
+    steps = 0
+    while trace is not None and steps < 1_100_000:
+        code = trace.tb_frame.f_code
+        if code.co_filename == FILE_NAME:
+            lines.append([trace.tb_lineno, code.co_name[:100]])
+            if len(lines) > 4 * MAX_TRACEBACK_LINES:
+                del lines[: 2 * MAX_TRACEBACK_LINES]
+        trace = trace.tb_next
+        steps += 1
+    if isinstance(error, SyntaxError) and type(error.lineno) is int and error.filename == FILE_NAME:
+        lines.append([error.lineno, "(source)"])
+    return lines[-MAX_TRACEBACK_LINES:]

@@ -1,0 +1,136 @@
+"""The proof of a pair: two runs in fresh forks under different hash seeds, random seeds, numpy seeds and addresses give
+the same output.
+
+The same means the same JSON text, keys in any order: 1 is not 1.0, 0.0 is not -0.0, and no tolerance applies; NaN is NaN.
+A tuple is a list and a number as a key is a text, because the pair that is recorded and replayed is the JSON. Every call
+gets its arguments decoded anew from what was recorded, so no pair shares anything with another; and what a call does to
+its arguments reaches no record. `drop_mutating` drops the pairs of such calls all the same.
+
+Two runs may agree by luck. Where a call draws at random, or another pair of the function differed between its runs, the
+output must hold under three more seeds; where both are so, it is not kept. The same three runs are asked of programs whose
+results may hang on the order of a set. What reads the clock is not proven at all: no run of today says what it gives
+tomorrow.
+"""
+
+import asyncio
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+from reexec.engine.executor import Executor
+from reexec.engine.judging.size_guard import check_output_size
+from reexec.engine.outcome import Outcome
+from reexec.engine.program import Program
+from reexec.policies.model import Policy
+
+from ..rows.text import canonical, dump
+from ..stages.generate.inputs import CHANCE, CLOCK, MAY_VARY, Input
+from ..stages.generate.reasons import LIMITS
+from .reasons import MORE_SEEDS, SEEDS, VARIES, reseeded
+
+# Sets, frozensets, hash(), set displays and comprehensions.
+_HASH_ORDER = re.compile(r"\bset\b|\bfrozenset\b|\bhash\b|\{[^{}:\"']*\bfor\b|\{\w+(?:, *\w+)*\}")
+
+
+@dataclass(frozen=True, slots=True)
+class Proof:
+    """An input with its output, or the reason why it has none."""
+
+    given: Input
+    output: Any = None
+    reason: str | None = None
+    detail: str = ""
+    draws: bool = False
+    """Whether the call read a random generator, the system's entropy or its process's number."""
+
+
+class Prover:
+    """The executors that proofs run in: two at once, three more when they are first needed."""
+
+    def __init__(self, policy: Policy, *, workers: int, python: str | None, drop_mutating: bool = False) -> None:
+        self._policy, self._python, self._drop_mutating = policy, python, drop_mutating
+        share = max(1, workers // 2)
+        first, second = (reseeded(policy, *seeds) for seeds in SEEDS)
+        self._more: list[Executor] = []
+        self.one = Executor(first, workers=max(1, workers - share), python=python)
+        try:
+            self.two = Executor(second, workers=share, python=python)
+        except BaseException:
+            self.one.shutdown()
+            raise
+
+    def close(self) -> None:
+        for executor in (self.one, self.two, *self._more):
+            executor.shutdown()
+
+    async def both(self, program: Program, arguments: dict[str, Any]) -> tuple[Outcome, Outcome]:
+        """A call on both sides; the second says whether it read the clock and the like, where the program may."""
+        watched = MAY_VARY.search(program.source) is not None
+        return await asyncio.gather(
+            asyncio.wrap_future(self.one.submit(program, arguments, watch_arguments=True)),
+            asyncio.wrap_future(self.two.submit(program, arguments, watch_arguments=True, watch_sources=watched)),
+        )
+
+    async def prove(self, program: Program, inputs: Iterable[Input]) -> list[Proof]:
+        """A Proof for each input, in their order, from two runs."""
+        inputs = list(inputs)
+        ran = await asyncio.gather(*(self.both(program, given.arguments) for given in inputs))
+        return [self._judge(given, *outcomes) for given, outcomes in zip(inputs, ran, strict=True)]
+
+    async def prove_again(self, program: Program, proofs: Iterable[Proof], *, varies: bool) -> list[Proof]:
+        """The same proofs where two runs are enough, else what further seeds make of them. `varies`: some pair of this
+        function differed between its runs."""
+        unordered = _HASH_ORDER.search(program.source) is not None
+        return list(await asyncio.gather(*(self._again(program, proof, varies, unordered) for proof in proofs)))
+
+    def _judge(self, given: Input, one: Outcome, two: Outcome) -> Proof:
+        for outcome in (one, two):
+            if outcome.kind in LIMITS:
+                same = one.describe() == two.describe()
+                return Proof(given, None, outcome.kind, outcome.describe() if same else "")
+        if one.kind != two.kind:
+            return Proof(given, None, *VARIES)
+        if one.exception is not None and two.exception is not None:
+            missing = one.exception.missing_module and two.exception.missing_module
+            if missing:
+                return Proof(given, None, "missing-module", one.exception.missing_module or "")
+            return Proof(given, None, "exception", one.describe() if one.describe() == two.describe() else one.exception.type)
+        text = canonical(one.value)
+        if text != canonical(two.value):
+            return Proof(given, None, *VARIES)
+        if CLOCK in two.sources:
+            return Proof(given, None, "reads-clock")
+        if self._drop_mutating and (one.arguments_changed or two.arguments_changed):
+            return Proof(given, None, "mutates-input")
+        finding = check_output_size(one.value, self._policy.size)
+        if finding is not None:
+            return Proof(given, None, "no-output" if one.value is None else "output-too-large", str(finding))
+        # Where only the order of keys differs, it is nobody's to choose: sorted.
+        output = one.value if dump(one.value) == dump(two.value) else _sorted(one.value)
+        return Proof(given, output, draws=not CHANCE.isdisjoint(two.sources))
+
+    async def _again(self, program: Program, proof: Proof, varies: bool, unordered: bool) -> Proof:
+        if proof.reason is not None or not (varies or unordered or proof.draws):
+            return proof
+        if varies and proof.draws:
+            return Proof(proof.given, None, *VARIES)
+        futures = [executor.submit(program, proof.given.arguments) for executor in self._others()]
+        text = canonical(proof.output)
+        for outcome in await asyncio.gather(*map(asyncio.wrap_future, futures)):
+            if outcome.kind in LIMITS:
+                return Proof(proof.given, None, outcome.kind)
+            if not outcome.ok or canonical(outcome.value) != text:
+                return Proof(proof.given, None, *VARIES)
+        return proof
+
+    def _others(self) -> list[Executor]:
+        if not self._more:
+            self._more = [Executor(reseeded(self._policy, *seeds), workers=1, python=self._python) for seeds in MORE_SEEDS]
+        return self._more
+
+
+def _sorted(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _sorted(value[key]) for key in sorted(value)}
+    return [_sorted(item) for item in value] if isinstance(value, list) else value

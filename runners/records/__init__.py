@@ -1,0 +1,1 @@
+"""The pipeline's records: functions, predictions and turns, and the ids that tie them together."""

@@ -1,0 +1,158 @@
+"""The functions file: rows of the pipeline's `function` stage, found by position or by id.
+
+Only positions and ids are held in memory (about 100 bytes a function); rows are read from the file when they are needed
+and the last ones kept, because predictions usually come in the order of their functions.
+"""
+
+import hashlib
+import weakref
+from collections import OrderedDict
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from reexec.engine.arguments import encode_call
+from reexec.engine.errors import UsageError
+from reexec.engine.program import Call, Program
+
+from ..rows.source import MAX_LINE_BYTES, OVERLONG_REASON, open_seekable
+from ..rows.text import BadRowError, canonical, kind_of, parse_row
+
+_KEPT = 512
+
+
+@dataclass(frozen=True, slots=True)
+class Pair:
+    """One recorded call: keyword arguments and what the function gave for them."""
+
+    id: str
+    input: dict[str, Any]
+    output: Any
+
+
+@dataclass(frozen=True, slots=True)
+class FunctionRecord:
+    """A row of a functions file. `pairs[i].id` is the digest of function, input and output."""
+
+    id: str
+    position: int
+    line: int
+    program: Program
+    pairs: tuple[Pair, ...]
+    row: dict[str, Any]
+
+
+class BadFunctionError(ValueError):
+    """A function's row that cannot be used; the message says why and where."""
+
+
+def pair_id(function_id: str, given: Any, output: Any) -> str:
+    """32 hex digits over the function's id, the input and the output."""
+    body = function_id.encode() + b"\0" + canonical(given) + b"\0" + canonical(output)
+    return hashlib.blake2b(body, digest_size=16).hexdigest()
+
+
+def parse_function(row: dict[str, Any], position: int, line: int) -> FunctionRecord:
+    """Raises BadFunctionError. An id that the row carries must be the digest of what it holds."""
+    for name in ("refcode", "funcname"):
+        if not isinstance(row.get(name), str):
+            raise BadFunctionError(f"{name} must be a text, not {kind_of(row.get(name))}, at $.{name}")
+    program = Program(row["refcode"], row["funcname"])
+    given_id = row.get("function_id")
+    if given_id is not None and given_id != program.id:
+        raise BadFunctionError("the id does not belong to this code and name, at $.function_id")
+    ios = row.get("ios")
+    if not isinstance(ios, list):
+        raise BadFunctionError(f"ios must be an array of pairs, not {kind_of(ios)}, at $.ios")
+    pairs = []
+    for index, entry in enumerate(ios):
+        if not isinstance(entry, dict) or "input" not in entry or "output" not in entry:
+            raise BadFunctionError(f"a pair has `input` and `output`, at $.ios[{index}]")
+        if not isinstance(entry["input"], dict):
+            raise BadFunctionError(
+                f"input must be an object of arguments, not {kind_of(entry['input'])}, at $.ios[{index}].input"
+            )
+        own = pair_id(program.id, entry["input"], entry["output"])
+        if entry.get("pair_id", own) != own:
+            raise BadFunctionError(f"the id does not belong to this pair, at $.ios[{index}].pair_id")
+        pairs.append(Pair(own, entry["input"], entry["output"]))
+    return FunctionRecord(program.id, position, line, program, tuple(pairs), row)
+
+
+def why_not_sendable(line: bytes, arguments: dict[str, Any]) -> str:
+    """Why a call's arguments cannot be sent into the jail; empty where they can. `line` is the text that they stand in:
+    nothing short and flat is ever refused, and is not looked at closer."""
+    if len(line) < 1 << 20 and line.count(b"[") + line.count(b"{") + line.count(b"(") < 200:
+        return ""
+    try:
+        encode_call(Call.of(arguments))
+    except UsageError as error:
+        return str(error)
+    return ""
+
+
+class FunctionStore:
+    """Random access to a functions file by position (`itemid` of the original) and by id."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._file = open_seekable(path)
+        weakref.finalize(self, self._file.close)
+        self._offsets: list[tuple[int, int, int]] = []  # (offset, length or -1 where overlong, line number)
+        self._by_id: dict[str, int] | None = None
+        self._kept: OrderedDict[int, FunctionRecord | BadFunctionError] = OrderedDict()
+        digest = hashlib.blake2b(digest_size=16)
+        offset, number = 0, 0
+        while line := self._file.readline(MAX_LINE_BYTES + 1):
+            number += 1
+            start, length = offset, len(line)
+            offset += length
+            digest.update(line)
+            while not line.endswith(b"\n") and len(line) > MAX_LINE_BYTES:
+                line = self._file.readline(MAX_LINE_BYTES + 1)
+                digest.update(line)
+                offset += len(line)
+                length = -1
+            if length < 0 or line.strip():
+                self._offsets.append((start, length, number))
+        self.digest = digest.hexdigest()
+        if not self._offsets:
+            raise UsageError(f"{path}: holds no functions")
+
+    def __len__(self) -> int:
+        return len(self._offsets)
+
+    def at(self, position: int) -> FunctionRecord:
+        """Raises BadFunctionError, IndexError."""
+        if position < 0:
+            raise IndexError(position)
+        found = self._kept.get(position)
+        if found is None:
+            found = self._read(position)
+            self._kept[position] = found
+            if len(self._kept) > _KEPT:
+                self._kept.popitem(last=False)
+        if isinstance(found, BadFunctionError):
+            raise found
+        return found
+
+    def position_of(self, function_id: str) -> int | None:
+        """The first position of a function; reads the whole file once."""
+        if self._by_id is None:
+            self._by_id = {}
+            for position in range(len(self._offsets)):
+                record = self._read(position)
+                if isinstance(record, FunctionRecord):
+                    self._by_id.setdefault(record.id, position)
+        return self._by_id.get(function_id)
+
+    def _read(self, position: int) -> FunctionRecord | BadFunctionError:
+        offset, length, number = self._offsets[position]
+        where = f"{self.path}, line {number}"
+        if length < 0:
+            return BadFunctionError(f"{where}: {OVERLONG_REASON}")
+        self._file.seek(offset)
+        try:
+            return parse_function(parse_row(self._file.read(length).rstrip()), position, number)
+        except (BadRowError, BadFunctionError) as error:
+            return BadFunctionError(f"{where}: {error}")

@@ -1,0 +1,349 @@
+"""One stage's run over an input file: its key, its manifest, its progress, its rejects.
+
+Files beside an output NAME.jsonl: NAME.manifest.json (always), NAME.rejects.jsonl (where rows were rejected), and the
+stage's own side files. The manifest is replaced as a whole, never edited; it is the only word on how far a run came:
+
+    progress.lines          input lines consumed
+    progress.input_digest   of these lines
+    progress.sizes          of each output file after them
+    progress.counts         the stage's counters after them
+
+A run that is killed goes on from the last manifest: files are cut back to their sizes, the input's consumed lines are read
+again and must have the same digest. At most the work of FLUSH_S seconds is done twice. An output without a manifest, or
+with another key, is never touched without `overwrite`.
+"""
+
+import contextlib
+import hashlib
+import json
+import os
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from reexec.engine.errors import UsageError
+from reexec.engine.version import VERSION
+
+from .sink import OutputError, Sink, locked
+from .source import OVERLONG_REASON, open_lines, read_lines
+from .text import BadRowError, dump, parse_row
+
+FLUSH_S = 0.5
+FLUSH_ROWS = 4096
+SCHEMA = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """A line of the input. Where `fault` is set it cannot be used; it still has its place in the order of writing."""
+
+    number: int
+    line: bytes
+    data: dict[str, Any]
+    fault: str | None = None
+    position: int = 0
+    """Its place among the lines of the whole input that are not blank, from 0."""
+
+
+@dataclass(slots=True)
+class Selection:
+    """Which lines of the input belong to this run: `limit` of them, or shard `index` of `count`."""
+
+    limit: int | None = None
+    shard: tuple[int, int] | None = None
+
+    def takes(self, position: int) -> bool:
+        return self.shard is None or position % self.shard[1] == self.shard[0]
+
+
+def beside(output: Path, suffix: str) -> Path:
+    """The path of a side file: OUT.jsonl.gz and `rejects.jsonl` give OUT.rejects.jsonl."""
+    name = output.name
+    for ending in (".gz", ".zst", ".jsonl", ".json"):
+        name = name.removesuffix(ending)
+    return output.with_name(f"{name}.{suffix}")
+
+
+@dataclass(slots=True)
+class Progress:
+    lines: int = 0
+    input_digest: str = ""
+    sizes: dict[str, int] = field(default_factory=dict)
+    counts: dict[str, Any] = field(default_factory=dict)
+
+
+class StageRun:
+    """See the module. `key` decides whether an existing output belongs to this run; `facts` (isolation level, python, ...) are
+    recorded and decide nothing."""
+
+    def __init__(
+        self,
+        stage: str,
+        source: Path,
+        output: Path,
+        *,
+        key: dict[str, Any],
+        facts: dict[str, Any],
+        selection: Selection | None = None,
+        overwrite: bool = False,
+        side_files: tuple[Path, ...] = (),
+        also_read: tuple[Path, ...] = (),
+        on_consumed: Callable[[int, bytes], None] | None = None,
+    ) -> None:
+        """`also_read`: further files that no output may replace. `on_consumed` is told (number, line) of the lines that an
+        earlier run has done."""
+        self.stage, self.source, self.output = stage, source, output
+        self.selection = selection or Selection()
+        self.key = {
+            "engine": VERSION,
+            "limit": self.selection.limit,
+            "shard": list(self.selection.shard) if self.selection.shard else None,
+            "side files": [path.name for path in side_files],
+            **key,
+        }
+        self.facts = facts
+        self.rejects_path = beside(output, "rejects.jsonl")
+        self.manifest_path = beside(output, "manifest.json")
+        self._paths = {"output": output, "rejects": self.rejects_path}
+        self._paths.update({f"side{index}": path for index, path in enumerate(side_files)})
+        self._check_paths(also_read)
+        self._on_consumed = on_consumed
+        self.fault: UsageError | None = None
+        self._whole = True  # False while a row is half counted or half written
+        self.progress = self._resume_point(overwrite)
+        self.resumed_lines = self.progress.lines
+        self._behind = self.resumed_lines > 0  # until the lines of the earlier run are passed
+        self._digest = hashlib.blake2b(digest_size=16)
+        self._sinks: dict[str, Sink] = {}
+        self._lock: int | None = None
+        self._started = time.time()
+        self._last_flush = time.monotonic()
+        self._pending = 0
+        self._saved: dict[str, Any] = {}  # a copy of the manifest on disk: `progress` goes on changing
+
+    @property
+    def side_names(self) -> list[str]:
+        return [name for name in self._paths if name.startswith("side")]
+
+    # -- what exists already ----------------------------------------------------------------------------------
+
+    def _check_paths(self, also_read: tuple[Path, ...]) -> None:
+        if not self.source.is_fifo():
+            open_lines(self.source).close()  # a source that cannot be read leaves no output behind
+        outputs = [*self._paths.values(), self.manifest_path]
+        for path in outputs:
+            if sum(other.absolute() == path.absolute() for other in outputs) > 1:
+                raise UsageError(f"{path}: two outputs of one run have this name; choose another one")
+            if not path.exists():
+                if not path.parent.is_dir():
+                    raise UsageError(f"{path}: its folder does not exist")
+                continue
+            if any(path.samefile(read) for read in (self.source, *also_read) if read.exists()):
+                raise UsageError(f"{path}: the output is the input; choose another name")
+            if not path.is_file():
+                raise UsageError(f"{path}: not a regular file; a run must be able to cut it back")
+
+    def _resume_point(self, overwrite: bool) -> Progress:
+        if overwrite:
+            return Progress()
+        try:
+            manifest = json.loads(self.manifest_path.read_text())
+            old = {"stage": manifest["stage"], **manifest["key"]}
+            progress = Progress(**manifest["progress"])
+        except FileNotFoundError:
+            for path in self._paths.values():
+                if path.exists() and path.stat().st_size:
+                    raise UsageError(f"{path}: exists and is not a run's output; --overwrite replaces it") from None
+            return Progress()
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            raise UsageError(f"{self.manifest_path}: cannot be read ({error}); --overwrite starts anew") from None
+        new = {"stage": self.stage, **self.key}
+        changed = sorted(name for name in old.keys() | new.keys() if old.get(name) != new.get(name))
+        if changed:
+            raise UsageError(
+                f"{self.output}: was made with another {', '.join(changed)}; --overwrite replaces it, or choose another name"
+            )
+        for name, size in progress.sizes.items():
+            file = self._paths.get(name)
+            if file is None or (file.stat().st_size if file.exists() else 0) < size:
+                raise UsageError(f"{self.output}: shorter than its manifest says; --overwrite starts anew")
+        return progress
+
+    # -- going through the input ------------------------------------------------------------------------------
+
+    def rows(self) -> Iterator[Row]:
+        """Rows that are not done yet, unusable ones too. Raises UsageError where the part of the input that was consumed
+        earlier has changed. Where the input breaks off the rows end, so that those before are finished, and `fault` is set:
+        the stage raises it when it has closed the run."""
+        taken = 0
+        skipping = self.progress.lines
+        for position, number, line in self._lines():
+            if self.selection.limit is not None and taken >= self.selection.limit:
+                break
+            if not self.selection.takes(position):
+                continue
+            taken += 1
+            if taken <= skipping:
+                self._consume(line)
+                if self._on_consumed is not None:
+                    self._on_consumed(number, line)
+                if taken < skipping:
+                    continue
+                if self._digest.hexdigest() != self.progress.input_digest:
+                    raise UsageError(
+                        f"{self.source}: its first {skipping} lines are not those that {self.output} was made from; "
+                        "--overwrite starts anew"
+                    )
+                self._behind = False
+                continue
+            if not line:
+                yield Row(number, line, {}, OVERLONG_REASON, position)
+                continue
+            try:
+                data = parse_row(line)
+            except BadRowError as error:
+                yield Row(number, line, {}, str(error), position)
+                continue
+            yield Row(number, line, data, None, position)
+        if taken < skipping:
+            if self.fault is not None:
+                raise self.fault
+            raise UsageError(f"{self.source}: has fewer lines than {self.output} was made from; --overwrite starts anew")
+
+    def _lines(self) -> Iterator[tuple[int, int, bytes]]:
+        """(position, line number, line)"""
+        try:
+            for position, (number, line) in enumerate(read_lines(self.source)):
+                yield position, number, line
+        except UsageError as error:
+            self.fault = error
+
+    def _consume(self, line: bytes) -> None:
+        self._digest.update(line)
+        self._digest.update(b"\n")
+
+    # -- writing ----------------------------------------------------------------------------------------------
+
+    def open(self) -> None:
+        """Cuts the files back to where the run goes on. The manifest comes first: files of ours never lack one."""
+        if not self.progress.lines:
+            self.progress.sizes = {}
+        self._lock = locked(self.output)
+        self._save("running")
+        for name in ("output", *self.side_names):
+            self._sinks[name] = Sink(self._paths[name], self.progress.sizes.get(name, 0))
+        rejects = self.progress.sizes.get("rejects", 0)
+        if rejects:
+            self._sinks["rejects"] = Sink(self.rejects_path, rejects)
+        elif self.rejects_path.exists():
+            self.rejects_path.unlink()
+
+    def begin(self) -> None:
+        """A stage says so before it counts and writes a row: an interruption from here to the row's end leaves it undone."""
+        self._whole = False
+
+    def write(self, row: Row, lines: list[bytes], side: list[list[bytes]] | None = None) -> None:
+        """The output of one input row. Rows must come in the order of the input, rejects included."""
+        self._whole = False
+        for line in lines:
+            self._sinks["output"].write(line)
+        for index, extra in enumerate(side or []):
+            for line in extra:
+                self._sinks[f"side{index}"].write(line)
+        self._done(row.line)
+
+    def reject(
+        self,
+        row: Row,
+        reason: str,
+        side: list[list[bytes]] | None = None,
+        *,
+        lines: Sequence[bytes] = (),
+        more: dict[str, Any] | None = None,
+    ) -> None:
+        """The row is not usable; `reason` says why and where. The text of short rows is kept with it. `lines` are written all
+        the same, where a part of the row is usable; `more` are members of the reject's record."""
+        self._whole = False
+        for line in lines:
+            self._sinks["output"].write(line)
+        for index, extra in enumerate(side or []):
+            for line in extra:
+                self._sinks[f"side{index}"].write(line)
+        record: dict[str, Any] = {"file": str(self.source), "line": row.number, "reason": reason, **(more or {})}
+        if len(row.line) <= 65536:
+            record["text"] = row.line.decode("utf-8", "replace")
+        if "rejects" not in self._sinks:
+            self._sinks["rejects"] = Sink(self.rejects_path)
+        self._sinks["rejects"].write(dump(record).encode("ascii"))
+        counts = self.progress.counts
+        counts["rejected"] = counts.get("rejected", 0) + 1
+        counts["unreadable"] = counts.get("unreadable", 0) + (row.fault is not None)
+        counts.setdefault("first_reject", f"{self.source}, line {row.number}: {reason}")
+        self._done(row.line)
+
+    def _done(self, line: bytes) -> None:
+        self._consume(line)
+        self.progress.lines += 1
+        self._pending += 1
+        self._whole = True
+        if self._pending >= FLUSH_ROWS or time.monotonic() - self._last_flush > FLUSH_S:
+            self.flush()
+
+    def flush(self, state: str = "running") -> None:
+        self.progress.sizes = {name: sink.flush() for name, sink in self._sinks.items()}
+        if not self._behind:
+            self.progress.input_digest = self._digest.hexdigest()
+        self._save(state)
+        self._pending = 0
+        self._last_flush = time.monotonic()
+
+    def close(self, state: str) -> None:
+        """`done` or `interrupted`; flushes what is whole. What a run refused or stopped in the middle of a row leaves behind
+        is cut off by the next one, as after a kill: the manifest keeps the progress of the last flush."""
+        state = "interrupted" if self.fault else state
+        try:
+            if self._whole and not self._behind:
+                self.flush(state)
+            elif self._saved:
+                with contextlib.suppress(OutputError):  # only a word is at stake, and what ended the run is told by another
+                    self._replace_manifest({**self._saved, "state": state})
+        finally:
+            for sink in self._sinks.values():
+                sink.close()
+            if self._lock is not None:
+                os.close(self._lock)
+                self._lock = None
+
+    def _save(self, state: str) -> None:
+        manifest = {
+            "record": "reexec.run",
+            "schema": SCHEMA,
+            "stage": self.stage,
+            "state": state,
+            "input": str(self.source),
+            "key": self.key,
+            "progress": {
+                "lines": self.progress.lines,
+                "input_digest": self.progress.input_digest,
+                "sizes": self.progress.sizes,
+                "counts": self.progress.counts,
+            },
+            "facts": self.facts,
+            "started": round(self._started, 3),
+            "saved": round(time.time(), 3),
+        }
+        self._replace_manifest(manifest)
+
+    def _replace_manifest(self, manifest: dict[str, Any]) -> None:
+        text = json.dumps(manifest, indent=1)
+        temporary = self.manifest_path.with_name(self.manifest_path.name + ".new")
+        try:
+            temporary.write_text(text + "\n")
+            os.replace(temporary, self.manifest_path)  # noqa: PTH105
+        except OSError as error:
+            with contextlib.suppress(OSError):
+                temporary.unlink()
+            raise OutputError(f"{self.manifest_path}: cannot be written ({os.strerror(error.errno or 0).lower()})") from None
+        self._saved = json.loads(text)

@@ -1,0 +1,106 @@
+"""JSON text of rows, exact: integers of any length stay integers, and a row that only gains members keeps its own text."""
+
+import json
+import sys
+from collections.abc import Callable
+from typing import Any
+
+from reexec.engine.decoding import UnreadableError, read_json
+
+
+class BadRowError(ValueError):
+    """A row that cannot be used; the message says why and ends with the path where there is one."""
+
+
+def parse_row(line: bytes) -> dict[str, Any]:
+    """The object on a line. Raises BadRowError."""
+    try:
+        text = line.decode("utf-8")
+    except UnicodeDecodeError as error:
+        raise BadRowError(f"not UTF-8 at byte {error.start}") from None
+    try:
+        row = json.loads(text)
+    except RecursionError:
+        raise BadRowError("nested too deeply") from None
+    except json.JSONDecodeError as error:
+        raise BadRowError(f"not JSON: {error.msg.lower()} at character {error.pos}") from None
+    except ValueError:  # an integer past the interpreter's limit on digits
+        try:
+            row = read_json(_ascii(text))
+        except UnreadableError as error:
+            raise BadRowError(str(error)) from None
+    if not isinstance(row, dict):
+        raise BadRowError(f"a row must be a JSON object, not {kind_of(row)}")
+    return row
+
+
+def _ascii(text: str) -> bytes:
+    """The same JSON with other characters as escapes, for the reader that takes ASCII only."""
+    return "".join(c if c < "\x80" else json.dumps(c)[1:-1] for c in text).encode("ascii")
+
+
+def kind_of(value: Any) -> str:
+    """What JSON calls a value's kind."""
+    names = {dict: "an object", list: "an array", str: "a text", bool: "a truth value", type(None): "null"}
+    return names.get(type(value), "a number" if isinstance(value, int | float) else f"a {type(value).__name__}")
+
+
+def dump(value: Any) -> str:
+    """Compact JSON text, ASCII only, so that lone surrogates survive."""
+    return _with_all_digits(_encoder.encode, value)
+
+
+def dump_readable(value: Any) -> str:
+    """Compact JSON text as a person or a model reads it: other scripts as they are, and escapes only for lone surrogates,
+    which are no characters."""
+    text = _with_all_digits(_readable.encode, value)
+    try:
+        text.encode("utf-8")
+    except UnicodeEncodeError:
+        return dump(value)
+    return text
+
+
+def _with_all_digits(encode: Callable[[Any], str], value: Any) -> str:
+    """`encode(value)`; where that meets an integer past the interpreter's limit on digits, the limit is lifted around it."""
+    try:
+        return encode(value)
+    except ValueError:
+        before = sys.get_int_max_str_digits()
+        sys.set_int_max_str_digits(0)
+        try:
+            return encode(value)
+        finally:
+            sys.set_int_max_str_digits(before)
+
+
+class _Encoder(json.JSONEncoder):
+    def default(self, o: Any) -> Any:
+        if isinstance(o, set | frozenset):
+            return sorted(o, key=repr)
+        if isinstance(o, bytes):
+            return o.decode("latin-1")
+        return repr(o)
+
+
+_encoder = _Encoder(separators=(", ", ": "))
+_readable = _Encoder(separators=(", ", ": "), ensure_ascii=False)
+
+
+def splice(line: bytes, row: dict[str, Any], members: dict[str, Any]) -> bytes:
+    """`line` (the text of `row`) with `members` added at its end, everything else byte for byte as it was. Where the row
+    has one of the members already, it is written anew."""
+    if any(name in row for name in members):
+        return dump({**{k: v for k, v in row.items() if k not in members}, **members}).encode("ascii")
+    body = line.rstrip()
+    added = dump(members)[1:-1].encode("ascii")
+    head = body[:-1].rstrip()
+    return head + (b", " if row else b"") + added + b"}"
+
+
+def canonical(value: Any) -> bytes:
+    """One spelling for equal values, as input of a digest."""
+    return _with_all_digits(_canonical.encode, value).encode("ascii")
+
+
+_canonical = json.JSONEncoder(sort_keys=True, separators=(",", ":"), default=repr)

@@ -1,0 +1,110 @@
+"""A final row as one training example. Rows of the original have the five fields `prompt, turn_1, feedback_1, turn_2,
+feedback_2` and nothing else; ours have any number of turns, ids, verdicts and provenance."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ...rows.text import kind_of
+from ...texts import Entry, Texts
+from .split import function_key
+
+_ENTRIES = {"joined.first": Entry(("answer",)), "joined.feedback": Entry(("feedback",), optional=True),
+            "joined.next": Entry(("answer",))}  # fmt: skip
+
+
+class BadFinalError(ValueError):
+    """A final row that cannot be used; the message says why and where."""
+
+
+@dataclass(frozen=True, slots=True)
+class Example:
+    """One row of training data, before its format."""
+
+    prompt: str
+    system: str
+    answers: tuple[str, ...]
+    feedback: tuple[str, ...]
+    """What was said of each answer; as many as answers, empty where nothing was."""
+    right_at_once: bool
+    right_in_the_end: bool
+    key: str
+    """Equal for rows about the same function."""
+    id: str
+    function_id: str
+    io_pred: str
+    provenance: dict[str, Any]
+
+
+class JoinTemplate:
+    """The texts of export.toml, ours or that of a folder."""
+
+    def __init__(self, folder: Path | None = None) -> None:
+        self.texts = Texts("export.toml", _ENTRIES, folder)
+
+    def join(self, example: Example) -> str:
+        """All turns as one response."""
+        parts = []
+        for number, (answer, feedback) in enumerate(zip(example.answers, example.feedback, strict=True)):
+            parts.append(self.texts.fill("joined.next" if number else "joined.first", answer=answer))
+            if feedback:
+                parts.append(self.texts.fill("joined.feedback", feedback=feedback))
+        return "".join(parts)
+
+
+def read_example(row: dict[str, Any]) -> Example:
+    """Raises BadFinalError."""
+    prompt = row.get("prompt")
+    if not isinstance(prompt, str) or not prompt.strip():
+        raise BadFinalError(f"the prompt must be a text, not {_kind(prompt)}, at $.prompt")
+    answers, feedback = _turns(row)
+    verdicts = row.get("verdicts")
+    if verdicts is not None and (not isinstance(verdicts, list) or len(verdicts) != len(answers)):
+        raise BadFinalError(f"verdicts must be an array of one word for each of {len(answers)} turns, at $.verdicts")
+    provenance = row.get("provenance") or {}
+    if not isinstance(provenance, dict):
+        raise BadFinalError(f"provenance must be an object, not {kind_of(provenance)}, at $.provenance")
+    texts = {name: _text(row, name) for name in ("system", "id", "function_id", "io_pred")}
+    return Example(
+        prompt=prompt,
+        answers=answers,
+        feedback=feedback,
+        # Where nobody wrote the verdicts down: a second turn is there exactly where the first one failed.
+        right_at_once=verdicts[0] == "accepted" if verdicts else len(answers) == 1,
+        right_in_the_end=verdicts[-1] == "accepted" if verdicts else len(answers) == 1,
+        key=texts["function_id"] or function_key(prompt),
+        provenance=provenance,
+        **texts,
+    )
+
+
+def _turns(row: dict[str, Any]) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    answers, feedback = [], []
+    number = 1
+    while (answer := row.get(f"turn_{number}")) is not None:
+        said = row.get(f"feedback_{number}")
+        if not isinstance(answer, str):
+            raise BadFinalError(f"the answer must be a text, not {kind_of(answer)}, at $.turn_{number}")
+        if not isinstance(said, str | None):
+            raise BadFinalError(f"the feedback must be a text, not {kind_of(said)}, at $.feedback_{number}")
+        if not answer.strip():
+            if number > 1 and not said:
+                break  # an empty text for null
+            raise BadFinalError(f"the answer is empty, at $.turn_{number}")
+        answers.append(answer)
+        feedback.append(said or "")
+        number += 1
+    if not answers:
+        raise BadFinalError("there is no answer, at $.turn_1")
+    return tuple(answers), tuple(feedback)
+
+
+def _text(row: dict[str, Any], name: str) -> str:
+    value = row.get(name)
+    if not isinstance(value, str | None):
+        raise BadFinalError(f"{name} must be a text, not {kind_of(value)}, at $.{name}")
+    return value or ""
+
+
+def _kind(value: Any) -> str:
+    return "an empty one" if isinstance(value, str) else kind_of(value)

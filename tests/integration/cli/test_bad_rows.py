@@ -1,0 +1,174 @@
+"""Bad rows: each is rejected with file, line and reason, the good ones around it are kept, and nothing is lost."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.support.helpers import Done, Row, function_row, read_rows, reexec, response, write_rows
+
+PROGRAM = "def f(n):\n    return n + 1\n"
+
+
+@pytest.fixture
+def functions(tmp_path: Path) -> Path:
+    rows = [function_row(PROGRAM, ({"n": 1}, 2), ({"n": 2}, 3)), function_row("def f(n):\n    return -n\n", ({"n": 1}, -1))]
+    return write_rows(tmp_path / "functions.jsonl", rows)
+
+
+def ids(tmp_path: Path, functions: Path) -> list[Row]:
+    """A row with ids for every pair, as the audit writes them."""
+    kept = tmp_path / "kept.jsonl"
+    assert reexec("audit", functions, "-o", tmp_path / "report.jsonl", "--keep", kept).code == 0
+    return [{"function_id": row["function_id"], "pair_id": pair["pair_id"]} for row in read_rows(kept) for pair in row["ios"]]
+
+
+def verify(tmp_path: Path, functions: Path, rows: list[Any], *more: str) -> Done:
+    return reexec(
+        "verify", write_rows(tmp_path / "r.jsonl", rows), "-f", functions, "-o", tmp_path / "v.jsonl", "-w", "1", *more
+    )
+
+
+def without(row: Row, name: str) -> Row:
+    return {key: value for key, value in row.items() if key != name}
+
+
+GOOD = response(0, 0, 2)
+BAD_RESPONSES: dict[str, tuple[Any, str]] = {
+    "not JSON": ("{nope", "not JSON"),
+    "cut off": (json.dumps(GOOD)[:-9], "not JSON"),
+    "not UTF-8": (b'{"output": "\xff"}', "not UTF-8 at byte 12"),
+    "an array": ("[1, 2]", "a row must be a JSON object, not an array"),
+    "a number": ("17", "a row must be a JSON object, not a number"),
+    "nested without end": ('{"output": ' + "[" * 100_000, "nested too deeply"),
+    "no response": (without(GOOD, "output"), "at $.output"),
+    "a response that is no text": ({**GOOD, "output": 7}, "at $.output"),
+    "no side": (without(GOOD, "io_pred"), "at $.io_pred"),
+    "an unknown side": ({**GOOD, "io_pred": "x"}, "at $.io_pred"),
+    "no itemid": (without(GOOD, "itemid"), "at $.itemid"),
+    "no ioid": (without(GOOD, "ioid"), "at $.ioid"),
+    "itemid is one too far": ({**GOOD, "itemid": 2}, "itemid is 2, but there are 2 functions (0 to 1), at $.itemid"),
+    "itemid below 0": ({**GOOD, "itemid": -1}, "at $.itemid"),
+    "itemid is a text": ({**GOOD, "itemid": "0"}, "at $.itemid"),
+    "itemid is true": ({**GOOD, "itemid": True}, "at $.itemid"),
+    "ioid is one too far": ({**GOOD, "ioid": 2}, "ioid is 2, but there are 2 pairs (0 to 1), at $.ioid"),
+    "ioid is a fraction": ({**GOOD, "ioid": 0.0}, "at $.ioid"),
+    "an unknown function": ({**without(GOOD, "itemid"), "function_id": "0" * 32}, "at $.function_id"),
+    "an unknown pair": ({**without(GOOD, "ioid"), "pair_id": "0" * 32}, "at $.pair_id"),
+    "function_id is a number": ({**without(GOOD, "itemid"), "function_id": 5}, "at $.function_id"),
+    "function_id is an array": ({**without(GOOD, "itemid"), "function_id": [5]}, "at $.function_id"),
+    "10 MB in one row": ({**GOOD, "output": "x" * 10_000_000}, "a line of more than 8 MiB"),
+}
+
+
+@pytest.mark.parametrize("case", BAD_RESPONSES)
+def test_a_bad_response_is_rejected_and_its_neighbours_are_kept(case: str, tmp_path: Path, functions: Path) -> None:
+    bad, reason = BAD_RESPONSES[case]
+    done = verify(tmp_path, functions, [GOOD, bad, response(0, 1, 9)], "--json")
+    assert done.code == 1
+    line = done.one_line()
+    assert str(tmp_path / "r.jsonl") in line
+    assert "line 2" in line
+    assert reason in line
+    assert (done.summary["rows"], done.summary["rejected"]) == (2, 1)
+    assert [row["verdict"] for row in read_rows(tmp_path / "v.jsonl")] == ["accepted", "wrong-answer"]
+    (reject,) = read_rows(tmp_path / "v.rejects.jsonl")
+    assert (reject["file"], reject["line"]) == (str(tmp_path / "r.jsonl"), 2)
+    assert reason in reject["reason"]
+
+
+def test_rows_written_and_rejects_are_the_lines_read(tmp_path: Path, functions: Path) -> None:
+    rows = [bad for bad, _ in BAD_RESPONSES.values()]
+    mixed = [row for bad in rows for row in (bad, GOOD)]
+    done = verify(tmp_path, functions, mixed, "--json")
+    assert done.code == 1
+    done.one_line()
+    assert len(read_rows(tmp_path / "v.jsonl")) == done.summary["rows"] == len(rows)
+    rejects = read_rows(tmp_path / "v.rejects.jsonl")
+    assert [reject["line"] for reject in rejects] == list(range(1, 2 * len(rows), 2))
+
+
+def test_a_file_of_which_no_line_is_a_row_is_2(tmp_path: Path, functions: Path) -> None:
+    done = verify(tmp_path, functions, [b"\x89PNG\x1a", "[1]", "junk"])
+    assert done.code == 2
+    assert "3 rows were rejected" in done.one_line()
+
+
+def test_a_repeated_id_is_rejected_with_the_line_where_it_came_first(tmp_path: Path, functions: Path) -> None:
+    rows = [{**GOOD, "id": "a"}, {**GOOD, "id": "b"}, {**GOOD, "id": "a"}]
+    done = verify(tmp_path, functions, rows)
+    assert done.code == 1
+    assert "line 3: repeats the id of line 1, at $.id" in done.one_line()
+    assert [row["id"] for row in read_rows(tmp_path / "v.jsonl")] == ["a", "b"]
+
+
+def test_samples_of_one_prompt_share_its_id_and_only_the_same_index_is_a_repetition(tmp_path: Path, functions: Path) -> None:
+    rows = [
+        {**GOOD, "id": "a", "index": 0},
+        {**GOOD, "id": "a", "index": 1},
+        {**GOOD, "id": "a"},
+        {**GOOD, "id": "a", "index": 1},
+    ]
+    done = verify(tmp_path, functions, rows)
+    assert done.code == 1
+    reasons = [(row["line"], row["reason"]) for row in read_rows(tmp_path / "v.rejects.jsonl")]
+    assert reasons == [(3, "repeats the id of line 1, at $.id"), (4, "repeats the id and index of line 2, at $.id")]
+    assert [row["index"] for row in read_rows(tmp_path / "v.jsonl")] == [0, 1]
+
+
+def test_ids_that_disagree_with_positions_are_rejected(tmp_path: Path, functions: Path) -> None:
+    known = ids(tmp_path, functions)
+    rows = [
+        {**GOOD, **known[0]},
+        {**GOOD, "function_id": known[2]["function_id"]},
+        {**GOOD, "pair_id": known[1]["pair_id"]},
+        {**without(without(GOOD, "itemid"), "ioid"), **known[0]},
+    ]
+    done = verify(tmp_path, functions, rows)
+    assert done.code == 1
+    assert "line 2: itemid 0 and function_id disagree" in done.one_line()
+    assert [row["reason"].split(",")[-1] for row in read_rows(tmp_path / "v.rejects.jsonl")] == [
+        " at $.function_id",
+        " at $.pair_id",
+    ]
+    assert [row["verdict"] for row in read_rows(tmp_path / "v.jsonl")] == ["accepted", "accepted"]
+
+
+def test_blank_lines_are_no_rows(tmp_path: Path, functions: Path) -> None:
+    done = verify(tmp_path, functions, ["", GOOD, "   ", GOOD, ""], "--json")
+    assert (done.code, done.summary["rows"], done.err) == (0, 2, "")
+
+
+BAD_FUNCTIONS: dict[str, tuple[Any, str]] = {
+    "not JSON": ("{nope", "not JSON"),
+    "an array": ("[]", "a row must be a JSON object"),
+    "no code": ({"funcname": "f", "ios": []}, "at $.refcode"),
+    "no name": ({"refcode": PROGRAM, "ios": []}, "at $.funcname"),
+    "no pairs": ({"refcode": PROGRAM, "funcname": "f"}, "at $.ios"),
+    "pairs are an object": ({"refcode": PROGRAM, "funcname": "f", "ios": {}}, "at $.ios"),
+    "a pair without output": ({"refcode": PROGRAM, "funcname": "f", "ios": [{"input": {}}]}, "at $.ios[0]"),
+    "a pair is null": ({"refcode": PROGRAM, "funcname": "f", "ios": [None]}, "at $.ios[0]"),
+    "an input is an array": (function_row(PROGRAM, ({"n": 1}, 2), ([1], 2)), "at $.ios[1].input"),
+    "another function's id": ({**function_row(PROGRAM, ({"n": 1}, 2)), "function_id": "0" * 32}, "at $.function_id"),
+    "10 MB in one row": ({**function_row(PROGRAM), "more": "x" * 10_000_000}, "a line of more than 8 MiB"),
+}
+
+
+@pytest.mark.parametrize("case", BAD_FUNCTIONS)
+def test_a_bad_function_is_rejected_by_the_audit_and_so_are_its_predictions(case: str, tmp_path: Path) -> None:
+    bad, reason = BAD_FUNCTIONS[case]
+    good = function_row(PROGRAM, ({"n": 1}, 2))
+    path = write_rows(tmp_path / "f.jsonl", [good, bad, good])
+    done = reexec("audit", path, "-o", tmp_path / "a.jsonl", "-w", "1", "--json")
+    assert done.code == 1
+    line = done.one_line()
+    assert f"{path}, line 2: " in line
+    assert reason in line
+    assert (done.summary["rows"], done.summary["rejected"], done.summary["reproducible"]) == (2, 1, 2)
+    assert [row["itemid"] for row in read_rows(tmp_path / "a.jsonl")] == [0, 2]
+
+    done = verify(tmp_path, path, [GOOD, {**GOOD, "itemid": 1}, {**GOOD, "itemid": 2}])
+    assert done.code == 1
+    assert f"its function cannot be used: {path}, line 2: " in done.one_line()
+    assert [row["itemid"] for row in read_rows(tmp_path / "v.jsonl")] == [0, 2]

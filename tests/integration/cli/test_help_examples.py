@@ -1,0 +1,102 @@
+"""Every command's help shows an example, and the example works as it is printed."""
+
+import re
+import shlex
+import shutil
+from functools import cache
+from pathlib import Path
+
+import pytest
+import typer.main
+
+from reexec.cli.main import app
+from tests.support.helpers import EXAMPLES, Done, reexec, reexec_cold
+
+# The bundled responses hold programs that compute or sleep for ever; they need not do so for 5 s each here.
+SMALL = {"REEXEC_POLICY": "limits.cpu_s=1 limits.idle_s=1"}
+EXPECTED_CODE = {"doctor": (0, 3), "generate": (1,), "pipeline": (1,)}
+NEEDS = {"explain": "verify", "env missing": "audit"}
+MAKES = {
+    "call": '"verdict": "accepted"',
+    "verify": "accepted",
+    "audit": "reproducible",
+    "demo": "rows/s",
+    "explain": "to repeat it",
+    "doctor": "isolation here",
+    "transform": "12 prompts",
+    "infer": "12 responses",
+    "generate": "90 proven pairs",
+    "env create": "to be used as: --python programs-env/bin/python",
+    "env missing": "no program lacked a module",
+    "prompts": "240 prompts about 120 pairs of 40 functions",
+    "revise": "13 of 16 rows asked again",
+    "assemble": "right at turn 2",
+    "export": "16 rows of 4 functions",
+    "pipeline": "repaired at turn 2",
+    "policy show": "digest",
+    "policy list": "codeio",
+}
+
+
+def commands(group: object = None, prefix: str = "") -> list[str]:
+    group = group or typer.main.get_command(app)
+    found = []
+    for name, command in sorted(group.commands.items()):  # type: ignore[attr-defined]
+        if hasattr(command, "commands"):
+            found += commands(command, f"{prefix}{name} ")
+        else:
+            found.append(prefix + name)
+    return found
+
+
+def help_of(command: str) -> str:
+    done = reexec(*command.split(), "--help", env={"COLUMNS": "250", "NO_COLOR": "1"})
+    assert done.code == 0
+    return done.out
+
+
+def example_of(command: str) -> list[str]:
+    found = re.search(r"Example: (reexec .+?)\s*$", help_of(command), re.MULTILINE)
+    assert found, f"no example in the help of {command}"
+    words = shlex.split(found[1])
+    assert words[1 : 1 + len(command.split())] == command.split()
+    return words[1:]
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where a newcomer stands: the examples, and nothing else."""
+    folder = tmp_path_factory.mktemp("clone")
+    (folder / "examples").mkdir()
+    for path in (*EXAMPLES.glob("*.jsonl"), EXAMPLES / "pipeline.toml"):
+        shutil.copy(path, folder / "examples")
+    return folder
+
+
+@cache
+def run_example(command: str, folder: Path) -> Done:
+    """Once for each command: what one leaves in the folder the next may take."""
+    return reexec_cold(*example_of(command), cwd=folder, env={**SMALL, "COLUMNS": "200"})
+
+
+@pytest.mark.parametrize("command", commands())
+def test_the_example_in_the_help_works_as_printed(command: str, folder: Path) -> None:
+    if command in NEEDS:
+        assert run_example(NEEDS[command], folder).code == 0
+    done = run_example(command, folder)
+    assert done.code in EXPECTED_CODE.get(command, (0,)), done.err
+    assert "Traceback" not in done.err
+    assert re.search(MAKES[command], done.out), done.out
+
+
+def test_the_help_lists_every_command() -> None:
+    text = reexec("--help", env={"COLUMNS": "200"}).out
+    for command in commands():
+        assert command.split()[0] in text
+
+
+@pytest.mark.parametrize("command", ["verify", "audit"])
+def test_commands_on_files_share_their_options(command: str) -> None:
+    text = help_of(command)
+    for option in ("--workers", "--policy", "--set", "--python", "--limit", "--shard", "--overwrite", "--json", "--output"):
+        assert option in text

@@ -1,0 +1,127 @@
+"""Ctrl-C at any time: code 130, one line, whole files, no process left, and the same command goes on."""
+
+import contextlib
+import os
+import random
+import signal
+import subprocess
+from functools import partial
+from pathlib import Path
+
+import psutil
+import pytest
+
+from tests.support.helpers import (
+    FUNCTIONS,
+    all_gone,
+    descendants,
+    example_responses,
+    function_row,
+    lines_done,
+    manifest_of,
+    read_rows,
+    reexec,
+    start,
+    wait_until,
+    write_rows,
+)
+
+BUSY = "def f(n):\n    end = 20_000 + n\n    for i in range(end):\n        n += i\n    return n\n"
+
+
+def busy_functions(path: Path, count: int) -> Path:
+    """Functions that take about a millisecond a pair."""
+    expected = [sum(range(20_000 + n)) + n for n in range(10)]
+    pairs = [({"n": n}, expected[n]) for n in range(10)]
+    return write_rows(path, [function_row(f"# {number}\n{BUSY}", *pairs) for number in range(count)])
+
+
+ROUNDS = 5  # of the bundled responses, some 220 rows each
+
+
+def commands(tmp_path: Path) -> dict[str, list[str]]:
+    responses = write_rows(tmp_path / "responses.jsonl", example_responses(ROUNDS))
+    functions = busy_functions(tmp_path / "functions.jsonl", 50)
+    return {
+        "verify": ["verify", str(responses), "-f", str(FUNCTIONS), "-o", str(tmp_path / "out.jsonl")],
+        "audit": ["audit", str(functions), "-o", str(tmp_path / "out.jsonl"), "--keep", str(tmp_path / "keep.jsonl")],
+    }
+
+
+def interrupt(process: subprocess.Popen[str]) -> tuple[int, str, str]:
+    """What the terminal does: SIGINT to the whole group."""
+    children = descendants(process)
+    os.killpg(process.pid, signal.SIGINT)
+    out, err = process.communicate(timeout=20)
+    all_gone(children)
+    return process.returncode, out, err
+
+
+@pytest.mark.parametrize("stage", ["verify", "audit"])
+def test_an_interrupted_run_ends_with_130_and_goes_on(stage: str, tmp_path: Path) -> None:
+    command, output = commands(tmp_path)[stage], tmp_path / "out.jsonl"
+    process = start(*command)
+    wait_until(lambda: lines_done(output) > 0, what="some rows")
+    code, out, err = interrupt(process)
+    assert (code, out) == (130, "")
+    assert len(err.splitlines()) == 1, err
+    assert err.startswith("reexec: interrupted")
+    assert manifest_of(output)["state"] == "interrupted"
+    assert output.read_bytes().endswith(b"\n")
+    done_then = lines_done(output)
+
+    done = reexec(*command, "--json")
+    assert done.code == 0, done.err
+    assert f"going on after {done_then:,} rows" in done.err
+    names = ["out.jsonl"] + (["keep.jsonl"] if stage == "audit" else [])
+    interrupted = {name: (tmp_path / name).read_bytes() for name in names}
+    again = reexec(*command, "--overwrite", "--json")
+    assert {name: (tmp_path / name).read_bytes() for name in names} == interrupted
+    keys = ("rows", "rejected", "verdicts", "pairs", "reproducible", "reasons")
+    assert [done.summary.get(key) for key in keys] == [again.summary.get(key) for key in keys]
+
+
+def ended_or_saved(process: subprocess.Popen[str], output: Path, before: float | None) -> bool:
+    return process.poll() is not None or manifest_of(output).get("saved") != before
+
+
+def test_interruptions_at_any_moment_lose_and_repeat_nothing(tmp_path: Path) -> None:
+    command, output = commands(tmp_path)["verify"], tmp_path / "out.jsonl"
+    source = random.Random(130)
+    for _ in range(5):
+        before = manifest_of(output).get("saved")
+        process = start(*command)
+        wait_until(partial(ended_or_saved, process, output, before))
+        try:
+            process.wait(source.uniform(0, 0.4))
+        except subprocess.TimeoutExpired:
+            code, _, err = interrupt(process)
+            assert (code, len(err.splitlines())) in ((130, 1), (130, 2), (0, 0)), err
+            assert "Traceback" not in err, err
+        else:
+            process.communicate()
+    done = reexec(*command, "--json")
+    assert done.code == 0, done.err
+    rows = read_rows(output)
+    expected = example_responses(ROUNDS)
+    assert [(row["itemid"], row["ioid"], row["index"]) for row in rows] == [
+        (row["itemid"], row["ioid"], row["index"]) for row in expected
+    ]
+    assert all(row["verdict"] == row["expected_verdict"] for row in rows)
+    assert sum(done.summary["verdicts"].values()) == len(rows) == done.summary["rows"]
+
+
+def test_ctrl_c_during_a_call_that_never_ends_is_130(tmp_path: Path) -> None:
+    program = tmp_path / "endless.py"
+    program.write_text("def main_solution():\n    while True:\n        pass\n")
+    process = start("call", program, "--set", "limits.cpu_s=60")
+
+    def computing() -> bool:
+        with contextlib.suppress(psutil.NoSuchProcess):
+            return any(child.cpu_times().user > 0.5 for child in descendants(process))
+        return False
+
+    wait_until(computing, what="the program computes")
+    code, out, err = interrupt(process)
+    assert (code, out) == (130, "")
+    assert len(err.splitlines()) == 1, err

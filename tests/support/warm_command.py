@@ -1,0 +1,90 @@
+"""The command `reexec` in a process of its own, without paying 0.7 s of imports each time: a server that has them forks
+for every call. In the child everything is as the shell leaves it: argv, folder, environment, descriptors.
+
+Server: a JSON object a line on stdin ({"argv", "cwd", "env", "out", "err"}); the exit code as a line on stdout.
+"""
+
+import atexit
+import json
+import os
+import select
+import subprocess
+import sys
+import traceback
+from pathlib import Path
+from typing import IO
+
+
+def serve() -> None:
+    import reexec.runners.stages.infer.stage  # brings the openai client, which commands import when they need it  # noqa: F401
+    from reexec.cli.main import main
+
+    for line in sys.stdin.buffer:
+        call = json.loads(line)
+        child = os.fork()
+        if child == 0:
+            code = 70
+            try:
+                for number, name, flags in (
+                    (0, os.devnull, os.O_RDONLY),
+                    (1, call["out"], os.O_WRONLY),
+                    (2, call["err"], os.O_WRONLY),
+                ):
+                    os.dup2(os.open(name, flags), number)
+                os.chdir(call["cwd"])
+                os.environ.clear()
+                os.environ.update(call["env"])
+                sys.argv = ["reexec", *call["argv"]]
+                main()
+            except SystemExit as end:
+                code = end.code if isinstance(end.code, int) else 0 if end.code is None else 1
+            except BaseException:
+                traceback.print_exc()
+                code = 1
+            finally:
+                sys.stdout.flush()
+                sys.stderr.flush()
+                os._exit(code)
+        _, status = os.waitpid(child, 0)
+        print(os.waitstatus_to_exitcode(status), flush=True)
+
+
+_server: subprocess.Popen[bytes] | None = None
+
+
+def call(argv: list[str], cwd: Path, env: dict[str, str], out: Path, err: Path, timeout: float) -> int:
+    """Runs the command in a fork of the server, which is started when it is first needed; the exit code."""
+    global _server
+    if _server is None or _server.poll() is not None:
+        _server = subprocess.Popen(
+            [sys.executable, __file__], stdin=subprocess.PIPE, stdout=subprocess.PIPE, start_new_session=True
+        )
+        atexit.register(stop)
+    order = {"argv": argv, "cwd": str(cwd), "env": env, "out": str(out), "err": str(err)}
+    given, answers = _pipes(_server)
+    given.write(json.dumps(order).encode() + b"\n")
+    given.flush()
+    if not select.select([answers], [], [], timeout)[0]:
+        stop()
+        raise TimeoutError(f"reexec {argv}: not done within {timeout} s")
+    return int(answers.readline())
+
+
+def _pipes(server: subprocess.Popen[bytes]) -> tuple[IO[bytes], IO[bytes]]:
+    assert server.stdin is not None
+    assert server.stdout is not None
+    return server.stdin, server.stdout
+
+
+def stop() -> None:
+    global _server
+    if _server is not None:
+        for pipe in _pipes(_server):
+            pipe.close()
+        _server.terminate()
+        _server.wait(timeout=10)
+        _server = None
+
+
+if __name__ == "__main__":
+    serve()
