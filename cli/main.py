@@ -7,7 +7,6 @@ import typer
 
 from reexec.engine.errors import EngineError, IsolationUnavailableError, UsageError
 from reexec.engine.version import VERSION
-from reexec.policies.layers import PolicyError
 
 from . import (
     assemble,
@@ -70,7 +69,7 @@ def _run() -> int:
             error.show()  # type: ignore[attr-defined]
             return exits.USAGE
         return _say(f"{error.format_message()} ({_help_of(error)} shows how it is used)", exits.USAGE)
-    except (UsageError, PolicyError) as error:
+    except UsageError as error:
         return _say(str(error), exits.USAGE)
     except IsolationUnavailableError as error:
         return _say(str(error), exits.NO_ISOLATION)

@@ -1,12 +1,8 @@
-"""The two kinds of exception that this package raises. What a program under test does is never one of them."""
+"""The host's failures, beside the caller's mistakes of `policies/errors.py`."""
 
+from reexec.policies.errors import PolicyError, ReexecError, UsageError
 
-class ReexecError(Exception):
-    """Base of both kinds."""
-
-
-class UsageError(ReexecError, ValueError):
-    """The caller's mistake; the message says what is wrong, where, and what to do."""
+__all__ = ["EngineError", "IsolationUnavailableError", "PolicyError", "ReexecError", "UsageError"]
 
 
 class EngineError(ReexecError, RuntimeError):

@@ -1,7 +1,8 @@
 """What a run may do and what counts as equal. Policies know nothing of how they are enforced."""
 
 from .comparison import ComparisonRule
-from .layers import PolicyError, load_policy, preset_names
+from .errors import PolicyError, ReexecError, UsageError
+from .layers import load_policy, preset_names
 from .model import Determinism, Isolation, IsolationLevel, Limits, Policy
 from .size import SizeRule
 
@@ -13,7 +14,9 @@ __all__ = [
     "Limits",
     "Policy",
     "PolicyError",
+    "ReexecError",
     "SizeRule",
+    "UsageError",
     "load_policy",
     "preset_names",
 ]

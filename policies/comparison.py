@@ -12,6 +12,8 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from .errors import PolicyError
+
 _PRESETS = Path(__file__).with_name("presets") / "comparison"
 
 
@@ -54,7 +56,7 @@ class ComparisonRule(BaseModel):
 
     @classmethod
     def preset(cls, name: str) -> "ComparisonRule":
-        """The preset of that name. Raises `ValueError` with the nearest known names where there is none."""
+        """The preset of that name. Raises `PolicyError` with the nearest known names where there is none."""
         return _load(name)
 
 
@@ -69,6 +71,6 @@ def _load(name: str) -> ComparisonRule:
     if name not in known:
         near = difflib.get_close_matches(name, known, n=2)
         hint = f"did you mean {' or '.join(map(repr, near))}? " if near else ""
-        raise ValueError(f"no comparison rule {name!r}: {hint}known ones are {', '.join(known)}")
+        raise PolicyError(f"no comparison rule {name!r}: {hint}known ones are {', '.join(known)}")
     text = (_PRESETS / f"{name}.toml").read_text(encoding="utf-8")
     return ComparisonRule.model_validate(tomllib.loads(text))

@@ -15,14 +15,11 @@ from typing import Any, get_args
 
 from pydantic import BaseModel, ValidationError
 
+from .errors import PolicyError
 from .model import Policy
 
 _PRESETS = Path(__file__).with_name("presets")
 _MAX_EXTENDS = 10
-
-
-class PolicyError(ValueError):
-    """A policy that cannot be used; the message is one line and ends with the path of the fault."""
 
 
 def preset_names() -> list[str]:

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from reexec import Policy, PolicyError, load_policy
+from reexec import ComparisonRule, Executor, Policy, PolicyError, ReexecError, UsageError, load_policy
 from reexec.policies import preset_names
 
 
@@ -146,3 +146,11 @@ def test_a_comparison_preset_can_be_refined() -> None:
 def test_a_policy_is_frozen() -> None:
     with pytest.raises(ValueError, match="frozen"):
         Policy.preset("codeio").name = "other"
+
+
+def test_every_mistake_of_the_caller_has_one_root() -> None:
+    for mistake in (lambda: Policy.preset("nope"), lambda: ComparisonRule.preset("nope"), lambda: Executor("nope")):
+        with pytest.raises(ReexecError, match="'nope'") as caught:
+            mistake()
+        assert isinstance(caught.value, UsageError)
+        assert isinstance(caught.value, ValueError)
