@@ -9,9 +9,12 @@ import json
 from enum import StrEnum
 from typing import Annotated, Any, Self
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 
 from .comparison import ComparisonRule
+from .errors import PolicyError
+from .faults import fault_of, located, path_of
+from .reading import read_tree
 from .size import SizeRule
 
 KIB = 1024
@@ -126,10 +129,16 @@ class Policy(BaseModel):
 
     @classmethod
     def preset(cls, name: str) -> "Policy":
-        """The preset of that name. Raises `PolicyError` with the known names where there is none."""
-        from .layers import load_policy
+        """The preset of that name, or the policy of a TOML file. Raises `PolicyError` with the known names."""
+        return cls.of_tree(read_tree(name))
 
-        return load_policy(name)
+    @classmethod
+    def of_tree(cls, tree: dict[str, Any]) -> "Policy":
+        """A policy from plain values. Raises `PolicyError`, a line that ends in the path of the fault."""
+        try:
+            return cls.model_validate(tree)
+        except ValidationError as error:
+            raise PolicyError(located(fault_of(error, cls), path_of(error))) from None
 
     @property
     def digest(self) -> str:

@@ -31,10 +31,10 @@ def test_presets_differ_in_their_digest() -> None:
     [
         ("limits.cpu_seconds=2", r"unknown key 'cpu_seconds', did you mean 'cpu_s'\? at \$\.limits\.cpu_seconds"),
         ("limit.cpu_s=2", r"unknown key 'limit', did you mean 'limits'\? at \$\.limit"),
-        ("limits.zzzz=2", r"unknown key 'zzzz', known keys: .*cpu_s, .*wall_s at \$\.limits\.zzzz"),
+        ("limits.zzzz=2", r"unknown key 'zzzz', known keys: .*cpu_s, .*wall_s, at \$\.limits\.zzzz"),
         ("comparison.rtoll=1", r"unknown key 'rtoll', did you mean 'rtol'\? at \$\.comparison\.rtoll"),
         ("isolation.lowest=docker", r"\(given: 'docker'\), at \$\.isolation\.lowest"),
-        ("limits.cpu_s=0", r"greater than 0 \(given: 0\), at \$\.limits\.cpu_s"),
+        ("limits.cpu_s=0", r"must be more than 0 \(given: 0\), at \$\.limits\.cpu_s"),
         ("limits.cpu_s=-1", r"at \$\.limits\.cpu_s"),
         ("limits.cpu_s=nan", r"at \$\.limits\.cpu_s"),
         ("limits.cpu_s=inf", r"at \$\.limits\.cpu_s"),
