@@ -90,7 +90,7 @@ class Executor:
 
     @property
     def isolation(self) -> IsolationLevel:
-        """The step of the isolation ladder that this executor stands on."""
+        """The isolation level of this executor."""
         return self._loop.isolation
 
     @property

@@ -20,7 +20,7 @@ _PRESETS = Path(__file__).with_name("presets") / "comparison"
 class ComparisonRule(BaseModel):
     """One rule of equality. The defaults are those of the preset `numeric`."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False, use_attribute_docstrings=True)
 
     numbers: Literal["close", "equal", "same-type"] = "close"
     """`close`: by the tolerances below where a float is involved, exactly between integers. `equal`: the same number,

@@ -20,11 +20,11 @@ from .size import SizeRule
 KIB = 1024
 MIB = 1024 * KIB
 
-_FROZEN = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+_FROZEN = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False, use_attribute_docstrings=True)
 
 
 class IsolationLevel(StrEnum):
-    """A step of the isolation ladder, strongest first."""
+    """How strongly programs are contained, strongest first."""
 
     NSJAIL_CGROUP = "nsjail+cgroup"
     NSJAIL = "nsjail"

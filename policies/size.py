@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field
 class SizeRule(BaseModel):
     """Every bound must be undercut: 19 entries pass `entries_below` 20. The numbers are those of the original."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False, use_attribute_docstrings=True)
 
     total_bytes_below: int = Field(default=1024, ge=1)
     """Bytes of a value with all that it holds, at every level."""
