@@ -63,7 +63,7 @@ class Executor:
     def _first_that_works(self, only: IsolationLevel | None) -> Loop:
         problems: list[str] = []
         for isolation in levels.candidates(self.policy, only):
-            refusal = levels.refusal(isolation, self.policy)
+            refusal = levels.backend_of(isolation).refuses(self.policy)
             if refusal:
                 problems.append(f"{isolation.value}: {refusal}")
                 continue

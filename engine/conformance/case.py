@@ -54,7 +54,7 @@ class Case:
         return load_policy("codeio", settings=(*BASE, f'isolation.lowest="{isolation.value}"', *self.set))
 
     def expected(self, isolation: IsolationLevel) -> str:
-        if levels.refusal(isolation, self.policy(isolation)):
+        if levels.backend_of(isolation).refuses(self.policy(isolation)):
             return REFUSED
         return self.except_on.get(isolation.value, self.expect)
 

@@ -14,10 +14,9 @@ from typing import Self
 
 import psutil
 
-from reexec.policies.model import IsolationLevel
-
 from ..executor import Executor
-from ..jail import cgroup, config, restricted
+from ..jail import cgroup
+from ..jail.backends import BACKENDS
 
 _SYSV = ("shm", "sem", "msg")
 
@@ -65,7 +64,7 @@ class Outside:
             shared_memory=_entries("/dev/shm") + _entries("/dev/mqueue"),  # noqa: S108 - it is only looked at
             ipc=tuple(_lines(f"/proc/sysvipc/{kind}") for kind in _SYSV),
             mounts=_lines("/proc/self/mountinfo", "reexec"),
-            groups=_groups() if executor.isolation is IsolationLevel.NSJAIL_CGROUP else 0,
+            groups=_groups() if BACKENDS[executor.isolation].limits_tree else 0,
             resident=own.memory_info().rss,
         )
 
@@ -108,7 +107,7 @@ def processes_of_workers() -> list[psutil.Process]:
     what descends from this process."""
     if os.geteuid() != 0:
         return psutil.Process().children(recursive=True)
-    uids = (config.own_uids(), restricted.own_uids())
+    uids = [backend.own_uids() for backend in BACKENDS.values()]
     found = []
     for process in psutil.process_iter():
         try:

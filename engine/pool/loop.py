@@ -16,8 +16,9 @@ from reexec.policies.model import IsolationLevel, Policy
 
 from ..decoding import read_outcome
 from ..errors import EngineError
-from ..jail import launch
 from ..jail.interpreter import Interpreter
+from ..jail.launch import setup_message
+from ..jail.levels import backend_of
 from ..outcome import Outcome
 from ..protocol import wire
 from .cpu_affinity import Placement
@@ -60,6 +61,7 @@ class Statistics:
 class Loop:
     def __init__(self, policy: Policy, interpreter: Interpreter, isolation: IsolationLevel, workers: int) -> None:
         self.policy, self.interpreter, self.isolation = policy, interpreter, isolation
+        self._backend = backend_of(isolation)
         self._scheduler = Scheduler(workers)
         self._warmth = Warmth(policy)
         self._placement = Placement()
@@ -264,11 +266,11 @@ class Loop:
         self._index += 1
         self._counts["workers_started"] += 1
         try:
-            launched = launch.launch(self.policy, self.interpreter, self.isolation, self._index)
+            launched = self._backend.launch(self.policy, self.interpreter, self._index)
         except EngineError as error:
             self._count_failed_start(error)
             return
-        setup = launch.setup_message(self.policy, key, launched)
+        setup = setup_message(self.policy, key, launched.terms)
         worker = Worker(launched, key, setup, self.policy.limits, self._index)
         self._workers.append(worker)
         self._selector.register(worker, selectors.EVENT_READ)
@@ -312,11 +314,7 @@ class Loop:
         reported = None if retired else _exit_status_if_gone(worker)
         _, log = worker.end()
         if was_starting:
-            if (
-                self.isolation is not IsolationLevel.NONE
-                and _from_outside(reported)
-                and self._killed_starts < KILLED_STARTS_ALLOWED
-            ):
+            if self._backend.knows_outside_kills and _from_outside(reported) and self._killed_starts < KILLED_STARTS_ALLOWED:
                 self._killed_starts += 1  # says nothing about what this host can do
                 return
             self._count_failed_start(start_error(log, reason))
@@ -333,7 +331,7 @@ class Loop:
     def _judge_death(self, job: Job, reason: str, status: int | None, log: str) -> None:
         self._counts["retried"] += 1
         no_room = _CANNOT_FORK in reason
-        if no_room or (self.isolation is not IsolationLevel.NONE and _from_outside(status)):
+        if no_room or (self._backend.knows_outside_kills and _from_outside(status)):
             job.outside_kills += 1
             if job.outside_kills > OUTSIDE_KILLS_ALLOWED:
                 detail = f"its workers were killed from outside {job.outside_kills} times"

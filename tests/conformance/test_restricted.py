@@ -12,7 +12,8 @@ import psutil
 import pytest
 
 from reexec import Executor, IsolationUnavailableError, Program, load_policy
-from reexec.engine.jail import levels, restricted
+from reexec.engine.jail import levels
+from reexec.engine.jail.backends import BACKENDS
 from reexec.engine.zygote.start import landlock
 from reexec.policies.model import IsolationLevel, Policy
 from tests.attacks.harness import offered
@@ -65,7 +66,7 @@ def test_workers_of_root_share_no_uid() -> None:
     ):
         uids = [psutil.Process(pid).uids().real for pid in first.worker_pids() + second.worker_pids()]
     assert len(set(uids)) == 2
-    assert all(uid in restricted.own_uids() for uid in uids)
+    assert all(uid in BACKENDS[IsolationLevel.RESTRICTED].own_uids() for uid in uids)
 
 
 HOST = """

@@ -12,7 +12,6 @@ from reexec.engine.jail.launch import Launched
 from reexec.engine.pool.job import Job
 from reexec.engine.pool.worker import Worker
 from reexec.engine.protocol import wire
-from reexec.policies.model import IsolationLevel
 
 LIMITS = load_policy("codeio", settings=["limits.output_bytes=4096", "limits.capture_bytes=1024"]).limits
 PROGRAM = Program("def f():\n    return 1", "f")
@@ -31,7 +30,7 @@ class HandMade:
     def _connect(self) -> None:
         ours, self.theirs = socket.socketpair()
         self.theirs.settimeout(5)
-        launched = Launched(self._process, ours, self._log, None, self._folder, IsolationLevel.NONE)
+        launched = Launched(self._process, ours, self._log, None, self._folder)
         self.worker = Worker(launched, frozenset(), b"{}", LIMITS, 1)
 
     def renew(self) -> None:

@@ -173,7 +173,7 @@ def main() -> None:
     found = re.search(r"sys\.path\[:0\] = \['([^']*)'\].*main\((\d+), ", sys.argv[-1])
     assert found is not None, sys.argv
     sys.path.insert(0, found.group(1))
-    from reexec_inside import wire  # type: ignore[import-not-found]  # the harness, as the interpreter would import it
+    from reexec_inside.protocol import wire  # type: ignore[import-not-found]  # the harness, as the interpreter would import it
 
     Liar(lie if next_number(counter) <= int(liars) else "none", int(found.group(2)), wire).serve()
 

@@ -1,7 +1,7 @@
 """The kernel's Landlock: a process gives up rights of its own, for itself and all its future children, as an ordinary user.
 
 Versions of the interface that know less are asked for less: what they do not know is left out of the rules, and whoever
-builds on it asks `version()` first (jail/restricted.py). Numbers: linux/landlock.h.
+builds on it asks `version()` first (jail/backends/restricted.py). Numbers: linux/landlock.h.
 """
 
 from __future__ import annotations

@@ -1,0 +1,85 @@
+"""The isolation levels `nsjail` and `nsjail+cgroup`: a jail with every namespace of its own, built by nsjail."""
+
+import os
+import platform
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+from reexec.policies.model import IsolationLevel
+
+from ...errors import IsolationUnavailableError
+from .. import cgroup
+from ..binds import Bind, out_of_reach, wanted_binds
+from ..config import jail_config, own_uids
+from ..entry import reach
+from ..launch import Command, Terms
+from ..native import find_nsjail
+from ..seccomp.denied import filter_program
+from .base import EVERYWHERE, Backend, Start, caller_is_root
+
+
+class NsjailBackend(Backend):
+    enforces = EVERYWHERE | {"processes", "scratch_bytes", "scratch_inodes"}
+
+    def __init__(self, *, grouped: bool) -> None:
+        """`grouped`: every check runs in a control group, which counts memory and time of all its processes together."""
+        self.level = IsolationLevel.NSJAIL_CGROUP if grouped else IsolationLevel.NSJAIL
+        self.limits_tree = grouped
+
+    def unavailable(self) -> str:
+        try:
+            find_nsjail()
+            if self.limits_tree:
+                cgroup.hierarchy()
+        except IsolationUnavailableError as error:
+            return str(error)
+        return ""
+
+    def own_uids(self) -> range:
+        return own_uids() if caller_is_root() else range(0)
+
+    def _command(self, start: Start) -> Command:
+        nsjail = find_nsjail()
+        binds = wanted_binds(start.interpreter)
+        hidden = [bind.source for bind in binds if caller_is_root() and not bind.is_link and out_of_reach(bind.source)]
+        reachable = Path(start.folder) / "reach"
+        if hidden:
+            Path(start.folder).chmod(0o755)
+            reachable.mkdir(mode=0o755)
+            binds = [_within_reach(bind, hidden, reachable) for bind in binds]
+        config = Path(start.folder) / "jail.cfg"
+        config.write_text(
+            jail_config(start.policy, start.interpreter, binds, start.worker_index, start.passed_fds), encoding="utf-8"
+        )
+        command = [str(nsjail.path), "--quiet", "--config", str(config)]
+        if hidden:
+            command = [sys.executable, "-I", "-S", reach.__file__, str(reachable), *hidden, "--", *command]
+        return Command(command, nsjail.environment, zygote_is_child=True)
+
+    def _terms(self, start: Start) -> Terms:
+        limits = start.policy.limits
+        terms = super()._terms(start)
+        rlimits = dict(terms.rlimits)
+        if _processes_are_counted_per_jail():
+            rlimits["NPROC"] = 1 + limits.processes  # the zygote is one
+        return replace(
+            terms,
+            rlimits=rlimits,
+            scratch=limits.scratch_bytes > 0,
+            filter=filter_program(),
+            group=start.group.info if start.group else None,
+        )
+
+
+def _within_reach(bind: Bind, hidden: list[str], reachable: Path) -> Bind:
+    if bind.is_link or bind.source not in hidden:
+        return bind
+    return Bind(str(reachable / str(hidden.index(bind.source))), bind.target)
+
+
+def _processes_are_counted_per_jail() -> bool:
+    """Since Linux 5.14 the kernel counts a uid's processes in each user namespace by itself. Before, an ordinary user's
+    jail shares the count with everything else of that user, and a limit would misfire; root's workers have own uids."""
+    major, minor = (int(part) for part in platform.release().split(".")[:2])
+    return (major, minor) >= (5, 14) or os.geteuid() == 0
