@@ -1,13 +1,13 @@
-"""How large a recorded value may be: the numbers of the original's `strict_check_size`.
+"""How large a recorded value may be: the numbers of CodeI/O's `strict_check_size`.
 
-Owns the constants, all of them exclusive bounds as in the original. What a value's size is, engine/size_guard.py says.
+Owns the constants, all of them exclusive bounds as in CodeI/O. What a value's size is, engine/size_guard.py says.
 """
 
 from pydantic import BaseModel, ConfigDict, Field
 
 
 class SizeRule(BaseModel):
-    """Every bound must be undercut: 19 entries pass `entries_below` 20. The numbers are those of the original."""
+    """Every bound must be undercut: 19 entries pass `entries_below` 20. The numbers are those of CodeI/O."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False, use_attribute_docstrings=True)
 
