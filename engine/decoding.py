@@ -13,6 +13,7 @@ _LONG_NUMBER = re.compile(rb"(?<!\d)\d{4300}")
 _TOO_LONG_NUMBER = re.compile(rb"(?<!\d)\d{%d}" % (values.MAX_DIGITS + 1))
 _SHORT = 4096  # a payload below this cannot hold anything worth measuring
 _MAX_TEXT = 4000
+_KILLED = RaisedException("SIGKILL", "the process was ended by SIGKILL")
 
 
 class UnreadableError(Exception):
@@ -81,6 +82,8 @@ def _read(frame: list[Any], python_values: bool, watched: bool, attempts: int, m
             if python_values:
                 value = values.untag(value)
             return Outcome("value", value, None, "", usage, changed, _sources(note), attempts)
+        if kind == wire.KILLED:
+            return Outcome("exception", None, _KILLED, "", usage, attempts=attempts)
         if kind not in KINDS:
             raise UnreadableError("the program wrote into the result channel")
         return _other(kind, read_json(payload), usage, _sources(note), attempts)

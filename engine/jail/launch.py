@@ -123,6 +123,7 @@ def setup_message(policy: Policy, warm: frozenset[str], terms: Terms) -> bytes:
             "cpu_s": limits.cpu_s,
             "idle_s": limits.idle_s,
             "wall_s": limits.backstop_s,
+            "confirm": limits.confirm,
             "memory_bytes": limits.memory_bytes,
             "output_bytes": limits.output_bytes,
             "processes": limits.processes,

@@ -21,10 +21,11 @@ from ..jail.launch import setup_message
 from ..jail.levels import backend_of
 from ..outcome import Outcome
 from ..protocol import wire
+from ..protocol.endings import WorkerEnd
 from .cpu_affinity import Placement
 from .job import OUTSIDE_KILLS_ALLOWED, Job, Mailbox
 from .preload import Warmth
-from .retry import KILLS_BELIEVED, is_killed, is_near, settle
+from .retry import KILLS_BELIEVED, settle
 from .scheduler import Scheduler
 from .worker import State, Worker, WorkerDiedError, start_error
 
@@ -211,11 +212,14 @@ class Loop:
         try:
             action(*arguments)
         except WorkerDiedError as death:
-            self._bury(worker, str(death))
+            self._bury(worker, death.end, str(death))
 
     def _receive(self, worker: Worker) -> None:
         was_starting = worker.state is State.STARTING
         done = worker.receive()
+        if worker.returned:
+            self._scheduler.put_back(worker.returned)
+            worker.returned = []
         for job, frame in done:
             outcome = read_outcome(
                 frame,
@@ -225,23 +229,23 @@ class Loop:
                 max_bytes=self.policy.limits.output_bytes,
                 printed=job.printed,
             )
-            self._finish(job, outcome)
+            self._finish(job, outcome, frame[2] == wire.KILLED, bool(frame[8] & wire.IN_DOUBT))
         if was_starting and worker.state is State.IDLE:
             self._placement.place(worker)
             self._failed_starts = self._killed_starts = 0
             self.missing_modules = worker.info.get("missing", [])
             self._first.set()
         if worker.state is State.DRAINING and not worker.in_flight:
-            self._bury(worker, "retired")
+            self._bury(worker, WorkerEnd.RETIRED)
 
-    def _finish(self, job: Job, outcome: Outcome) -> None:
-        if is_killed(outcome):
+    def _finish(self, job: Job, outcome: Outcome, killed: bool = False, in_doubt: bool = False) -> None:
+        if killed:
             job.kills += 1
             if job.kills < KILLS_BELIEVED:
                 self._counts["kills_repeated"] += 1
                 self._again(job)
                 return
-        if job.first is None and is_near(outcome, self.policy.limits):
+        if job.first is None and in_doubt and outcome.kind in ("cpu-limit", "wall-limit"):
             job.first = outcome
             self._again(job)
             return
@@ -262,7 +266,7 @@ class Loop:
         idle = [worker for worker in self._workers if worker.state is State.IDLE]
         if len(self._workers) >= 3 * self._active and idle:
             oldest = min(idle, key=lambda worker: worker.idle_since)
-            self._bury(oldest, "retired")
+            self._bury(oldest, WorkerEnd.RETIRED)
         self._index += 1
         self._counts["workers_started"] += 1
         try:
@@ -287,7 +291,7 @@ class Loop:
         busy = sum(worker.state in (State.BUSY, State.DRAINING) for worker in self._workers)
         self._failed_starts = 0
         if idle:
-            self._bury(min(idle, key=lambda worker: worker.idle_since), "retired")
+            self._bury(min(idle, key=lambda worker: worker.idle_since), WorkerEnd.RETIRED)
         elif busy:
             self._scheduler.active = busy
             self._try_again_at = time.monotonic() + TRY_AGAIN_S
@@ -302,10 +306,10 @@ class Loop:
         if not self._first.is_set():
             self._stopping = True
 
-    def _bury(self, worker: Worker, reason: str) -> None:
+    def _bury(self, worker: Worker, end: WorkerEnd, reason: str = "") -> None:
         """Removes a worker and decides what becomes of the checks it had: the retry rule."""
         was_starting = worker.state is State.STARTING
-        retired = reason == "retired" or worker.state is State.DRAINING  # it said so before it hung up
+        retired = end is WorkerEnd.RETIRED or worker.state is State.DRAINING  # it said so before it hung up
         self._selector.unregister(worker)
         self._workers.remove(worker)
         self._placement.forget(worker)
@@ -326,24 +330,24 @@ class Loop:
         if jobs:
             head, *others = jobs
             self._scheduler.put_back(others)
-            self._judge_death(head, reason, reported, log)
+            self._judge_death(head, end, reason, reported)
 
-    def _judge_death(self, job: Job, reason: str, status: int | None, log: str) -> None:
+    def _judge_death(self, job: Job, end: WorkerEnd, reason: str, status: int | None) -> None:
         self._counts["retried"] += 1
-        no_room = _CANNOT_FORK in reason
+        no_room = end is WorkerEnd.CANNOT_FORK
         if no_room or (self._backend.knows_outside_kills and _from_outside(status)):
             job.outside_kills += 1
             if job.outside_kills > OUTSIDE_KILLS_ALLOWED:
                 detail = f"its workers were killed from outside {job.outside_kills} times"
                 if no_room:
-                    detail = reason.strip().splitlines()[-1].rpartition(f"{_CANNOT_FORK}: ")[2] + " (`ulimit -u`, pids.max)"
+                    detail = reason.strip().splitlines()[-1].rpartition("CannotForkError: ")[2] + " (`ulimit -u`, pids.max)"
                 self._finish(job, Outcome("engine-error", detail=detail, attempts=job.attempts))
                 return
         else:
             job.deaths += 1
             if job.deaths > 1:
                 self._counts["worker_kills"] += 1
-                kind: Any = "memory-limit" if "MemoryError" in reason + log else "denied"
+                kind: Any = "memory-limit" if end is WorkerEnd.OUT_OF_MEMORY else "denied"
                 detail = f"the program ended its worker twice ({reason.strip().splitlines()[-1]})"
                 self._finish(job, Outcome(kind, detail=detail, attempts=job.attempts))
                 return
@@ -358,9 +362,9 @@ class Loop:
         limit = 2 * (2 * self.policy.limits.backstop_s) + 30  # compiling and running, each with its own backstop
         for worker in list(self._workers):
             if worker.in_flight and now - worker.head_since > limit:
-                self._bury(worker, "the worker stayed silent past the backstop")
+                self._bury(worker, WorkerEnd.SILENT, "the worker stayed silent past the backstop")
             elif worker.state is State.STARTING and now - worker.head_since > START_S:
-                self._bury(worker, f"no hello within {START_S:.0f} s")
+                self._bury(worker, WorkerEnd.SILENT, f"no hello within {START_S:.0f} s")
 
 
 def _cancel(job: Job) -> None:
@@ -374,9 +378,6 @@ def _exit_status_if_gone(worker: Worker) -> int | None:
         return worker.launched.process.wait(0.5)
     except Exception:
         return None
-
-
-_CANNOT_FORK = "CannotForkError"
 
 
 def _from_outside(status: int | None) -> bool:

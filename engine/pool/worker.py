@@ -23,6 +23,7 @@ from ..errors import EngineError
 from ..jail.launch import Launched, baseline_of
 from ..jail.run_delay import run_delay_us
 from ..protocol import wire
+from ..protocol.endings import LAST_WORDS, WorkerEnd
 from .job import Job
 
 MAX_PROGRAMS = 256
@@ -42,7 +43,11 @@ class State(Enum):
 
 
 class WorkerDiedError(Exception):
-    """The worker is gone or cannot be trusted any more; the message is the reason."""
+    """The worker is gone or cannot be trusted any more: `end` says why to the rules, the message to a person."""
+
+    def __init__(self, end: WorkerEnd, message: str) -> None:
+        super().__init__(message)
+        self.end = end
 
 
 class Worker:
@@ -52,6 +57,8 @@ class Worker:
         self.index = index
         self.state = State.STARTING
         self.in_flight: deque[Job] = deque()
+        self.returned: list[Job] = []
+        """Not begun by this worker; the loop takes them out."""
         self.head_since = time.monotonic()
         self.idle_since = self.head_since
         self.fresh = True
@@ -132,7 +139,7 @@ class Worker:
         except (BrokenPipeError, ConnectionResetError):
             self._out.clear()  # its last words may still be unread: the end shows in receive()
         except OSError as error:
-            raise WorkerDiedError(f"the worker hung up ({error.strerror})") from None
+            raise WorkerDiedError(WorkerEnd.HUNG_UP, f"the worker hung up ({error.strerror})") from None
 
     # -- receiving --------------------------------------------------------------------------------------------
 
@@ -146,16 +153,16 @@ class Worker:
         except BlockingIOError:
             return []
         except OSError as error:
-            raise WorkerDiedError(f"the worker hung up ({error.strerror})") from None
+            raise WorkerDiedError(WorkerEnd.HUNG_UP, f"the worker hung up ({error.strerror})") from None
         if not data:
-            raise WorkerDiedError("the worker hung up")
+            raise WorkerDiedError(WorkerEnd.HUNG_UP, "the worker hung up")
         done: list[tuple[Job, list[Any]]] = []
         try:
             for frame in self._decoder.feed(data):
                 done += self._take(frame)
             return done
         except wire.ProtocolError as error:
-            self._death = WorkerDiedError(f"the worker broke the protocol: {error}")
+            self._death = WorkerDiedError(WorkerEnd.BROKE_PROTOCOL, f"the worker broke the protocol: {error}")
         except WorkerDiedError as death:
             self._death = death
         if not done:
@@ -193,12 +200,26 @@ class Worker:
                     raise wire.ProtocolError("a question about a check that is not the next one")
                 self._out += wire.encode("run_delay", frame[1], run_delay_us(self.zygote_pid))
             case "fails":
-                raise WorkerDiedError(f"the zygote failed: {frame[1]}")
+                if frame[1] not in LAST_WORDS:
+                    raise wire.ProtocolError(f"an end that is none: {frame[1]}")
+                raise WorkerDiedError(WorkerEnd(frame[1]), f"the zygote failed: {frame[2]}")
+            case "returns":
+                self._take_back(frame[1])
             case "retires":
                 if self.state is State.STARTING:
                     raise wire.ProtocolError("retires before hello")
                 self.state = State.DRAINING
         return []
+
+    def _take_back(self, last_id: int) -> None:
+        """Checks behind the running one, up to `last_id`, were not begun."""
+        if len(self.in_flight) < 2 or not self.in_flight[1].tag <= last_id <= self.in_flight[-1].tag:
+            raise wire.ProtocolError("returns checks that it does not have")
+        while len(self.in_flight) > 1 and self.in_flight[1].tag <= last_id:
+            job = self.in_flight[1]
+            del self.in_flight[1]
+            self._bytes_in_flight -= len(job.call)
+            self.returned.append(job)
 
     def _begin(self, info: bytes) -> None:
         """Step 4 of the handshake (launch.py)."""
@@ -216,7 +237,7 @@ class Worker:
                 raise OSError("its zygote is gone")
             baseline = baseline_of(self.zygote_pid)
         except OSError as error:
-            raise WorkerDiedError(f"the worker died while starting ({error})") from None
+            raise WorkerDiedError(WorkerEnd.HUNG_UP, f"the worker died while starting ({error})") from None
         self.launched.forget_folder()
         self._out += wire.encode("baseline", *baseline)
         self.state = State.IDLE

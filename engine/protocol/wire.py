@@ -10,17 +10,19 @@ A frame is a 4-byte big-endian length and a msgpack array `[kind, field, ...]`.
     forget     (program_id)
     check      (check_id, program_id, call, options)
     run_delay  (check_id, microseconds)        answer to `asks_run_delay`; -1: this kernel does not tell
+    cancel     (check_id)                      nobody waits for it: it is ended, or not begun, and answered `cancelled`
 
     zygote -> host
     hello      (info)                          JSON; warm and ready for `baseline`
     result     (check_id, kind, payload, note, cpu_us, wall_us, peak_kib, flags)
     printed    (check_id, stdout, stderr)      just before the result, where the policy captures and there is any
     asks_run_delay (check_id)
-    fails      (traceback)                     its last words: something of ours went wrong
+    returns    (check_id)                      checks behind the running one, up to this one, were not begun and are forgotten
+    fails      (end, traceback)                its last words; `end` is a WorkerEnd (endings.py)
     retires    (reason)                        no further check is taken; what was not answered goes elsewhere
 
-Checks are answered in the order sent. Everything a zygote says is checked against this table before the host looks at
-it; a frame that does not fit is a `ProtocolError`, and the worker is given up.
+Checks are answered in the order sent, but for those that are returned. Everything a zygote says is checked against this
+table before the host looks at it; a frame that does not fit is a `ProtocolError`, and the worker is given up.
 """
 
 from __future__ import annotations
@@ -42,13 +44,15 @@ HOST_SAYS: Table = {
     "forget": (str,),
     "check": (int, str, bytes, int),
     "run_delay": (int, int),
+    "cancel": (int,),
 }
 ZYGOTE_SAYS: Table = {
     "hello": (bytes,),
     "result": (int, str, bytes, bytes, int, int, int, int),
     "printed": (int, bytes, bytes),
     "asks_run_delay": (int,),
-    "fails": (str,),
+    "returns": (int,),
+    "fails": (int, str),
     "retires": (str,),
 }
 
@@ -60,6 +64,11 @@ TAGGED_CALL = 8  # the arguments are in tagged JSON; otherwise in marshal's form
 
 # flags of a result
 ARGUMENTS_CHANGED = 1
+IN_DOUBT = 2  # of a limit on time: the check ended by itself soon after, or was kept waiting; run alone it may come to its end
+
+# kinds of a result that are not kinds of an Outcome; no child can claim them
+KILLED = "killed"  # SIGKILL ended the check's own process: by itself or by somebody outside, which the zygote cannot tell
+CANCELLED = "cancelled"  # on request
 
 HEADER_BYTES = 4
 _HEADER = struct.Struct(">I")

@@ -28,14 +28,15 @@ class Channel:
         self._decoder = wire.Decoder(wire.HOST_SAYS, 1 << 30)
         self._frames: List[List[Any]] = []
         self._run_delay: tuple[int, float | None] | None = None  # (check id, seconds or None), the host's last answer
+        self._cancelled: set[int] = set()
 
     def say(self, *frame: Any) -> None:
         self.flush()
         self._send(wire.encode(*frame))
 
-    def last_words(self, words: str) -> None:
+    def last_words(self, end: int, words: str) -> None:
         try:
-            self.say("fails", words[-2000:])
+            self.say("fails", int(end), words[-2000:])
         except HostGone:
             pass
 
@@ -73,8 +74,25 @@ class Channel:
         for frame in self._decoder.feed(data):
             if frame[0] == "run_delay":
                 self._run_delay = (frame[1], frame[2] / 1e6 if frame[2] >= 0 else None)
+            elif frame[0] == "cancel":
+                self._cancelled.add(frame[1])
             else:
                 self._frames.append(frame)
+
+    def is_cancelled(self, check_id: int) -> bool:
+        """Whether the host no longer wants this check's answer, as far as it was read."""
+        cancelled = self._cancelled
+        if not cancelled:
+            return False
+        self._cancelled = {number for number in cancelled if number >= check_id}
+        return check_id in cancelled
+
+    def hand_back(self) -> None:
+        """The running check takes its time: those behind it go back to the host. Programs stay."""
+        behind = [frame[1] for frame in self._frames if frame[0] == "check"]
+        if behind:
+            self._frames = [frame for frame in self._frames if frame[0] != "check"]
+            self.say("returns", behind[-1])
 
     def take_run_delay(self, check_id: int) -> tuple[int, float | None] | None:
         """The host's answer about this check, once; None where there is none yet."""

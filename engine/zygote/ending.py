@@ -7,12 +7,17 @@ import os
 import signal
 import time
 
-from ..protocol import claim
+from ..protocol import claim, wire
 from ..protocol.claim import Claim
 
 CHUNK_BYTES = 1 << 16
 CPU_LIMIT = ("cpu-limit", b"{}", b"", 0)
+CPU_LIMIT_IN_DOUBT = ("cpu-limit", b"{}", b"", wire.IN_DOUBT)
 WALL_LIMIT = ("wall-limit", b"{}", b"", 0)
+WALL_LIMIT_IN_DOUBT = ("wall-limit", b"{}", b"", wire.IN_DOUBT)
+LIMITS_ON_TIME = (CPU_LIMIT, CPU_LIMIT_IN_DOUBT, WALL_LIMIT, WALL_LIMIT_IN_DOUBT)
+CANCELLED = (wire.CANCELLED, b"", b"", 0)
+KILLED = (wire.KILLED, b"", b"", 0)
 OUTPUT_LIMIT = ("output-limit", b'{"reason": "more was printed than is kept"}', b"", 0)
 MEMORY_LIMIT = ("memory-limit", b'{"reason": "the kernel ended a process for want of memory"}', b"", 0)
 
@@ -20,9 +25,6 @@ MEMORY_LIMIT = ("memory-limit", b'{"reason": "the kernel ended a process for wan
 def _signalled(name: str) -> Claim:
     report = {"type": name, "message": "the process was ended by %s" % name, "lines": []}
     return ("exception", json.dumps(report).encode(), b"", 0)
-
-
-KILLED = _signalled("SIGKILL")  # by itself or by somebody outside, which nothing in here can tell
 
 
 def clock(clock: int, last: float) -> float:

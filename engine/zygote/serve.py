@@ -28,10 +28,21 @@ from typing import Any, Callable
 
 from ..protocol import claim, wire
 from ..protocol.claim import Claim
+from ..protocol.endings import WorkerEnd
 from . import child, forking
 from .capture import Capture
 from .channel import Channel, Ending, HostGone, Printed
-from .ending import CHUNK_BYTES, CPU_LIMIT, KILLED, MEMORY_LIMIT, OUTPUT_LIMIT, WALL_LIMIT, empty_scratch, from_status
+from .ending import (
+    CANCELLED,
+    CHUNK_BYTES,
+    CPU_LIMIT_IN_DOUBT,
+    KILLED,
+    LIMITS_ON_TIME,
+    MEMORY_LIMIT,
+    OUTPUT_LIMIT,
+    empty_scratch,
+    from_status,
+)
 from .group import CheckGroup
 from .start import heap, lockdown, measure, prelude, text
 from .start.confine import Confinement
@@ -50,7 +61,7 @@ Usage = Any  # resource.struct_rusage
 
 
 class CannotForkError(Exception):
-    """The fault is the host's; pool/loop.py knows it by this name."""
+    """The fault is the host's."""
 
 
 class Program:
@@ -123,7 +134,7 @@ class Zygote:
         self._scratch = config["scratch"]
         self._capture_bytes = config["capture_bytes"]
         self._late_s = config["cpu_s"] * LATE_FACTOR + LATE_S
-        self._first_wait_ms = max(1.0, 1000 * min(config["cpu_s"] / config["processes"], config["idle_s"]))
+        self._first_wait_ms = max(1.0, min(SOON_MS, 1000 * config["cpu_s"] / config["processes"], 1000 * config["idle_s"]))
         self._poller.register(self._channel.fd, 0)  # hang-up is always told
         self._single = config["rlimits"].get("NPROC") == 2 or self._confinement is not None
         self._quick = config["processes"] == 1
@@ -181,6 +192,8 @@ class Zygote:
         program = self._programs[program_id]
         printed = None
         ending = program.failure
+        if self._channel.is_cancelled(check_id):
+            ending = (CANCELLED, 0.0, 0.0, 0)
         if program.code is None and ending is None:
             ending = self._compile(check_id, program)
         if ending is None:
@@ -209,7 +222,7 @@ class Zygote:
             return None
         if kind == "output-limit":
             ending = (("memory-limit", b"{}", b"", 0),) + ending[1:]
-        if ending[0] is not KILLED:  # compiling runs nothing of the program's, so this was somebody outside
+        if ending[0] is not KILLED and ending[0] is not CANCELLED:  # compiling runs nothing of the program's
             program.failure = ending
         return ending
 
@@ -254,7 +267,7 @@ class Zygote:
                     self._poller.unregister(self._polled)
                 self._poller.register(reader, POLLIN)
                 self._polled = reader
-            for fd, _event in self._poller.poll(SOON_MS if self._unsent else self._first_wait_ms):
+            for fd, _event in self._poller.poll(self._first_wait_ms):
                 if fd == reader:
                     data = read(reader, CHUNK_BYTES)
                     claimed = read_whole(data, max_payload)
@@ -264,7 +277,7 @@ class Zygote:
             status, usage = self.end_all(pid)
             cpu = usage.ru_utime + usage.ru_stime
             if cpu > self._late_s:
-                claimed = CPU_LIMIT
+                claimed = CPU_LIMIT_IN_DOUBT
         else:
             claims = claim.Reader(max_payload)
             claimed = claims.feed(data) if data else None
@@ -293,10 +306,11 @@ class Zygote:
             cpu = max(cpu, usage.ru_utime + usage.ru_stime)
         else:
             status, usage = self.end_all(watched.pid)
-        if claimed is CPU_LIMIT or claimed is WALL_LIMIT or claimed is OUTPUT_LIMIT:
+        if claimed in LIMITS_ON_TIME or claimed is OUTPUT_LIMIT:
             claimed = watched.claims.provisional or claimed
-        elif claimed is not None and cpu > self._late_s:
-            claimed = CPU_LIMIT
+        elif claimed is not CANCELLED and (watched.passed_s or (claimed is not None and cpu > self._late_s)):
+            claimed = CPU_LIMIT_IN_DOUBT
+        cpu = watched.passed_s or cpu  # what it used beyond its limit is the price of certainty, not its own
         if self._group is not None and (not self._quick or claimed is None):
             kills, self._oom_kills = self._oom_kills, self._group.oom_kills()
             if self._oom_kills > kills:  # perhaps of a grandchild, which nothing else shows
@@ -345,7 +359,17 @@ def main(channel_fd: int, alone_in_namespace: bool) -> None:
     except HostGone:
         if alone_in_namespace:
             zygote.end_all(None)
-    except Exception:
+    except Exception as error:
         if os.getpid() == own_pid:
-            channel.last_words(traceback.format_exc())
+            try:
+                words = traceback.format_exc()
+            except MemoryError:
+                words = "MemoryError"
+            channel.last_words(_end_of(error), words)
         raise
+
+
+def _end_of(error: Exception) -> WorkerEnd:
+    if isinstance(error, CannotForkError):
+        return WorkerEnd.CANNOT_FORK
+    return WorkerEnd.OUT_OF_MEMORY if isinstance(error, MemoryError) else WorkerEnd.BROKEN

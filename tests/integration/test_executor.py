@@ -283,27 +283,40 @@ def test_long_checks_run_beside_each_other() -> None:
         assert time.monotonic() - began < 1.6
 
 
-def test_a_limit_on_time_is_confirmed_by_a_second_run() -> None:
-    loop = Program("def f():\n    while True:\n        pass", "f")
-    with Executor(load_policy("codeio", settings=["limits.cpu_s=0.2"]), workers=2) as executor:
-        outcome = executor.submit(loop, []).result()
+BURN = """
+import os, time
+def f(seconds, flag=''):
+    began = time.process_time()
+    while time.process_time() - began < seconds:
+        if flag and os.path.exists(flag):
+            break
+    return 'through'
+"""
+"""Ends by itself after so many seconds of its processor, or once a file appears."""
+
+
+def test_a_runaway_is_run_once_and_one_near_its_limit_twice() -> None:
+    policy = load_policy("codeio", settings=["limits.cpu_s=0.5"])
+    with Executor(policy, workers=2) as executor:
+        outcome = executor.submit(Program("def f():\n    while True:\n        pass", "f"), []).result()
+        assert (outcome.kind, outcome.attempts, outcome.disagreed_with) == ("cpu-limit", 1, None)
+        outcome = executor.submit(Program(BURN, "f"), [0.505]).result()
         assert (outcome.kind, outcome.attempts, outcome.disagreed_with) == ("cpu-limit", 2, None)
         statistics = executor.statistics()
-        assert (statistics.limits_confirmed, statistics.limit_disagreements, statistics.completed) == (1, 0, 1)
+        assert (statistics.limits_confirmed, statistics.limit_disagreements, statistics.completed) == (1, 0, 2)
     with Executor(load_policy("codeio", settings=["limits.cpu_s=0.2", "limits.confirm=false"]), workers=1) as executor:
-        assert executor.submit(loop, []).result().attempts == 1
+        assert executor.submit(Program(BURN, "f"), [0.202]).result().attempts == 1
 
 
 def test_a_program_that_is_ended_by_chance_gets_its_value_and_the_disagreement_is_counted() -> None:
-    """It computes until a file appears beside its interpreter, which the host makes between its two runs."""
+    """It ends just past its limit, or at once where a file is beside its interpreter, which the host makes between its runs."""
     with tempfile.TemporaryDirectory(prefix="reexec-chance-", dir="/tmp") as folder:
         venv.create(folder, with_pip=False, symlinks=True)
         Path(folder).chmod(0o755)
         flag = Path(folder) / "flag"
-        source = f"import os\ndef f():\n    while not os.path.exists({str(flag)!r}):\n        pass\n    return 'through'"
         policy = load_policy("codeio", settings=["limits.cpu_s=0.5"])
         with Executor(policy, workers=1, python=f"{folder}/bin/python") as executor:
-            future = executor.submit(Program(source, "f"), [])
+            future = executor.submit(Program(BURN, "f"), [0.505, str(flag)])
             while not future.done() and not flag.exists():
                 if any(job.first for worker in list(executor._loop._workers) for job in list(worker.in_flight)):
                     flag.touch()

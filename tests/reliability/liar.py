@@ -86,7 +86,7 @@ class Liar:
         self.send(self.right(frame), self.result(frame[1] + 7, 666))
 
     def right_then_fails(self, frame: list[Any]) -> None:
-        self.send(self.right(frame), self.wire.encode("fails", "MemoryError"))
+        self.send(self.right(frame), self.wire.encode("fails", 3, "MemoryError"))
         os._exit(1)
 
     def next_one_first(self, frame: list[Any]) -> None:
@@ -158,7 +158,7 @@ STARTS: dict[str, Callable[[Liar], list[bytes]]] = {
     "hello_is_a_list": lambda liar: [liar.wire.encode("hello", b"[]")],
     "retires_before_hello": lambda liar: [liar.wire.encode("retires", "at once")],
     "garbage_before_hello": lambda liar: [b"GET / HTTP/1.1\r\n\r\n"],
-    "fails_before_hello": lambda liar: [liar.wire.encode("fails", "no")],
+    "fails_before_hello": lambda liar: [liar.wire.encode("fails", 1, "no")],
 }
 START_LIES = tuple(STARTS)
 OWN_CHECK_LIES = ("no_such_word", "not_json")
