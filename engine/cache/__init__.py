@@ -1,0 +1,10 @@
+"""Outcomes on disk, found again by what decides them, so that a check that was run once is not run twice.
+
+store   keys and values in LMDB: group commits, a size cap, what was used last
+health  whether a file may be opened at all: file system, truncation, pages that are damaged
+"""
+
+from .health import CacheUnusableError
+from .store import CacheStatistics, OutcomeCache, default_folder
+
+__all__ = ["CacheStatistics", "CacheUnusableError", "OutcomeCache", "default_folder"]
