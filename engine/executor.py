@@ -23,6 +23,9 @@ from .protocol import wire
 
 Arguments = Call | Mapping[str, Any] | Sequence[Any]
 
+WAIT = object()
+"""What the source of `run_many` yields where its next item depends on an outcome that is not there yet."""
+
 WINDOW_ROWS = 2048
 WINDOW_BYTES = 64 << 20
 
@@ -142,7 +145,8 @@ class Executor:
         watch_arguments: bool = False, watch_sources: bool = False,
     ) -> Iterator[tuple[Outcome | None, Any]]:  # fmt: skip
         """`(outcome, tag)` for every `(program, call, tag)`; otherwise as check_many. An item whose program is None is not
-        executed; it keeps its place in the order and comes back with None as its outcome."""
+        executed; it keeps its place in the order and comes back with None as its outcome. `WAIT` among the items: nothing to
+        take before another outcome is out."""
         return self._stream(items, ordered=ordered, watch_arguments=watch_arguments, watch_sources=watch_sources)
 
     def _stream(
@@ -168,10 +172,13 @@ class Executor:
                 # At most 64 at a time: the workers must not wait until a slow source has filled the window.
                 while not exhausted and in_window < WINDOW_ROWS and window_bytes < WINDOW_BYTES and added < 64:
                     try:
-                        program, call, tag = next(source)
+                        item = next(source)
                     except StopIteration:
                         exhausted = True
                         break
+                    if item is WAIT:
+                        break
+                    program, call, tag = item
                     ticket = _Ticket(self._loop, mailbox, None if ordered else ready, tag)
                     if program is None:
                         ticket.done = True

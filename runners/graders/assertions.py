@@ -1,0 +1,49 @@
+"""Tasks whose tests are assertions: lifted where possible, run as they are where not. HumanEval and MBPP share this."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+from reexec.engine.program import Call, Program
+
+from .lifting import Lifted, Tree, judge_tree
+from .plan import Plan, Run, Test
+
+_INSIDE: Final = Path(__file__).with_name("asserts_inside.py")
+
+
+@dataclass(frozen=True, slots=True)
+class AssertionTest:
+    """A problem's test: its text, and what lifting made of it."""
+
+    setup: str
+    body: str
+    lifted: Lifted
+
+
+def plan_assertions(source: str, test: AssertionTest) -> Plan:
+    lifted = test.lifted
+    if lifted.refused:
+        run = Run(Program(_INSIDE.read_text(encoding="utf-8"), "run"), Call((source, test.setup, test.body)))
+        name = "the whole test, asserted inside the jail"
+        return Plan([Test(name, (run,), _ended)], assertions=max(1, lifted.assertions), facts={"why": lifted.refused})
+    programs: dict[str, Program] = {}
+    tests: list[Test] = []
+    for number, check in enumerate(lifted.checks, 1):
+        runs = []
+        for function, call in check.calls:
+            program = programs.get(function)
+            if program is None:
+                program = programs[function] = Program(source, function)
+            runs.append(Run(program, call))
+        tests.append(Test(f"assertion {number}", tuple(runs), _decide_by(check.tree)))
+    return Plan(tests, lifted=len(tests), assertions=len(tests))
+
+
+def _ended(values: Sequence[Any]) -> str:
+    return "" if values[0] is True else "the test did not come to its end"
+
+
+def _decide_by(tree: Tree) -> Any:
+    return lambda values: judge_tree(tree, values)

@@ -1,0 +1,74 @@
+"""Runs inside the jail (Python 3.8 and newer, standard library only): a test that cannot be lifted, beside its solution.
+
+Solution and test are compiled apart, the test first, so no end of a solution's text can swallow or decorate the test. The
+test gets built-ins of its own and the solution's names; what the solution's functions return is folded to plain values,
+and objects of its own classes may not bring operators that compare or compute.
+"""
+
+from __future__ import annotations
+
+import builtins
+import types
+from typing import Any
+
+_PLAIN = (int, float, complex, bool, str, bytes, type(None), range)
+_OPERATORS = (
+    "__eq__", "__ne__", "__lt__", "__le__", "__gt__", "__ge__", "__bool__", "__len__", "__contains__", "__abs__", "__sub__",
+    "__rsub__", "__add__", "__radd__", "__mul__", "__rmul__", "__truediv__", "__rtruediv__", "__float__", "__int__",
+    "__index__", "__instancecheck__", "__getitem__", "__iter__", "__hash__", "__round__", "__neg__", "__pow__", "__rpow__",
+)  # fmt: skip
+_MOST_DEPTH = 200
+_OWN_MODULE = "solution"
+
+
+class ResultRefused(Exception):
+    pass
+
+
+def _folded(value: Any, depth: int = 0) -> Any:
+    kind = type(value)
+    if kind in _PLAIN or depth > _MOST_DEPTH:
+        return value
+    if kind is list or kind is tuple or kind is set or kind is frozenset:
+        return kind([_folded(each, depth + 1) for each in value])
+    if kind is dict:
+        return {_folded(key, depth + 1): _folded(item, depth + 1) for key, item in value.items()}
+    for base in (bool, int, float, complex, str, bytes):
+        if isinstance(value, base):
+            return base.__new__(base, base.__str__(value) if base is str else base.__add__(value, base()))  # type: ignore
+    for base in (list, tuple, set, frozenset):
+        if issubclass(kind, base):
+            return base([_folded(each, depth + 1) for each in base.__iter__(value)])
+    if issubclass(kind, dict):
+        return {_folded(key, depth + 1): _folded(item, depth + 1) for key, item in dict.items(value)}
+    for owner in kind.__mro__[:-1]:
+        if owner.__module__ != _OWN_MODULE:
+            continue
+        for name in _OPERATORS:
+            if vars(owner).get(name) is not None:
+                raise ResultRefused("a result of the solution's class %s brings %s" % (kind.__name__, name))
+    return value
+
+
+def _wrapped(function: Any) -> Any:
+    def call(*args: Any, **kwargs: Any) -> Any:
+        return _folded(function(*args, **kwargs))
+
+    return call
+
+
+def run(solution: str, setup: str, test: str) -> bool:
+    """True where the test came to its end without an exception."""
+    own = dict(vars(builtins))
+    test_code = compile(setup + "\n" + test, "test.py", "exec", dont_inherit=True)
+    solution_code = compile(solution, "program.py", "exec", dont_inherit=True)
+    module = types.ModuleType(_OWN_MODULE)
+    exec(solution_code, vars(module))
+    space: dict[str, Any] = {}
+    for name, value in vars(module).items():
+        if not name.startswith("__"):
+            space[name] = _wrapped(value) if isinstance(value, types.FunctionType) else value
+    space["__builtins__"] = own
+    space["__name__"] = "test"
+    exec(test_code, space)
+    return True

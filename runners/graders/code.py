@@ -1,0 +1,205 @@
+"""The code in a model's answer.
+
+Samples name what they hold. `solution` and `code` are a whole program, `completion` goes on where the prompt ends: these
+are code by contract and stay as they are, unless they are no Python and hold a fenced block. `response`, `output`, `text`
+and chat messages are prose with code in it: blocks first, then the longest run of lines that is Python.
+"""
+
+import ast
+import re
+from dataclasses import dataclass
+from typing import Any, Final
+
+from .lifting.rewrite import free_names, parse_quietly
+
+_CODE_FIELDS: Final = ("solution", "code")
+_PROSE_FIELDS: Final = ("response", "output", "generation", "text", "messages")
+_PYTHON_LABELS: Final = frozenset(("", "python", "py", "python3", "py3", "python2"))
+_THOUGHT: Final = re.compile(r"^\s*<think(?:ing)?>.*?</think(?:ing)?>", re.DOTALL | re.IGNORECASE)
+_FENCE: Final = re.compile(r"^(?P<indent>[ \t]*)(?P<mark>`{3,}|~{3,})[ \t]*(?P<label>[^\s`{]*)[^`\n]*$")
+_STARTS: Final = re.compile(r"^(?:def |class |async def |import |from \w[\w.]* import |@\w)")
+_MOST_STARTS: Final = 40
+_MOST_PARSES: Final = 400
+
+
+@dataclass(frozen=True, slots=True)
+class Code:
+    """`text` is the program; `how` says where it was found; `reason` why there is none."""
+
+    text: str
+    how: str
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Block:
+    label: str
+    text: str
+    closed: bool
+
+
+def code_of(row: dict[str, Any], prompt: str = "", entry: str = "") -> Code:
+    """The program of a sample. `prompt` is what a `completion` continues, `entry` a name that the program must define."""
+    for name in _CODE_FIELDS:
+        if isinstance(row.get(name), str):
+            return _by_contract(row[name], name, entry)
+    if isinstance(row.get("completion"), str):
+        return _completed(row["completion"], prompt, entry)
+    for name in _PROSE_FIELDS:
+        text = _said(row.get(name))
+        if text is not None:
+            found = extract_code(text, entry)
+            if found.text and prompt and entry and not _defines(found.text, entry):
+                return Code(f"{prompt}{found.text}", found.how)
+            return found
+    return Code("", "", "the sample has none of " + ", ".join((*_CODE_FIELDS, "completion", *_PROSE_FIELDS)))
+
+
+def _said(value: Any) -> str | None:
+    """The text of a field; of a list of messages, that of the last one the model wrote."""
+    if isinstance(value, str):
+        return value
+    if isinstance(value, dict):
+        return _said(value.get("content"))
+    if isinstance(value, list):
+        for message in reversed(value):
+            if isinstance(message, str):
+                return message
+            if isinstance(message, dict) and message.get("role") in (None, "assistant"):
+                parts = message.get("content")
+                if isinstance(parts, list):
+                    return "".join(str(part.get("text", "")) for part in parts if isinstance(part, dict))
+                return parts if isinstance(parts, str) else None
+    return None
+
+
+def _by_contract(text: str, field: str, entry: str) -> Code:
+    if ("```" in text or "~~~" in text) and not is_python(text):
+        found = extract_code(text, entry)
+        if found.text:
+            return found
+    return Code(text, field)
+
+
+def _completed(text: str, prompt: str, entry: str) -> Code:
+    whole = prompt + text
+    if ("```" in text or "~~~" in text) and not is_python(whole):
+        found = extract_code(text, entry)
+        if found.text:
+            return found if not entry or _defines(found.text, entry) else Code(prompt + found.text, found.how)
+    return Code(whole, "completion")
+
+
+def extract_code(text: str, entry: str = "") -> Code:
+    """The program in free text.
+
+    Of the fenced blocks that are Python, the last that defines `entry` counts; without one, the last that is more than
+    calls and prints. What it uses and does not define is taken from the blocks before it. An unclosed block ends with the
+    text. Without blocks: the whole text if it is Python, else its longest run of lines that is.
+    """
+    text = _THOUGHT.sub("", text.replace("\r\n", "\n"))
+    found = [block for block in blocks(text) if block.label.lower() in _PYTHON_LABELS and block.text.strip()]
+    python = [block for block in found if is_python(block.text)]
+    if python:
+        return Code(_chosen([block.text for block in python], entry), "block")
+    if found:  # code that does not compile is still the answer
+        return Code(found[-1].text, "block")
+    if text.strip() and is_python(text):
+        return Code(text, "text")
+    run = _longest_run(text)
+    return Code(run, "lines") if run else Code("", "", "no code in the answer")
+
+
+def _chosen(texts: list[str], entry: str) -> str:
+    at = len(texts) - 1
+    defining = [index for index, text in enumerate(texts) if entry and _defines(text, entry)]
+    if defining:
+        at = defining[-1]
+    else:
+        substantial = [index for index, text in enumerate(texts) if not entry and _is_substantial(text)]
+        at = substantial[-1] if substantial else at
+    chosen = texts[at]
+    for earlier in reversed(texts[:at]):
+        missing = set(free_names(parse_quietly(chosen)))
+        if missing & _top_level(earlier) and not (entry and _defines(earlier, entry)):
+            chosen = f"{earlier}\n\n{chosen}"
+    return chosen
+
+
+def blocks(text: str) -> list[Block]:
+    """The fenced blocks, as CommonMark reads them: a fence is closed by one of its own kind, at least as long."""
+    found: list[Block] = []
+    mark = label = ""
+    indent = 0
+    lines: list[str] = []
+    for line in text.split("\n"):
+        fence = _FENCE.match(line)
+        if not mark:
+            if fence:
+                mark, label, indent, lines = fence["mark"], fence["label"], len(fence["indent"]), []
+        elif fence and not fence["label"] and fence["mark"].startswith(mark):
+            found.append(Block(label, "\n".join(lines) + "\n", True))
+            mark = ""
+        else:
+            lines.append(line[indent:] if not line[:indent].strip() else line)
+    if mark and lines:
+        found.append(Block(label, "\n".join(lines) + "\n", False))
+    return found
+
+
+def is_python(text: str) -> bool:
+    try:
+        parse_quietly(text)
+    except SyntaxError:
+        return False
+    return True
+
+
+def _top_level(text: str) -> set[str]:
+    names: set[str] = set()
+    for node in parse_quietly(text).body:
+        match node:
+            case ast.FunctionDef(name=name) | ast.AsyncFunctionDef(name=name) | ast.ClassDef(name=name):
+                names.add(name)
+            case ast.Import(names=aliases) | ast.ImportFrom(names=aliases):
+                names.update(alias.asname or alias.name.partition(".")[0] for alias in aliases)
+            case ast.Assign(targets=targets):
+                names.update(each.id for target in targets for each in ast.walk(target) if isinstance(each, ast.Name))
+    return names
+
+
+def _defines(text: str, entry: str) -> bool:
+    try:
+        return entry.partition(".")[0] in _top_level(text)
+    except SyntaxError:
+        return False
+
+
+def _is_substantial(text: str) -> bool:
+    body = parse_quietly(text).body
+    if any(isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef) for node in body):
+        return True
+    # A script: it reads something. An example of use only calls and prints.
+    return "input(" in text or "stdin" in text or "open(" in text
+
+
+def _longest_run(text: str) -> str:
+    lines = text.split("\n")
+    best = ""
+    parses = 0
+    starts = [number for number, line in enumerate(lines) if _STARTS.match(line)][:_MOST_STARTS]
+    for start in starts:
+        end = len(lines)
+        while end > start and parses < _MOST_PARSES:
+            candidate = "\n".join(lines[start:end]) + "\n"
+            if len(candidate) <= len(best):
+                break
+            parses += 1
+            try:
+                parse_quietly(candidate)
+            except SyntaxError as error:
+                end = min(end - 1, start + (error.lineno or 1) - 1)
+                continue
+            best = candidate
+            break
+    return best

@@ -1,0 +1,124 @@
+"""Runs inside the jail (Python 3.8 and newer, standard library only): a test with stand-ins for the functions under test.
+
+`record` is called with the rewritten text of a test and the names of its functions under test. A stand-in notes name and
+arguments of each call and returns a `Value` that refuses all use except in a check, where it becomes a leaf of its tree.
+"""
+
+from __future__ import annotations
+
+import copy
+import math
+import operator
+from typing import Any
+
+MOST_CALLS = 20_000
+MOST_CHECKS = 20_000
+
+
+class NotLiftable(Exception):
+    pass
+
+
+class Node:
+    """A tree, as tuples of plain data; `open` where it holds a value that is not there yet."""
+
+    def __init__(self, tree: Any, is_open: bool, value: Any = None) -> None:
+        self.tree, self.open, self.value = tree, is_open, value
+
+
+def _refuse(*_args: Any, **_kwargs: Any) -> Any:
+    raise NotLiftable("the test computes with a returned value")
+
+
+class Value:
+    """What a stand-in returns."""
+
+    __hash__ = None  # type: ignore[assignment]
+
+
+_OPERATIONS = """
+    abs add and bool bytes call ceil complex contains delattr delitem divmod dir enter eq exit float floor floordiv format
+    ge getattr getitem gt index int invert iter le len length_hint lshift lt matmul mod mul ne neg next or pos pow radd rand
+    rdivmod repr reversed rfloordiv rlshift rmatmul rmod rmul ror round rpow rrshift rshift rsub rtruediv rxor setattr setitem
+    str sub truediv trunc xor copy deepcopy reduce_ex
+""".split()
+for _name in _OPERATIONS:
+    setattr(Value, "__%s__" % _name, _refuse)
+
+
+class Recorder:
+    def __init__(self) -> None:
+        self.calls: list[Any] = []
+        self.checks: list[Any] = []
+        self._numbers: list[tuple[Value, int]] = []
+
+    def stand_in(self, name: str) -> Any:
+        def call(*args: Any, **kwargs: Any) -> Value:
+            if len(self.calls) >= MOST_CALLS:
+                raise NotLiftable("more than %d calls" % MOST_CALLS)
+            for each in (*args, *kwargs.values()):
+                if type(each) is Value:
+                    raise NotLiftable("a returned value is passed on")
+            value = Value()
+            self._numbers.append((value, len(self.calls)))
+            self.calls.append((name, copy.deepcopy(list(args)), copy.deepcopy(kwargs)))
+            return value
+
+        return call
+
+    def leaf(self, value: Any) -> Node:
+        if type(value) is Value:
+            for known, number in reversed(self._numbers):
+                if known is value:
+                    return Node(("call", number), True)
+        return Node(("value", value), False, value)
+
+    def op(self, name: str, *nodes: Node) -> Node:
+        if any(node.open for node in nodes):
+            return Node((name,) + tuple(node.tree for node in nodes), True)
+        value = _CONSTANT[name](*[node.value for node in nodes])
+        return Node(("value", value), False, value)
+
+    def check(self, node: Node) -> None:
+        if not node.open:
+            if not node.value:
+                raise NotLiftable("an assertion fails whatever the functions return")
+            return
+        if len(self.checks) >= MOST_CHECKS:
+            raise NotLiftable("more than %d assertions" % MOST_CHECKS)
+        self.checks.append(node.tree)
+
+
+_CONSTANT: Any = {
+    "eq": operator.eq, "ne": operator.ne, "lt": operator.lt, "le": operator.le, "gt": operator.gt, "ge": operator.ge,
+    "is": operator.is_, "is_not": operator.is_not, "in": lambda a, b: a in b, "not_in": lambda a, b: a not in b,
+    "not": operator.not_, "neg": operator.neg, "pos": operator.pos, "add": operator.add, "sub": operator.sub,
+    "mul": operator.mul, "div": operator.truediv, "floordiv": operator.floordiv, "mod": operator.mod, "pow": operator.pow,
+    "item": operator.getitem, "list": lambda *a: list(a), "tuple": lambda *a: tuple(a), "set": lambda *a: set(a),
+    "and": lambda *a: all(a), "or": lambda *a: any(a), "sorted_reverse": lambda a: sorted(a, reverse=True),
+    "isclose": lambda a, b, r, t: math.isclose(a, b, rel_tol=r, abs_tol=t),
+    "to_abs": abs, "to_round": round, "to_len": len, "to_sorted": sorted, "to_set": set, "to_frozenset": frozenset,
+    "to_list": list, "to_tuple": tuple, "to_sum": sum, "to_min": min, "to_max": max, "to_str": str, "to_int": int,
+    "to_float": float, "to_bool": bool, "to_all": all, "to_any": any,
+}  # fmt: skip
+
+
+def record(source: str, names: list[str]) -> dict[str, Any]:
+    """`{"calls": [(name, args, kwargs), ...], "checks": [tree, ...]}`, or `{"refused": why}`."""
+    recorder = Recorder()
+    space: dict[str, Any] = {name: recorder.stand_in(name) for name in names}
+    space.update(
+        {
+            "__name__": "test",
+            "__reexec_leaf__": recorder.leaf,
+            "__reexec_op__": recorder.op,
+            "__reexec_check__": recorder.check,
+        }
+    )
+    try:
+        exec(compile(source, "test.py", "exec", dont_inherit=True), space)
+    except NotLiftable as error:
+        return {"refused": str(error)}
+    except BaseException as error:
+        return {"refused": "the test itself raises %s" % type(error).__name__}
+    return {"calls": recorder.calls, "checks": recorder.checks}

@@ -1,0 +1,57 @@
+"""MBPP: `task_id, text, code, test_list, test_setup_code`. The tests are assertions about functions by name.
+
+The set-up code may build objects from the solution's own classes, so it runs after the solution.
+"""
+
+from typing import Any
+
+from .assertions import AssertionTest, plan_assertions
+from .code import code_of
+from .lifting import lift_all, test_source
+from .lifting.rewrite import free_names, parse_quietly
+from .plan import Plan
+from .task import Task
+
+
+class Mbpp(Task):
+    name = "mbpp"
+    needs = ("test_list",)
+
+    def prepare(self) -> None:
+        def texts() -> Any:
+            for key, problem in self.problems:
+                yield test_source(_setup(problem), _body(problem)), key
+
+        self._tests: dict[str, AssertionTest] = {}
+        for lifted, key in lift_all(self.executor, texts()):
+            problem = self.problems[key]
+            self._tests[key] = AssertionTest(_setup(problem), _body(problem), lifted)
+
+    def plan(self, row: dict[str, Any], key: str) -> Plan:
+        code = code_of(row, "", self._entry(key))
+        if not code.text:
+            return Plan(verdict="no-answer", detail=code.reason)
+        return plan_assertions(code.text, self._tests[key])
+
+    def _entry(self, key: str) -> str:
+        test = self._tests[key]
+        if test.lifted.checks:
+            return test.lifted.checks[0].calls[0][0]
+        try:
+            names = free_names(parse_quietly(test.body))
+        except SyntaxError:
+            return ""
+        return names[0] if names else ""
+
+    def canonical(self, key: str) -> str | None:
+        code = self.problems[key].get("code")
+        return code if isinstance(code, str) else None
+
+
+def _setup(problem: dict[str, Any]) -> str:
+    setup = problem.get("test_setup_code") or problem.get("test_imports") or ""
+    return "\n".join(setup) if isinstance(setup, list) else str(setup)
+
+
+def _body(problem: dict[str, Any]) -> str:
+    return "\n".join(problem["test_list"])

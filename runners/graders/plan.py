@@ -1,0 +1,71 @@
+"""What a task makes of one sample: the tests to run, how each is judged, and when the rest no longer matters.
+
+    Run        one execution: a program and a call of it
+    Test       one or more runs and the decision over their values; a name for reports
+    Plan       the tests of one sample, in groups that are stopped on their own
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from reexec.engine.outcome import Outcome
+from reexec.engine.program import Call, Program
+
+NOT_RUN = "not-run"
+"""The word of a test that was left out because its group's score was settled without it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    program: Program
+    call: Call = field(default_factory=Call)
+
+
+@dataclass(frozen=True, slots=True)
+class Test:
+    """`decide` gets the values of all runs, in order, and returns why they are wrong ("" where they are right)."""
+
+    name: str
+    runs: tuple[Run, ...]
+    decide: Callable[[Sequence[Any]], str]
+    group: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """What became of a test: a verdict word (or `not-run`), and one line for a person."""
+
+    word: str
+    detail: str = ""
+    outcome: Outcome | None = None
+    """The run that settled it."""
+
+    @property
+    def passed(self) -> bool:
+        return self.word == "accepted"
+
+
+@dataclass(slots=True)
+class Plan:
+    tests: list[Test] = field(default_factory=list)
+    stop_at_failure: bool = False
+    """Whether a group's other tests are left out after its first failure."""
+    verdict: str = ""
+    """A word that settles the sample without running anything, such as `no-answer`; `detail` says why."""
+    detail: str = ""
+    lifted: int = 0
+    """Of the assertions, how many are judged on the host."""
+    assertions: int = 0
+    facts: dict[str, Any] = field(default_factory=dict)
+    """What the task wants to find again when the results are in."""
+
+
+def settle(test: Test, outcomes: Sequence[Outcome]) -> Result:
+    """The result of a test whose runs are all done. Pure; never raises on what a program returned."""
+    for outcome in outcomes:
+        if outcome.kind != "value":
+            word = "runtime-error" if outcome.kind == "exception" else outcome.kind
+            return Result(word, outcome.describe(), outcome)
+    reason = test.decide([outcome.value for outcome in outcomes])
+    return Result("wrong-answer" if reason else "accepted", reason, outcomes[-1] if outcomes else None)

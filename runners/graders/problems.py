@@ -1,0 +1,91 @@
+"""Problem files: JSON Lines or a JSON array, by task id."""
+
+import hashlib
+import json
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+from reexec.engine.errors import UsageError
+from reexec.runners.files.source import open_lines, read_lines
+from reexec.runners.files.text import BadRowError, parse_row
+
+ID_FIELDS = ("task_id", "id", "question_id", "problem_id", "problem", "name")
+
+
+class Problems:
+    """Problems by id, in the order of their files. Of rows with the same id the later one adds and replaces members."""
+
+    def __init__(self, paths: Sequence[Path], needs: Sequence[str]) -> None:
+        """`needs`: members that every problem must have. Raises UsageError."""
+        self.paths = tuple(paths)
+        self._by_id: dict[str, dict[str, Any]] = {}
+        digest = hashlib.blake2b(digest_size=16)
+        for path in paths:
+            for number, line in _rows(path):
+                digest.update(line + b"\n")
+                try:
+                    row = parse_row(line)
+                except BadRowError as error:
+                    raise UsageError(f"{path}, line {number}: {error}") from None
+                key = id_of(row)
+                if key is None:
+                    raise UsageError(f"{path}, line {number}: the problem has no {' or '.join(ID_FIELDS[:2])}, at $")
+                self._by_id.setdefault(key, {}).update(row)
+        for key, row in self._by_id.items():
+            for name in needs:
+                if name not in row:
+                    raise UsageError(
+                        f"{paths[0]}: problem {key} has no {name!r}, at $.{name} (a further --problems FILE can add members)"
+                    )
+        self._short = _unambiguous(list(self._by_id))
+        self.digest = digest.hexdigest()
+
+    def __len__(self) -> int:
+        return len(self._by_id)
+
+    def __iter__(self) -> Iterator[tuple[str, dict[str, Any]]]:
+        return iter(self._by_id.items())
+
+    def key_of(self, task_id: Any) -> str | None:
+        """The id under which the problem stands; `Mbpp/11` and `11` are the same where only one of them ends so."""
+        text = str(task_id)
+        if text in self._by_id:
+            return text
+        return self._short.get(text.rpartition("/")[2])
+
+    def __getitem__(self, key: str) -> dict[str, Any]:
+        return self._by_id[key]
+
+
+def id_of(row: dict[str, Any]) -> str | None:
+    for name in ID_FIELDS:
+        if isinstance(row.get(name), str | int):
+            return str(row[name])
+    return None
+
+
+def _unambiguous(keys: list[str]) -> dict[str, str]:
+    short: dict[str, str] = {}
+    twice: set[str] = set()
+    for key in keys:
+        end = key.rpartition("/")[2]
+        if end in short:
+            twice.add(end)
+        short[end] = key
+    return {end: key for end, key in short.items() if end not in twice}
+
+
+def _rows(path: Path) -> Iterator[tuple[int, bytes]]:
+    with open_lines(path) as file:
+        head = file.read(64).lstrip()
+    if not head.startswith(b"["):
+        yield from read_lines(path)
+        return
+    try:
+        with open_lines(path) as file:
+            rows = json.loads(file.read())
+    except ValueError as error:
+        raise UsageError(f"{path}: not JSON ({error})") from None
+    for number, row in enumerate(rows, 1):
+        yield number, json.dumps(row).encode()

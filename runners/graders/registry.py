@@ -1,0 +1,15 @@
+"""The tasks by name."""
+
+from reexec.engine.errors import UsageError
+
+from .humaneval import HumanEval
+from .mbpp import Mbpp
+from .task import Task
+
+TASKS: dict[str, type[Task]] = {task.name: task for task in (HumanEval, Mbpp)}
+
+
+def task_named(name: str) -> type[Task]:
+    if name not in TASKS:
+        raise UsageError(f"no task {name!r}; known ones are {', '.join(TASKS)}")
+    return TASKS[name]
