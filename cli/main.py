@@ -19,6 +19,7 @@ from . import (
     explain,
     export,
     generate,
+    grade,
     infer,
     pipeline,
     policy,
@@ -39,6 +40,7 @@ app = typer.Typer(
 FILES = (transform, infer, generate, prompts, verify, revise, assemble, export, pipeline, audit, explain)
 for module in (demo, doctor, call, *FILES):
     module.register(app)
+app.add_typer(grade.app, name="grade")
 app.add_typer(policy.app, name="policy")
 app.add_typer(env.app, name="env")
 

@@ -10,7 +10,7 @@ from reexec.engine.program import Call, Program
 from .lifting import Lifted, Tree, judge_tree
 from .plan import Plan, Run, Test
 
-_INSIDE: Final = Path(__file__).with_name("asserts_inside.py")
+_INSIDE: Final = Path(__file__).with_name("inside") / "asserts.py"
 
 
 @dataclass(frozen=True, slots=True)

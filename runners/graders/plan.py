@@ -1,8 +1,8 @@
 """What a task makes of one sample: the tests to run, how each is judged, and when the rest no longer matters.
 
-    Run        one execution: a program and a call of it
-    Test       one or more runs and the decision over their values; a name for reports
-    Plan       the tests of one sample, in groups that are stopped on their own
+Run        one execution: a program and a call of it
+Test       one or more runs and the decision over their values; a name for reports
+Plan       the tests of one sample, in groups that are stopped on their own
 """
 
 from collections.abc import Callable, Sequence

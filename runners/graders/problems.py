@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from reexec.engine.errors import UsageError
-from reexec.runners.files.source import open_lines, read_lines
-from reexec.runners.files.text import BadRowError, parse_row
+from reexec.runners.rows.source import open_lines, read_lines
+from reexec.runners.rows.text import BadRowError, parse_row
 
 ID_FIELDS = ("task_id", "id", "question_id", "problem_id", "problem", "name")
 

@@ -7,7 +7,11 @@ from typing import Any, ClassVar
 from reexec.engine.executor import Executor
 
 from .plan import NOT_RUN, Plan, Result
-from .problems import Problems
+from .problems import Problems, id_of
+
+
+class BadSampleError(ValueError):
+    """A sample that cannot be graded; the message says why and where."""
 
 
 class Task(ABC):
@@ -21,12 +25,26 @@ class Task(ABC):
         self.problems = problems
         self.executor = executor
 
-    def prepare(self) -> None:
+    def settings(self) -> dict[str, Any]:
+        """Choices of the task that decide results; a resumed run must have the same."""
+        return {}
+
+    def prepare(self) -> None:  # noqa: B027 - many tasks have nothing to prepare
         """What is done once, before the first sample."""
+
+    def key_for(self, row: dict[str, Any]) -> str:
+        """The id of the problem that a sample belongs to. Raises BadSampleError."""
+        given = id_of(row)
+        if given is None:
+            raise BadSampleError("the sample names no problem, at $.task_id")
+        key = self.problems.key_of(given)
+        if key is None:
+            raise BadSampleError(f"no problem has the task_id {given!r}, at $.task_id")
+        return key
 
     @abstractmethod
     def plan(self, row: dict[str, Any], key: str) -> Plan:
-        """The tests of one sample of the problem `key`."""
+        """The tests of one sample of the problem `key`. Raises BadSampleError."""
 
     def canonical(self, key: str) -> str | None:  # noqa: ARG002
         """The problem's own solution, where it has one."""
@@ -38,6 +56,10 @@ class Task(ABC):
             return {"passed": plan.verdict == "accepted", "verdict": plan.verdict}
         word = first_failure(results)
         return {"passed": word == "accepted", "verdict": word}
+
+    def summary(self, counts: dict[str, Any]) -> dict[str, Any]:  # noqa: ARG002
+        """What the task adds to the summary for machines."""
+        return {}
 
 
 def first_failure(results: Sequence[Result]) -> str:

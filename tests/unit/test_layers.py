@@ -15,7 +15,7 @@ LAYERS = ("policies", "engine", "runners", "cli")  # each may import those befor
 LINKS = (*LAYERS, "examples")
 ROOT_PACKAGE_LEVEL = LAYERS.index("engine")  # what reexec/__init__.py itself imports
 NOT_IN_3_8 = {"graphlib", "tomllib", "zoneinfo"}
-INSIDE = (ROOT / "engine" / "protocol", ROOT / "engine" / "zygote")
+INSIDE = (ROOT / "engine" / "protocol", ROOT / "engine" / "zygote", ROOT / "runners" / "graders" / "inside")
 
 
 def sources(folder: Path) -> list[Path]:

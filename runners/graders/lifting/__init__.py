@@ -5,8 +5,8 @@ that the program can reach. Lifted, the program gets the call `f([1, 2])` and no
 data, and `== 3` is decided here.
 
 How. The test's text is rewritten (rewrite.py) so that its assertions build trees instead of being decided, and is run
-once, in the jail, without any solution (recorder.py is what runs there): the functions under test are stand-ins that note
-their arguments. So loops, helpers, set-up code and computed arguments need no special rules. What comes back is plain
+once, in the jail, without any solution (inside/recorder.py): the functions under test are stand-ins that note their
+arguments. So loops, helpers, set-up code and computed arguments need no special rules. What comes back is plain
 data: calls, and a tree a check over their values (tree.py). A test that does more with a value than the tree can say, or
 passes objects that are not plain data, is not lifted; it runs as `Asserts`.
 """

@@ -12,7 +12,7 @@ from reexec.engine.program import Call, Program
 from .rewrite import NotRewritable, free_names, parse_quietly, rewrite
 from .tree import Tree
 
-_RECORDER: Final = Path(__file__).with_name("recorder.py")
+_RECORDER: Final = Path(__file__).parents[1] / "inside" / "recorder.py"
 
 
 @dataclass(frozen=True, slots=True)

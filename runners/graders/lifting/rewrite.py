@@ -22,7 +22,7 @@ _BINARY: Final[dict[type[ast.operator], str]] = {
 }  # fmt: skip
 _UNARY: Final[dict[type[ast.unaryop], str]] = {ast.Not: "not", ast.USub: "neg", ast.UAdd: "pos"}
 _CONVERT: Final = frozenset(
-    "abs round len sorted set frozenset list tuple sum min max str int float bool all any".split()
+    "abs all any bool float frozenset int len list max min round set sorted str sum tuple".split()  # noqa: SIM905
 )
 _CLOSE: Final = ("math.isclose", "isclose", "cmath.isclose")
 
@@ -78,9 +78,10 @@ def rewrite(module: ast.Module) -> tuple[str, int]:
 class _Rewriter(ast.NodeTransformer):
     def __init__(self, shadowed: set[str]) -> None:
         self.assertions = 0
+        self._middles = 0
         self._shadowed = shadowed
 
-    def visit_Assert(self, node: ast.Assert) -> ast.stmt:  # noqa: N802 - ast's name
+    def visit_Assert(self, node: ast.Assert) -> ast.stmt:
         self.assertions += 1
         return ast.Expr(_call("__reexec_check__", self._tree(node.test)))
 
@@ -105,14 +106,16 @@ class _Rewriter(ast.NodeTransformer):
         return _call("__reexec_leaf__", node)
 
     def _comparison(self, node: ast.Compare) -> ast.expr:
-        sides = [node.left, *node.comparators]
-        links = [
-            _op(_COMPARE[type(operator)], self._tree(left), self._tree(right))
-            for operator, left, right in zip(node.ops, sides, sides[1:], strict=False)
-        ]
-        # The middle of a chain is written twice, which a stand-in would count as two calls.
-        if len(links) > 1 and any(isinstance(each, ast.Call) for middle in sides[1:-1] for each in ast.walk(middle)):
-            return _call("__reexec_leaf__", node)
+        links: list[ast.expr] = []
+        left = self._tree(node.left)
+        for number, (operator, side) in enumerate(zip(node.ops, node.comparators, strict=True), 1):
+            right, again = self._tree(side), None
+            if number < len(node.ops):  # the middle of a chain belongs to two links and is evaluated once
+                self._middles += 1
+                name = f"__reexec_middle_{self._middles}__"
+                right, again = ast.NamedExpr(ast.Name(name, ast.Store()), right), ast.Name(name, ast.Load())
+            links.append(_op(_COMPARE[type(operator)], left, right))
+            left = again or right
         return links[0] if len(links) == 1 else _op("and", *links)
 
     def _converted(self, node: ast.Call) -> ast.expr:
@@ -128,7 +131,9 @@ class _Rewriter(ast.NodeTransformer):
                 return _op("sorted_reverse", self._tree(node.args[0]))
         if name in _CLOSE and len(node.args) == 2 and options.keys() <= {"rel_tol", "abs_tol"}:
             rel = options.get("rel_tol", ast.Constant(1e-9))
-            return _op("isclose", *map(self._tree, node.args), self._tree(rel), self._tree(options.get("abs_tol", ast.Constant(0.0))))
+            return _op(
+                "isclose", *map(self._tree, node.args), self._tree(rel), self._tree(options.get("abs_tol", ast.Constant(0.0)))
+            )
         return _call("__reexec_leaf__", node)
 
 

@@ -11,7 +11,7 @@ import operator
 from collections.abc import Callable, Sequence
 from typing import Any, Final
 
-from reexec.engine.comparator import compare
+from reexec.engine.judging.compare import compare
 from reexec.policies.comparison import ComparisonRule
 
 type Tree = tuple[Any, ...]

@@ -36,12 +36,12 @@ class Value:
     __hash__ = None  # type: ignore[assignment]
 
 
-_OPERATIONS = """
-    abs add and bool bytes call ceil complex contains delattr delitem divmod dir enter eq exit float floor floordiv format
-    ge getattr getitem gt index int invert iter le len length_hint lshift lt matmul mod mul ne neg next or pos pow radd rand
-    rdivmod repr reversed rfloordiv rlshift rmatmul rmod rmul ror round rpow rrshift rshift rsub rtruediv rxor setattr setitem
-    str sub truediv trunc xor copy deepcopy reduce_ex
-""".split()
+_OPERATIONS = (
+    "abs add and bool bytes call ceil complex contains delattr delitem divmod dir enter eq exit float floor "
+    "floordiv format ge getattr getitem gt index int invert iter le len length_hint lshift lt matmul mod mul ne neg "
+    "next or pos pow radd rand rdivmod repr reversed rfloordiv rlshift rmatmul rmod rmul ror round rpow rrshift "
+    "rshift rsub rtruediv rxor setattr setitem str sub truediv trunc xor copy deepcopy reduce_ex "
+).split()
 for _name in _OPERATIONS:
     setattr(Value, "__%s__" % _name, _refuse)
 

@@ -17,6 +17,12 @@ _OPERATORS = (
     "__rsub__", "__add__", "__radd__", "__mul__", "__rmul__", "__truediv__", "__rtruediv__", "__float__", "__int__",
     "__index__", "__instancecheck__", "__getitem__", "__iter__", "__hash__", "__round__", "__neg__", "__pow__", "__rpow__",
 )  # fmt: skip
+_BASES: Any = (
+    (int, int.__int__),
+    (float, float.__float__),
+    (str, str.__str__),
+    (bytes, lambda value: bytes.__getitem__(value, slice(None))),
+)
 _MOST_DEPTH = 200
 _OWN_MODULE = "solution"
 
@@ -33,12 +39,13 @@ def _folded(value: Any, depth: int = 0) -> Any:
         return kind([_folded(each, depth + 1) for each in value])
     if kind is dict:
         return {_folded(key, depth + 1): _folded(item, depth + 1) for key, item in value.items()}
-    for base in (bool, int, float, complex, str, bytes):
-        if isinstance(value, base):
-            return base.__new__(base, base.__str__(value) if base is str else base.__add__(value, base()))  # type: ignore
-    for base in (list, tuple, set, frozenset):
-        if issubclass(kind, base):
-            return base([_folded(each, depth + 1) for each in base.__iter__(value)])
+    for plain, make in _BASES:
+        if issubclass(kind, plain):
+            return make(value)
+    for holder in (list, tuple, set, frozenset):
+        if issubclass(kind, holder):
+            each_of: Any = holder.__iter__
+            return holder([_folded(each, depth + 1) for each in each_of(value)])
     if issubclass(kind, dict):
         return {_folded(key, depth + 1): _folded(item, depth + 1) for key, item in dict.items(value)}
     for owner in kind.__mro__[:-1]:

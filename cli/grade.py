@@ -1,0 +1,222 @@
+"""`reexec grade TASK`: samples of a benchmark to verdicts and pass@k."""
+
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import typer
+
+from reexec.engine.executor import Executor
+from reexec.runners.graders.cruxeval_run import grade_cruxeval, read_generations
+from reexec.runners.graders.problems import Problems
+from reexec.runners.graders.registry import task_named
+from reexec.runners.graders.stage import GradeSummary
+from reexec.runners.graders.stage import grade as run_grade
+from reexec.runners.graders.task import Task
+from reexec.runners.rows.run import beside
+
+from . import exits, options, screen
+
+app = typer.Typer(help="Grade samples of a benchmark.", no_args_is_help=True, rich_markup_mode="rich")
+
+ProblemFiles = Annotated[
+    list[Path],
+    typer.Option(
+        "--problems", help="Problems, JSON Lines; a further file adds members to problems of the same id.", metavar="FILE"
+    ),
+]
+Samples = Annotated[
+    Path, typer.Option("--samples", help="Rows with task_id and solution, completion or response.", metavar="FILE")
+]
+GradePolicy = Annotated[
+    str, typer.Option("--policy", "-p", help="A preset (grade, strict, ...) or a TOML file.", metavar="NAME|FILE.toml")
+]
+
+
+@app.command("humaneval")
+def humaneval(
+    problems: ProblemFiles,
+    samples: Samples,
+    output: options.Output,
+    workers: options.Workers = None,
+    policy: GradePolicy = "grade",
+    settings: options.Settings = None,
+    python: options.Python = None,
+    limit: options.Limit = None,
+    shard: options.Shard = None,
+    overwrite: options.Overwrite = False,
+    json: options.Json = False,
+) -> int:
+    """HumanEval: complete functions, judged by `check(candidate)`."""
+    request = Request(samples, output, workers, policy, settings, python, limit, shard, overwrite, json)
+    return request.run("humaneval", problems)
+
+
+@app.command("mbpp")
+def mbpp(
+    problems: ProblemFiles,
+    samples: Samples,
+    output: options.Output,
+    workers: options.Workers = None,
+    policy: GradePolicy = "grade",
+    settings: options.Settings = None,
+    python: options.Python = None,
+    limit: options.Limit = None,
+    shard: options.Shard = None,
+    overwrite: options.Overwrite = False,
+    json: options.Json = False,
+) -> int:
+    """MBPP: functions, judged by a list of assertions."""
+    request = Request(samples, output, workers, policy, settings, python, limit, shard, overwrite, json)
+    return request.run("mbpp", problems)
+
+
+@app.command("cruxeval")
+def cruxeval(
+    problems: ProblemFiles,
+    generations: Annotated[Path, typer.Option("--generations", help="A JSON object of id to texts.", metavar="FILE.json")],
+    mode: Annotated[Literal["input", "output"], typer.Option("--mode", help="What was predicted.")],
+    output: Annotated[Path, typer.Option("--output", "-o", help="The scored JSON file to write.", metavar="FILE.json")],
+    semantics: Annotated[
+        Literal["literal", "official"],
+        typer.Option("--semantics", help="literal: literals only; official: expressions too, counted as the harness does."),
+    ] = "literal",
+    scores: Annotated[
+        Path | None, typer.Option("--scores", help="Official scores to compare with.", metavar="FILE.json")
+    ] = None,
+    workers: options.Workers = None,
+    policy: GradePolicy = "cruxeval",
+    settings: options.Settings = None,
+    python: options.Python = None,
+    overwrite: options.Overwrite = False,
+    json: options.Json = False,
+) -> int:
+    """CRUXEval: predicted outputs, or inputs, of short functions.
+
+    Example: [bold]reexec grade cruxeval --problems P.jsonl --generations G.json --mode output -o scored.json[/]
+    """
+    rows = sum(map(len, read_generations(generations).values()))
+    with options.open_executor(options.effective_policy(policy, settings), workers, python) as executor:
+        with screen.progress("grade cruxeval", rows) as meter:
+            result = grade_cruxeval(
+                problems,
+                generations,
+                output,
+                executor,
+                mode=mode,
+                semantics=semantics,
+                scores_path=scores,
+                overwrite=overwrite,
+                on_row=meter.tell,
+            )
+        failed = result.verdicts.get("engine-error", 0)
+        if json:
+            screen.summary(
+                "grade",
+                task="cruxeval",
+                mode=mode,
+                semantics=semantics,
+                rows=result.rows,
+                passed=result.passed,
+                pass_at_1=result.pass_at_1,
+                pass_at_5=result.pass_at_5,
+                disagreements=result.disagreements,
+                lifted=1.0,
+                verdicts=result.verdicts,
+                isolation=executor.isolation.value,
+                workers=executor.workers,
+                wall_s=round(meter.wall_s, 3),
+                rows_per_s=round(meter.rows_per_s, 1),
+                engine_errors=failed,
+            )
+        else:
+            screen.out.print(screen.count_table(f"{result.rows:,} predictions", result.verdicts))
+            screen.out.print(f"pass@1 {result.pass_at_1:.1f}, pass@5 {result.pass_at_5:.1f} (percent)")
+            if result.disagreements is not None:
+                screen.out.print(
+                    f"{result.disagreements:,} predictions are judged otherwise by {scores} "
+                    f"(see {beside(output, 'tests.jsonl')})"
+                )
+    return exits.IMPERFECT if failed else exits.DONE
+
+
+class Request:
+    """The options that all tasks share, and the run that they ask for."""
+
+    def __init__(
+        self,
+        samples: Path,
+        output: Path,
+        workers: int | None,
+        policy: str,
+        settings: list[str] | None,
+        python: Path | None,
+        limit: int | None,
+        shard: str | None,
+        overwrite: bool,
+        json: bool,
+    ) -> None:
+        self.samples, self.output, self.workers, self.python = samples, output, workers, python
+        self.policy, self.settings = policy, settings
+        self.limit, self.shard, self.overwrite, self.json = limit, shard, overwrite, json
+
+    def run(self, name: str, problem_paths: list[Path], **chosen: Any) -> int:
+        kind = task_named(name)
+        selection = options.selection(self.limit, self.shard)
+        problems = Problems(problem_paths, kind.needs)
+        rows = screen.count_lines(self.samples, self.limit, selection.shard[1] if selection.shard else 1)
+        policy = options.effective_policy(self.policy, self.settings)
+        with options.open_executor(policy, self.workers, self.python) as executor:
+            task = kind(problems, executor, **chosen)
+            with screen.progress(f"grade {name}", rows) as meter:
+                result = run_grade(
+                    task,
+                    self.samples,
+                    self.output,
+                    executor,
+                    selection=selection,
+                    overwrite=self.overwrite,
+                    on_row=meter.tell,
+                    on_resume=meter.resumed,
+                )
+            show_grade(task, result, executor, meter, self.output, self.json)
+        return exits.of_files(result.rows, result.rejected, result.unreadable, result.engine_errors)
+
+
+def show_grade(task: Task, result: GradeSummary, executor: Executor, meter: screen.Meter, output: Path, json: bool) -> None:
+    screen.tell_rejects(result.rejected, result.first_reject, beside(output, "rejects.jsonl"))
+    if json:
+        screen.summary("grade", **grade_fields(task, result, executor, meter))
+        return
+    screen.out.print(screen.count_table(f"{result.rows:,} samples of {result.problems:,} problems", result.verdicts))
+    for k, each in result.estimates.items():
+        screen.out.print(f"pass@{k} {each.value:.4f}  (95 %: {each.low:.4f} to {each.high:.4f})")
+    if result.lifted is not None:
+        screen.out.print(f"{100 * result.lifted:.1f} % of the assertions were judged outside of the jail")
+    if result.resumed_rows and not meter.rows:
+        screen.out.print(f"{output} is complete already; it was left alone")
+    else:
+        screen.out.print(
+            f"{meter.rows:,} rows in {meter.wall_s:.1f} s: {meter.rows_per_s:,.0f} rows/s, "
+            f"{executor.workers} workers, isolation {executor.isolation.value}"
+        )
+
+
+def grade_fields(task: Task, result: GradeSummary, executor: Executor, meter: screen.Meter) -> dict[str, Any]:
+    """The summary for machines."""
+    fields: dict[str, Any] = {"task": task.name, "rows": result.rows, "passed": result.passed, "problems": result.problems}
+    for k, each in result.estimates.items():
+        fields[f"pass_at_{k}"] = round(each.value, 6)
+        fields[f"pass_at_{k}_interval"] = [round(each.low, 6), round(each.high, 6)]
+    return {
+        **fields,
+        "lifted": result.lifted,
+        "verdicts": result.verdicts,
+        "rejected": result.rejected,
+        "resumed_rows": result.resumed_rows,
+        "isolation": executor.isolation.value,
+        "workers": executor.workers,
+        "wall_s": round(meter.wall_s, 3),
+        "rows_per_s": round(meter.rows_per_s, 1),
+        "engine_errors": result.engine_errors,
+        **result.more,
+    }

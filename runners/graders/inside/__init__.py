@@ -1,0 +1,1 @@
+"""Code that graders run inside the jail, as programs: Python 3.8 and newer, standard library only."""

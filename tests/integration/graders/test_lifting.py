@@ -1,0 +1,109 @@
+"""Assertions become calls with the expected values on the host; what cannot is run as it is, and says why."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from reexec import Executor, Policy
+from reexec.runners.graders.lifting import judge_tree, lift_all
+from reexec.runners.graders.lifting.lift import Lifted
+
+
+@pytest.fixture(scope="module")
+def executor() -> Iterator[Executor]:
+    with Executor(Policy.preset("grade"), workers=1) as found:
+        yield found
+
+
+def lift(executor: Executor, source: str) -> Lifted:
+    ((lifted, _),) = list(lift_all(executor, [(source, None)]))
+    return lifted
+
+
+@pytest.mark.parametrize(
+    ("assertion", "right", "wrong"),
+    [
+        ("f(1) == 2", 2, 3),
+        ("f(1) == 2", 2.0, "2"),
+        ("f([1, (2,)]) == {'a': (1, 2)}", {"a": (1, 2)}, {"a": [1, 2]}),
+        ("f(1) != 2", 3, 2),
+        ("not f(1)", [], [0]),
+        ("f(1)", "x", ""),
+        ("abs(f(1.5) - 6.0 / 5.0) < 1e-6", 1.2, 1.3),
+        ("abs(f(1.5) - 6.0 / 5.0) < 1e-6", 1.2, None),
+        ("f(1) in (1, 2)", 2, 3),
+        ("f(1) not in [1, 2]", 3, 2),
+        ("2 in f(1)", {2, 3}, {3}),
+        ("set(f(1)) == {1, 2}", [2, 1, 1], [1]),
+        ("sorted(f(1)) == [1, 2]", [2, 1], [2, 2]),
+        ("sorted(f(1), reverse=True) == [2, 1]", (1, 2), (1, 1)),
+        ("math.isclose(f(1), 0.5, rel_tol=1e-3)", 0.5001, 0.51),
+        ("f(1) is None", None, 0),
+        ("f(1) is True", True, 1),
+        ("0 < f(1) <= 3 and len(str(f(1))) == 1", 3, 4),
+        ("f(1) == 1 or f(1) == 2", 2, 3),
+        ("f(1)[0] == 4", [4, 5], [5]),
+        ("[f(1), 2] == [1, 2]", 1, 2),
+        ("round(f(1), 2) == 0.33", 0.333, 0.34),
+        ("f(-1) == -(2 ** 3)", -8, 8),
+        ("tuple(f(1)) == tuple([1, 2])", [1, 2], [2, 1]),
+    ],
+)
+def test_an_assertion_becomes_a_condition_on_the_value(
+    executor: Executor, assertion: str, right: object, wrong: object
+) -> None:
+    lifted = lift(executor, f"import math\nassert {assertion}, 'a message'")
+    assert not lifted.refused
+    (check,) = lifted.checks
+    count = len(check.calls)
+    assert judge_tree(check.tree, [right] * count) == ""
+    assert judge_tree(check.tree, [wrong] * count) != ""
+
+
+def test_loops_helpers_and_set_up_code_are_run_and_not_parsed(executor: Executor) -> None:
+    source = """
+import random
+def expected(n):
+    return n * n
+rng = random.Random(1)
+def check(candidate):
+    for n in range(3):
+        assert candidate(n, key=rng.randint(0, 9)) == expected(n)
+check(square)
+"""
+    lifted = lift(executor, source)
+    assert [(name, call.args, set(call.kwargs)) for check in lifted.checks for name, call in check.calls] == [
+        ("square", (n,), {"key"}) for n in range(3)
+    ]
+    assert [judge_tree(check.tree, [n * n]) for n, check in enumerate(lifted.checks)] == ["", "", ""]
+
+
+def test_arguments_are_those_at_the_time_of_the_call(executor: Executor) -> None:
+    lifted = lift(executor, "x = [1]\nassert f(x) == 1\nx.append(2)\nassert f(x) == 2")
+    assert [check.calls[0][1].args for check in lifted.checks] == [([1],), ([1, 2],)]
+
+
+@pytest.mark.parametrize(
+    ("source", "why"),
+    [
+        ("assert g(f(1)) == 2", "passed on"),
+        ("x = f(1)\nx.sort()\nassert x == [1]", "computes with a returned value"),
+        ("if f(1):\n    pass", "computes with a returned value"),
+        ("assert f(Node(1)) == 2", "passed on"),
+        ("assert f(int) == 2", "type"),
+        ("try:\n    f(1)\nexcept ValueError:\n    pass\nassert f(2) == 1", "handles exceptions"),
+        ("assert 1 == 2", "whatever the functions return"),
+        ("raise KeyError(1)", "KeyError"),
+        ("assert f(", "not Python"),
+        ("f(1)", "no assertion"),
+        ("import os\nos._exit(0)\nassert f(1) == 1", "early-exit"),
+    ],
+)
+def test_what_cannot_be_lifted_says_why(executor: Executor, source: str, why: str) -> None:
+    assert why in lift(executor, source).refused
+
+
+def test_no_value_makes_the_host_compute_without_bound(executor: Executor) -> None:
+    for assertion, value in [("f(1) ** f(1) == 1", 10**6), ("f(1) * 'x' == ''", 10**12), ("f(1) * f(1) == 1", 1 << 900_000)]:
+        (check,) = lift(executor, f"assert {assertion}").checks
+        assert "cannot be decided" in judge_tree(check.tree, [value] * len(check.calls))
