@@ -77,7 +77,7 @@ def assemble(
         )
     else:
         _show(result, output)
-    return exits.of_files(result.rows + sum(result.dropped.values()), result.rejected, result.unreadable, unchecked)
+    return exits.of_files(result.rows + sum(result.dropped.values()), result.rejected, unchecked)
 
 
 def _show(result: AssembleSummary, output: Path) -> None:

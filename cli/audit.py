@@ -58,7 +58,7 @@ def audit(
             on_start=started,
         )
     _show(result, meter, isolation, count, output, keep, json)
-    return exits.of_files(result.functions, result.rejected, result.unreadable, result.engine_errors)
+    return exits.of_files(result.functions, result.rejected, result.engine_errors)
 
 
 def _show(

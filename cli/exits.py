@@ -5,15 +5,15 @@ DONE = 0
 IMPERFECT = 1
 """Done, but rows were rejected or ended as engine-error; for `call --expect`: not accepted."""
 USAGE = 2
-"""The call was wrong, or nothing could be read or written."""
+"""The call was wrong, nothing could be read or written, or no row at all could be used."""
 NO_ISOLATION = 3
 """This host cannot give the isolation that was asked for."""
 INTERRUPTED = 130
 """Ctrl-C; the same command goes on from there."""
 
 
-def of_files(rows: int, rejected: int, unreadable: int, engine_errors: int) -> int:
-    """The code of a command from files to files; `unreadable` of the rejected lines were no rows at all."""
-    if not rows and rejected and rejected == unreadable:
+def of_files(rows: int, rejected: int, engine_errors: int) -> int:
+    """The code of a command from files to files: a run that could use no row at all has done nothing."""
+    if not rows and rejected:
         return USAGE
     return IMPERFECT if rejected or engine_errors else DONE

@@ -84,7 +84,7 @@ def export(
         )
     else:
         _show(result, output)
-    return exits.of_files(result.rows, result.rejected, result.unreadable, 0)
+    return exits.of_files(result.rows, result.rejected, 0)
 
 
 def _show(result: ExportSummary, output: Path) -> None:

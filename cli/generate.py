@@ -70,7 +70,7 @@ def generate(
             on_start=started,
         )
     _show(result, meter, isolation, count, output, json)
-    return exits.of_files(result.functions_in, result.rejected, result.unreadable, result.engine_errors)
+    return exits.of_files(result.functions_in, result.rejected, result.engine_errors)
 
 
 def _show(result: GenerateSummary, meter: screen.Meter, isolation: str, workers: int, output: Path, json: bool) -> None:

@@ -124,7 +124,7 @@ def infer(
                 on_resume=meter.resumed,
             )
     _show(result, sampling, meter, output, json)
-    return exits.of_files(result.rows, result.rejected, result.unreadable, 0)
+    return exits.of_files(result.rows, result.rejected, 0)
 
 
 def _prices(price_in: float | None, price_out: float | None) -> Prices | None:
@@ -151,7 +151,9 @@ class _Teller:
 
 def _show(result: "InferSummary", sampling: Sampling, meter: screen.Meter, output: Path, json: bool) -> None:
     screen.tell_rejects(result.rejected, result.first_reject, beside(output, "rejects.jsonl"))
-    if result.stopped:
+    if result.stopped == "no-reply":
+        screen.err.print(f"reexec: the server answered none of {result.asked:,} requests: {result.why}", markup=False)
+    elif result.stopped:
         whole = "" if result.cost_projected is None else f" of about {result.cost_projected:.4f} for the whole file"
         screen.err.print(f"reexec: stopped at --max-cost, {result.cost:.4f} spent{whole}; a higher one goes on", markup=False)
     if json:
@@ -229,4 +231,4 @@ def _dry_run(
             f"\n{found.requests:,} requests to {sampling.model} ({found.answered:,} are answered already): about "
             f"{found.prompt_tokens:,} prompt tokens, at most {found.completion_tokens_most:,} of replies{cost}; none was sent"
         )
-    return exits.of_files(found.rows - found.unusable, found.unusable, 0, 0)
+    return exits.of_files(found.rows - found.unusable, found.unusable, 0)

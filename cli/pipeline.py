@@ -68,6 +68,8 @@ def pipeline(
         screen.out.print()
         screen.out.print(funnel_table(result))
         screen.out.print(f"{wall_s:.1f} s; rows in {plan.context.folder / 'final.jsonl'}")
+    if result.stopped is not None and result.stopped.counts["stopped"] == "no-reply":
+        return exits.USAGE
     return exits.IMPERFECT if result.rejected or result.stopped or result.total("engine_errors") else exits.DONE
 
 
@@ -135,12 +137,14 @@ def funnel_table(result: PipelineResult) -> Table:
 
 
 def _tell_stop(result: PipelineResult) -> None:
-    if result.stopped is not None:
-        cost = result.stopped.counts.get("cost")
-        screen.err.print(
-            f"reexec: {result.stopped.stage.name} stopped at max_cost with {cost:.4f} spent; a higher one goes on from there",
-            markup=False,
-        )
+    if result.stopped is None:
+        return
+    name, counts = result.stopped.stage.name, result.stopped.counts
+    if counts["stopped"] == "no-reply":
+        said = f"because the server answered none of its requests: {counts['why']}; later stages were left as they are"
+    else:
+        said = f"at max_cost with {counts['cost']:.4f} spent; a higher one goes on from there"
+    screen.err.print(f"reexec: {name} stopped {said}", markup=False)
 
 
 def _summary(plan: Plan, result: PipelineResult, wall_s: float) -> None:

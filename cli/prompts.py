@@ -68,4 +68,4 @@ def prompts(
             f"{result.prompts:,} prompts about {result.pairs:,} pairs of {result.functions:,} functions in {output}; "
             f"{meter.wall_s:.1f} s"
         )
-    return exits.of_files(result.functions, result.rejected, result.unreadable, 0)
+    return exits.of_files(result.functions, result.rejected, 0)

@@ -62,4 +62,4 @@ def revise(
     else:
         screen.out.print(screen.count_table(f"{result.rows:,} of {result.read:,} rows asked again", result.verdicts))
         screen.out.print(f"{result.accepted:,} accepted, {result.unchecked:,} not checked; next turn in {output}")
-    return exits.of_files(result.read, result.rejected, result.unreadable, result.unchecked)
+    return exits.of_files(result.read, result.rejected, result.unchecked)

@@ -67,4 +67,4 @@ def transform(
     else:
         screen.out.print(screen.count_table(f"{raw}", {"prompt": result.rows, **result.reasons}))
         screen.out.print(f"{result.rows:,} prompts in {output}; {meter.wall_s:.1f} s")
-    return exits.of_files(result.rows, result.rejected, result.unreadable, 0)
+    return exits.of_files(result.rows, result.rejected, 0)

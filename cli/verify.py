@@ -58,7 +58,7 @@ def verify(
                 on_resume=meter.resumed,
             )
         show_verify(result, executor, meter, output, json)
-    return exits.of_files(result.rows, result.rejected, result.unreadable, result.engine_errors)
+    return exits.of_files(result.rows, result.rejected, result.engine_errors)
 
 
 def show_verify(result: VerifySummary, executor: Executor, meter: screen.Meter, output: Path, json: bool) -> None:

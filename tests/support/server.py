@@ -9,6 +9,8 @@ prompt (the text of the last message) a plan gives a word:
     reset  reset-body  stall  trickle                                          the connection breaks or stands still
     malformed  html  no-choices  null-choices  wrong-shape  no-usage           bodies that are not what they should be
     echo-key                                                                   an error that quotes the key, as servers do
+
+or a `Raw`: a status, a body and headers of the test's own.
 """
 
 import asyncio
@@ -25,8 +27,27 @@ from types import TracebackType
 from typing import Any, Self
 
 KEY = "sk-test-4f1d7c0a9b2e4d6f8a1c3e5d7f9b0a2c"
-Plan = Callable[[str, int], str]
+
+
+@dataclass(frozen=True)
+class Raw:
+    """A response word by word: `body` as JSON, or bytes as they are."""
+
+    body: Any
+    status: int = 200
+    headers: dict[str, str] = field(default_factory=dict)
+
+
+Plan = Callable[[str, int], str | Raw]
 """(prompt, how many requests it has had before) -> word"""
+
+
+def chat(message: dict[str, Any] | str, finish: Any = "stop", **more: Any) -> Raw:
+    """A completion with this message, or this text."""
+    content = {"content": message} if isinstance(message, str) else message
+    choice = {"index": 0, "message": {"role": "assistant", **content}, "finish_reason": finish}
+    usage = {"prompt_tokens": 10, "completion_tokens": 5}
+    return Raw({"id": "x", "object": "chat.completion", "model": "m", "choices": [choice], "usage": usage, **more})
 
 
 def reply_to(prompt: str) -> str:
@@ -58,11 +79,12 @@ class Server:
         self._loop = asyncio.new_event_loop()
         self._tasks: set[asyncio.Task[None]] = set()
         self._socket = socket.create_server(("127.0.0.1", 0), backlog=256)
+        self._port = self._socket.getsockname()[1]
         self._thread = threading.Thread(target=self._serve, daemon=True)
 
     @property
     def url(self) -> str:
-        return f"http://127.0.0.1:{self._socket.getsockname()[1]}/v1"
+        return f"http://127.0.0.1:{self._port}/v1"
 
     def __enter__(self) -> Self:
         self._thread.start()
@@ -114,6 +136,12 @@ class Server:
                 return True
             word = self.plan(prompt, self.seen.asked[prompt])
             self.seen.asked[prompt] += 1
+            if isinstance(word, Raw):
+                self.seen.bodies.append(body)
+                self.seen.answered[prompt] += word.status == 200
+                data = word.body if isinstance(word.body, bytes) else json.dumps(word.body).encode()
+                await self._send(writer, word.status, data, word.headers)
+                return True
             self.seen.words[word.partition(":")[0]] += 1
             self.seen.times.append((time.monotonic(), word))
             if self.keep_bodies:

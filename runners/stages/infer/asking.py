@@ -12,7 +12,7 @@ from typing import Any
 
 from reexec.engine.errors import UsageError
 
-from .client import Client, Reply, StopError
+from .client import Client, Fault, Reply, StopError
 from .control import MOST_PATIENCE_S, Controller, backoff_s
 from .cost import Budget, estimate_prompt_tokens
 from .log import Entry, RequestLog
@@ -22,8 +22,12 @@ from .settings import AskSettings
 PATIENCE = 30
 """Times that a crowded server may send one request away before it counts as failed: such replies are no tries."""
 FAILURES_IN_A_ROW = 20
-"""Requests that fail one after the other, with no answer between them, before the run stops: the server is down, or refuses
-everything that this run can ask."""
+"""Requests that fail one after the other, with no answer between them, before the run stops: the server is down. A row's own
+fault, such as a prompt that is too long, is not among them."""
+REFUSALS_IN_A_ROW = 200
+"""The same for requests that are refused in words that do not say whether the row or the whole run is at fault."""
+_DEALT_WITH = ("refused", "refusal", "no-text")
+"""Reasons for which a server that works gives no answer."""
 LONGER = 2
 """How many times the tokens a reply gets that was cut for its length."""
 
@@ -50,7 +54,11 @@ class Asking:
         self.on_their_way = 0
         self.budget_spent = False
         self.sent = 0
+        self.last_fault = ""
+        self.reached = False
+        """Whether the server has dealt with any request: answered it, or refused it for what it holds."""
         self._failed_in_a_row = 0
+        self._refused_in_a_row = 0
         self._changed = asyncio.Event()
         self._chance = random.Random()  # noqa: S311 - jitter
 
@@ -74,21 +82,30 @@ class Asking:
     async def _settle(self, request: Request) -> None:
         """All tries of a request, to its entry in the log. Where the budget ends it stays unasked."""
         try:
-            entry = await self._tried(request)
+            entry, fault = await self._tried(request)
         except _BudgetSpentError:
             return
         written = self._log.append(request, entry)
         self._on_entry(written)
-        if "reason" not in written:
-            self._failed_in_a_row = 0
+        if fault is None:
+            self.reached = True
+            self._failed_in_a_row = self._refused_in_a_row = 0
             return
-        self._failed_in_a_row += 1
-        if self._failed_in_a_row >= FAILURES_IN_A_ROW:
-            raise StopError(
-                f"{FAILURES_IN_A_ROW} requests in a row failed, the last of them: {written['reason']}, {written['message']}"
-            )
+        self.last_fault = f"{written['reason']}, {written['message']}"
+        if fault.reason in _DEALT_WITH:
+            self.reached = True
+        if fault.of_the_row:
+            return
+        if fault.reason == "refused":
+            self._refused_in_a_row += 1
+        else:
+            self._failed_in_a_row += 1
+        for count, most in ((self._failed_in_a_row, FAILURES_IN_A_ROW), (self._refused_in_a_row, REFUSALS_IN_A_ROW)):
+            if count >= most:
+                raise StopError(f"{most} requests in a row failed, the last of them: {self.last_fault}")
 
-    async def _tried(self, request: Request) -> Entry:
+    async def _tried(self, request: Request) -> tuple[Entry, Fault | None]:
+        """The entry for the log, and the fault that the last try ended with."""
         estimate = estimate_prompt_tokens(request.messages)
         max_tokens = self._max_tokens
         attempts = failures = sent_away = 0
@@ -114,7 +131,7 @@ class Asking:
             if isinstance(result, Reply):
                 again = result.finish_reason == "length" and "length" not in self._settings.keep
                 if not again or max_tokens > self._max_tokens:
-                    return {**_reply_entry(result), "spent": spent, "attempts": attempts}
+                    return {**_reply_entry(result), "spent": spent, "attempts": attempts}, None
                 max_tokens = LONGER * self._max_tokens
                 continue
             if result.wait_s is not None and result.wait_s > MOST_PATIENCE_S:
@@ -126,7 +143,7 @@ class Asking:
             else:
                 failures += 1
             if not result.again or failures >= self._settings.tries or sent_away > PATIENCE:
-                return {"reason": result.reason, "message": result.message, "spent": spent, "attempts": attempts}
+                return {"reason": result.reason, "message": result.message, "spent": spent, "attempts": attempts}, result
             await asyncio.sleep(max(result.wait_s or 0.0, backoff_s(failures + sent_away, self._chance)))
 
     # -- who may send -----------------------------------------------------------------------------------------
@@ -169,6 +186,8 @@ def _reply_entry(reply: Reply) -> Entry:
     if reply.reasoning is not None:
         entry["reasoning"] = reply.reasoning
     entry["finish_reason"] = reply.finish_reason
+    if reply.served_finish_reason != reply.finish_reason:
+        entry["served_finish_reason"] = reply.served_finish_reason
     entry["usage"] = {"prompt_tokens": reply.prompt_tokens, "completion_tokens": reply.completion_tokens}
     entry["served_model"] = reply.model
     return entry

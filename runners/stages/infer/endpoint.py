@@ -110,4 +110,4 @@ def _checked(base_url: str) -> str:
         raise UsageError("--base-url: holds a name, a password or a query; a key comes from the environment (--key-env)")
     if parts.scheme not in ("http", "https") or not parts.hostname or port == 0:
         raise UsageError(f"--base-url {base_url}: not a URL; such as http://127.0.0.1:8000/v1 is wanted")
-    return base_url.rstrip("/")
+    return base_url.rstrip("/").removesuffix("/chat/completions").rstrip("/")  # the whole address is often what a page shows

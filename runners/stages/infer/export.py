@@ -10,6 +10,7 @@ from typing import Any
 
 from ...rows.run import Row, StageRun, beside
 from ...rows.text import splice
+from .body import finish_word
 from .log import Entry
 from .prompts import Prompts, Request
 from .settings import Sampling
@@ -70,13 +71,13 @@ class Export:
         members["model"] = entry.get("model") or self._sampling.model
         if isinstance(entry.get("reasoning"), str):
             members["reasoning"] = entry["reasoning"]
-        members["finish_reason"] = entry["finish_reason"]
+        members["finish_reason"] = finish_word(entry["finish_reason"])
         members["usage"] = entry["usage"]
         return splice(row.line, row.data, members)
 
 
 def usable(entry: Entry, keep: frozenset[str]) -> bool:
-    return "reason" not in entry and entry.get("finish_reason") in keep
+    return "reason" not in entry and finish_word(entry.get("finish_reason")) in keep
 
 
 def _failure(request: Request, entry: Entry | None) -> dict[str, Any]:
@@ -86,7 +87,7 @@ def _failure(request: Request, entry: Entry | None) -> dict[str, Any]:
     attempts = entry.get("attempts", 1)
     if "reason" in entry:
         return {"index": request.index, "reason": entry["reason"], "message": entry["message"], "attempts": attempts}
-    finish = entry.get("finish_reason")
+    finish = finish_word(entry.get("finish_reason"))
     message = f"the reply ended by {finish!r}"
     return {"index": request.index, "reason": f"finish-{finish}", "message": message, "attempts": attempts}
 

@@ -61,6 +61,7 @@ class RequestLog:
             if not read_only:
                 self._lock()
             self._size = self._scan()
+            self._failed_before = self._failed.keys() - self._answered.keys()
             if not read_only:
                 os.ftruncate(self._fd, self._size)
                 if not self._size:
@@ -76,6 +77,10 @@ class RequestLog:
 
     def answered(self, request: Request) -> bool:
         return request.key in self._answered
+
+    def failed_before(self, request: Request) -> bool:
+        """Whether an earlier run asked it, and no usable reply came of it."""
+        return request.key in self._failed_before
 
     def find(self, request: Request) -> Entry | None:
         """The usable reply to a request, else its last failure."""

@@ -7,6 +7,8 @@ from typing import Any
 
 from reexec.engine.errors import UsageError
 
+from .body import finish_word
+
 
 @dataclass(frozen=True, slots=True)
 class Sampling:
@@ -45,7 +47,7 @@ class AskSettings:
     timeout_s: float = 600.0
     """For one try, from sending to the last byte."""
     keep: frozenset[str] = frozenset({"stop"})
-    """Finish reasons of replies that are kept."""
+    """Finish reasons of replies that are kept, in the words of body.py: `stop` is every natural end."""
 
     def __post_init__(self) -> None:
         if self.concurrency < 1 or self.tries < 1:
@@ -54,6 +56,7 @@ class AskSettings:
             raise UsageError(f"timeout {self.timeout_s}: must be more than 0 seconds")
         if not self.keep:
             raise UsageError("no finish reason is kept; `stop` is the usual one")
+        object.__setattr__(self, "keep", frozenset(map(finish_word, self.keep)))
 
 
 def schema_format(path: Path) -> dict[str, Any]:

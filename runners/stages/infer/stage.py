@@ -15,7 +15,7 @@ from typing import Any
 
 from reexec.engine.errors import UsageError
 
-from ...rows.run import Selection, StageRun
+from ...rows.run import Selection, StageRun, beside
 from . import local
 from .asking import Asking
 from .client import Client, StopError
@@ -48,7 +48,9 @@ class InferSummary:
     cost_projected: float | None = None
     """What all requests of the input will cost, going by those that are settled."""
     stopped: str | None = None
-    """`max-cost` where the run ended there."""
+    """`max-cost` where the run ended there; `no-reply` where no request of the run got one."""
+    why: str = ""
+    """Of `no-reply`: what came instead of the last one."""
     left_alone: bool = False
     reasons: dict[str, int] = field(default_factory=dict)
     """Samples without a usable reply, by reason."""
@@ -84,7 +86,7 @@ def infer(
 
     The key is read from the environment (see endpoint.py) when the first request is about to be sent.
     KeyboardInterrupt leaves every answer in the log. Raises UsageError where nothing could be read or written, or no request
-    can succeed.
+    can succeed. An output that holds responses is left as it is where the server answers nothing at all.
     """
     settings = settings or AskSettings()
     known = known or load_known()
@@ -116,6 +118,11 @@ def infer(
             endpoint = _open_endpoint(stack, sampling, known, base_url, key_env)
             log.clean = endpoint.secret.clean
             asked.ask(endpoint)
+            if asked.dead and _responses_in(job.output):
+                raise UsageError(
+                    f"{endpoint.base_url} answered none of {asked.settled:,} requests ({asked.why}); "
+                    f"{job.output} was left as it is"
+                )
             job.facts = {"base_url": endpoint.base_url, "key_env": endpoint.key_env}
         elif finished and not overwrite:
             return job.summary(existing, asked, left_alone=True)
@@ -205,6 +212,8 @@ class _Job:
             result.asked, result.sent, result.answered_before = asked.settled, asked.sent, asked.answered_before
             result.prompt_tokens, result.completion_tokens = asked.budget.prompt_tokens, asked.budget.completion_tokens
             result.cost, result.stopped = asked.budget.spent, "max-cost" if asked.budget_spent else None
+            if asked.dead:
+                result.stopped, result.why = "no-reply", asked.why
             result.cost_projected = asked.projection if asked.budget_spent else result.cost
         return result
 
@@ -225,6 +234,9 @@ class _Asked:
         self.settled = 0
         self.sent = 0
         self.budget_spent = False
+        self.dead = False
+        """Whether the server has answered none of the requests that were sent, and refused none for what it holds."""
+        self.why = ""
 
     def count(self) -> int:
         """Requests that the log holds no usable reply to. Reads the whole input before anything is sent: projections of the
@@ -240,6 +252,21 @@ class _Asked:
         for _, requests, _ in Prompts(self._job.stage_run(True), self._job.sampling):
             yield from requests
 
+    def _unanswered(self) -> Iterator[Request]:
+        """What the log has no reply to: first what was never asked, then what failed before. So a run that stopped at rows
+        that fail comes to the others when it is given again."""
+        again = 0
+        for request in self._requests():
+            if self._log.failed_before(request):
+                again += 1
+            elif not self._log.answered(request):
+                yield request
+        if not again:
+            return
+        for request in self._requests():
+            if self._log.failed_before(request):
+                yield request
+
     def ask(self, endpoint: Endpoint) -> None:
         """Raises UsageError where no request can succeed."""
         try:
@@ -252,9 +279,10 @@ class _Asked:
         client = Client(endpoint, model=sampling.model, temperature=sampling.temperature, timeout_s=settings.timeout_s)
         asking = Asking(client, self._log, self.budget, settings, sampling.max_tokens, self._tell)
         try:
-            await asking.run(request for request in self._requests() if not self._log.answered(request))
+            await asking.run(self._unanswered())
         finally:
             self.sent, self.budget_spent = asking.sent, asking.budget_spent
+            self.dead, self.why = bool(self.settled) and not asking.reached, asking.last_fault
             await client.close()
 
     @property
@@ -272,6 +300,14 @@ def _open_endpoint(stack: ExitStack, sampling: Sampling, known: Known, base_url:
     if sampling.model == local.NAME and base_url is None:
         return stack.enter_context(local.serve_local())
     return find_endpoint(sampling.model, known, base_url=base_url, key_env=key_env)
+
+
+def _responses_in(output: Path) -> int:
+    """Rows of an earlier run's output."""
+    try:
+        return int(json.loads(beside(output, "manifest.json").read_text())["progress"]["counts"]["rows"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return 0
 
 
 def _finished(run: StageRun) -> bool:

@@ -168,3 +168,34 @@ def test_every_way_to_begin_and_every_number_of_turns(tmp_path: Path) -> None:
     told = run(unified).summary
     assert list(told["stages"])[:2] == ["generate", "prompts"]
     assert told["funnel"]["unified"] == 3
+
+
+def test_a_dead_server_does_not_empty_a_good_run(tmp_path: Path) -> None:
+    with Server() as server:
+        config = small_run(tmp_path, "turns = 1", tables=[live(server, "temperature = 0.7")])
+        assert run(config, key=KEY).summary["funnel"]["answered"] == 24
+    folder = tmp_path / "run"
+    later = ("06-verified-1.jsonl", "final.jsonl")
+    before = {name: (folder / name).read_bytes() for name in later}
+    change(config, "temperature = 0.7", "temperature = 0.6\nconcurrency = 1")
+    for limit in (None, 2):  # 24 requests in a row end the stage themselves, four do not
+        if limit:
+            change(config, "turns = 1", f"turns = 1\nlimit = {limit // 2}")
+        done = run(config, key=KEY)
+        assert done.code == 2
+        assert "connection refused" in done.err.splitlines()[-1]
+        assert {name: (folder / name).read_bytes() for name in later} == before
+    change(config, "temperature = 0.6\nconcurrency = 1", "temperature = 0.7")
+    change(config, f"turns = 1\nlimit = {1}", "turns = 1")
+    assert run(config, key=KEY).summary["funnel"]["answered"] == 24, "the answers in the log are as good as ever"
+
+
+def test_failed_rows_that_nobody_answers_now_leave_the_good_ones(tmp_path: Path) -> None:
+    with Server(lambda prompt, before: "500" if "Multiply by 2" in prompt else "ok") as server:
+        config = small_run(tmp_path, "turns = 1", tables=[live(server)])
+        assert run(config, key=KEY).summary["funnel"]["answered"] == 18
+    final = (tmp_path / "run" / "final.jsonl").read_bytes()
+    done = run(config, key=KEY)
+    assert done.code == 2
+    assert "connection refused" in done.one_line()
+    assert (tmp_path / "run" / "final.jsonl").read_bytes() == final
