@@ -179,7 +179,7 @@ class Request:
                     on_resume=meter.resumed,
                 )
             show_grade(task, result, executor, meter, self.output, self.json)
-        return exits.of_files(result.rows, result.rejected, result.unreadable, result.engine_errors)
+        return exits.of_files(result.rows, result.rejected, result.engine_errors)
 
 
 def show_grade(task: Task, result: GradeSummary, executor: Executor, meter: screen.Meter, output: Path, json: bool) -> None:
