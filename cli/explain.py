@@ -129,7 +129,7 @@ def explain_row(row: dict[str, Any], functions_path: Path, executor: Executor | 
     if side == "output":
         table.add_row("input", escape(quoted(pair.input)))
     if answer.found:
-        note = "  (Python style)" if answer.style == "python" else ""
+        note = "" if answer.style == "json" else f"  ({answer.style} style)"
         table.add_row(f"predicted {side}", escape(quoted(answer.value)) + f"[dim]{note}[/]")
     else:
         table.add_row(f"predicted {side}", f"[yellow]none: {escape(answer.reason)}[/]")

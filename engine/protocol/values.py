@@ -16,7 +16,7 @@ import json
 import json.encoder
 import json.scanner
 import sys
-from typing import Any
+from typing import Any, Dict, List
 
 __builtins__ = dict(vars(builtins))  # type: ignore[assignment]
 
@@ -24,9 +24,11 @@ TAG = "!"
 MAX_DEPTH = 202  # what the comparator judges (200), and the two levels around the arguments of a call
 MAX_NODES = 1_000_000
 MAX_DIGITS = 100_000
-_MAX_COLLISIONS = 200
+_MAX_COLLISIONS = 8  # different keys of one dict or set that share a hash; by chance there are two: -1 and -2
+_SHORT_KEY = 30
 
 _MAX_BITS = int(MAX_DIGITS * 3.3219)
+_CHEAP = frozenset((int, float, str, bytes, bool, complex, type(None)))
 _identifier = str.isidentifier
 
 
@@ -251,11 +253,42 @@ def decode(data: bytes, tagged: bool = False) -> Any:
         return untag(value) if tagged else value
 
 
-def _spread(items: list[Any]) -> list[Any]:
-    """`items`, unless many of them share a hash: integers chosen to do so would make a set or dict of them quadratic."""
-    if len(items) - len({hash(item) for item in items}) > _MAX_COLLISIONS:
-        raise Refused("$", "too many keys with the same hash")
-    return items
+def check_hashes(keys: List[Any]) -> List[Any]:
+    """`keys`, unless a dict or a set of them would be slow: the hashes of numbers, tuples and frozensets are no secret, so
+    that keys can be chosen to share one, and each is then compared with all the others. Raises Refused; TypeError for a key
+    that has no hash."""
+    hashes = [hash(key) for key in keys]
+    if len(hashes) == len(set(hashes)):
+        return keys
+    sharing: Dict[int, List[Any]] = {}
+    for code, key in zip(hashes, keys):
+        others = sharing.setdefault(code, [])
+        if type(key) in _CHEAP:
+            if key in others:
+                continue
+        elif others and not _is_short(key):
+            raise Refused("$", "too many keys with the same hash")
+        others.append(key)
+        if len(others) > _MAX_COLLISIONS:
+            raise Refused("$", "too many keys with the same hash")
+    return keys
+
+
+def _is_short(key: Any) -> bool:
+    """Whether comparing the key costs little. Tuples are compared once from left to right, however they are nested; but
+    looking up a frozenset's elements in another may compare each with several, at every level."""
+    nodes, sets, left = 0, False, [key]
+    while left:
+        item = left.pop()
+        nodes += 1
+        if type(item) is tuple:
+            left.extend(item)
+        elif type(item) is frozenset:
+            sets = True
+            left.extend(item)
+        if sets and nodes > _SHORT_KEY:
+            return False
+    return True
 
 
 def untag(value: Any) -> Any:
@@ -272,11 +305,11 @@ def untag(value: Any) -> Any:
         if tag == "tuple":
             return tuple([untag(item) for item in items])
         if tag == "set":
-            return set(_spread([untag(item) for item in items]))
+            return set(check_hashes([untag(item) for item in items]))
         if tag == "frozenset":
-            return frozenset(_spread([untag(item) for item in items]))
+            return frozenset(check_hashes([untag(item) for item in items]))
         if tag == "dict":
-            keys = _spread([untag(key) for key, _ in items])
+            keys = check_hashes([untag(key) for key, _ in items])
             return dict(zip(keys, [untag(item) for _, item in items]))
         if tag == "bytes":
             return bytes.fromhex(items)

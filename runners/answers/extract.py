@@ -5,27 +5,40 @@ agree with `scan.last_object` to the letter; `tests/property/test_answers_proper
 """
 
 import json
+import re
 from dataclasses import dataclass
 from typing import Any, Final, Literal
 
-from .literal import MAX_DEPTH
-from .scalars import MAX_DIGITS, read_integer
-from .scan import last_object
+from .budget import EXHAUSTED, Budget
+from .literal import MAX_DEPTH, Found
+from .scalars import MARK, MAX_DIGITS, STRING, TOKEN, TYPOGRAPHIC, read_integer
+from .scan import Scan, last_object
+from .thinking import has_marks
+from .views import VIEWS
+
+Style = Literal["json", "python", "typographic", "latex", "escaped", "none"]
 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
     """What was found in a response.
 
-    `value` is the predicted value where `found`, else None. `style`: "json" where the object is JSON (raw newlines and
-    tabs in strings, NaN and the infinities allowed), "python" where it needed Python's spelling, "none" where nothing
-    was found. `span`: text[span[0]:span[1]] is the object, also of a refused one; (0, 0) where there is none.
-    `reason`: why there is no answer, in a few words fit for feedback; "" where there is one.
+    `value` is the predicted value where `found`, else None. `style` says how the object is written:
+
+        json         JSON; raw newlines and tabs in strings, NaN and the infinities are allowed
+        python       with Python's spelling: quotes, words, tuples, sets, constructors, trailing commas, comments
+        typographic  with typographic quotes, full-width punctuation, blanks that are none in JSON, or quoted in Markdown
+        latex        with braces as LaTeX wants them
+        escaped      in a JSON string, or with HTML entities
+        none         there is no answer
+
+    `span`: text[span[0]:span[1]] is the object, also of a refused one; (0, 0) where there is none. `reason`: why there is
+    no answer, in a few words fit for feedback; "" where there is one.
     """
 
     found: bool
     value: Any
-    style: Literal["json", "python", "none"]
+    style: Style
     span: tuple[int, int]
     reason: str
 
@@ -46,6 +59,9 @@ def _bounded_float(token: str) -> float:
     return float(token)
 
 
+_LEVELS: Final = 3
+"""How often a text is turned back that was written in a string in a string, and so on."""
+_QUOTED_LINE: Final = re.compile(r"\n[ \t]*+>")
 _DECODER: Final = json.JSONDecoder(strict=False)
 _BOUNDED_DECODER: Final = json.JSONDecoder(strict=False, parse_int=_bounded_int, parse_float=_bounded_float)
 
@@ -53,16 +69,20 @@ _BOUNDED_DECODER: Final = json.JSONDecoder(strict=False, parse_int=_bounded_int,
 def extract_answer(text: str, key: Literal["output", "input"]) -> Answer:
     """The value of `key` in the last complete object of `text` that has it at its top level.
 
-    The object may stand anywhere: in a fence of any kind, an unclosed one, or none, amid prose with braces. One that
-    stands by itself goes before one inside another object. It may be JSON or a Python literal (single quotes, True,
-    None, tuples, sets, trailing commas). An object that is not complete does not count; an earlier complete one then
-    does.
+    The object may stand anywhere: in a fence of any kind, an unclosed one, or none, amid prose with braces, in another
+    object. It may be JSON or a Python literal (single quotes, True, None, tuples, sets, trailing commas), and written as
+    `Answer.style` lists. What a model thinks between marks such as `<think>` and `</think>` does not count, and where the
+    thinking has no end nothing does.
 
-    The object so chosen is the answer even if it is refused: a number in it with more than MAX_DIGITS digits, or a
-    member of more than MAX_DEPTH levels of brackets, makes it no answer, with that reason. No earlier object takes its
-    place, since the last is what the model settled on. Never raises on any text; takes time linear in its length.
+    The object so chosen is the answer even if it is refused: a number in it with more than MAX_DIGITS digits, a
+    member of more than MAX_DEPTH levels of brackets, or keys made to collide make it no answer, with that reason. Neither
+    does an earlier object take its place where it is complete and cannot be read, since the last is what the model settled
+    on; but one that is cut off does not count. Never raises on any text; takes time linear in its length.
     """
-    return _from_the_end(text, key) or _by_scan(text, key)
+    return _from_the_end(text, key) or _by_scan(text, key, Budget(len(text)))
+
+
+_ODD: Final = re.compile("[\u2018-\u201f\u00ab\u00bb\uff02\uff07\uff5b\uff5d]|/\\*|//|#|\\\\[{\"']|&[#a-z]")
 
 
 def _from_the_end(text: str, key: str) -> Answer | None:
@@ -79,6 +99,8 @@ def _from_the_end(text: str, key: str) -> Answer | None:
         return None
     # In fewer characters than MAX_DIGITS no number is too long, and the decoder may use its own, faster int().
     decoder = _DECODER if len(text) - start <= MAX_DIGITS else _BOUNDED_DECODER
+    if text[start - 1 : start] == "\\" or _ODD.search(text) or has_marks(text):
+        return None
     try:
         value, end = decoder.raw_decode(text, start)
     except (ValueError, RecursionError):
@@ -90,16 +112,65 @@ def _from_the_end(text: str, key: str) -> Answer | None:
     return Answer(True, value[key], "json", (start, end), "")
 
 
-def _by_scan(text: str, key: str) -> Answer:
-    found, fault = last_object(text, key)
+def _by_scan(text: str, key: str, budget: Budget, levels: int = _LEVELS) -> Answer:
+    scan = last_object(text, key, budget)
+    return (levels and _from_a_view(text, key, scan, budget, levels - 1)) or _answer(text, key, scan)
+
+
+def _answer(text: str, key: str, scan: Scan) -> Answer:
+    found = scan.found
     if found is None:
-        return Answer(False, None, "none", (0, 0), fault)
+        return Answer(False, None, "none", (0, 0), scan.fault)
     span = (found.start, found.end)
     if found.refusal:
         return Answer(False, None, "none", span, found.refusal)
-    try:
-        # JSON and Python differ on some strings ("\/", escaped surrogate pairs): what is JSON is read as JSON.
-        value, _ = _BOUNDED_DECODER.raw_decode(text, found.start)
-    except (ValueError, RecursionError):
-        return Answer(True, found.value[key], "python", span, "")
-    return Answer(True, value[key], "json", span, "")
+    if found.is_json:
+        return Answer(True, found.value[key], "json", span, "")
+    if text[found.start] == "{":
+        try:
+            # JSON and Python differ on some strings ("\/", escaped surrogate pairs): what is JSON is read as JSON.
+            value, end = _BOUNDED_DECODER.raw_decode(text, found.start)
+            if end == found.end:
+                return Answer(True, value[key], "json", span, "")
+        except (ValueError, RecursionError):
+            pass
+    return Answer(True, found.value[key], _style_of(text, found), span, "")
+
+
+def _style_of(text: str, found: Found) -> Style:
+    """How an object is written that is not JSON."""
+    if text[found.start] not in "{\uff5b":
+        return "escaped"
+    position = found.start
+    style: Style = "python"
+    if text[position - 1 : position] == "\\":
+        return "latex"
+    while position < found.end and (token := TOKEN.match(text, position)):
+        blank, mark = token[0][: token.start(token.lastindex or 0) - token.start()], token[MARK] or ""
+        if "\\" in blank or mark[:1] == "\\":
+            return "latex"
+        plain = token.lastindex == STRING or token[0].isascii()
+        if token.lastindex == TYPOGRAPHIC or not (plain and blank.isascii()) or _QUOTED_LINE.search(blank):
+            style = "typographic"
+        position = token.end()
+    return style
+
+
+def _from_a_view(text: str, key: str, scan: Scan, budget: Budget, levels: int) -> Answer | None:
+    """The answer where the last object of the text is written in a string or with entities."""
+    if scan.unfinished:
+        return None
+    behind = scan.found.end if scan.found else 0
+    for view in VIEWS:
+        at = view.last_key(text, key)
+        begin = scan.free_stretch(at) if at >= behind else None
+        if begin is None:
+            continue
+        turned = view.of(text, begin, budget)
+        if turned is None:
+            return Answer(False, None, "none", (0, 0), EXHAUSTED)
+        answer = _by_scan(turned.text, key, budget, levels)
+        if answer.found or answer.span[1]:
+            span = (turned.place(answer.span[0]), turned.place(answer.span[1] - 1) + 1)
+            return Answer(answer.found, answer.value, "escaped" if answer.found else "none", span, answer.reason)
+    return None

@@ -4,14 +4,37 @@ Owns brackets: what is complete, how deep it is, what it is worth. Which of seve
 JSON's own reading of it goes first, is decided by the callers.
 
 The grammar is the union of JSON and of Python literals, freely mixed: both kinds of quotes and of words, tuples, sets,
-bytes, complex numbers, trailing commas, comments without quotes or braces, raw newlines in strings. Not so
-`ast.literal_eval`: it refuses such mixtures, warns, needs to be told where the value ends, and can crash on deep ones.
+bytes, complex numbers, trailing commas, comments without braces, raw newlines in strings, constructors as `repr` writes
+them, and brackets and quotes as LaTeX, word processors and input methods write them. Not so `ast.literal_eval`: it refuses
+such mixtures, warns, needs to be told where the value ends, and can crash on deep ones.
 """
 
+import re
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Final
 
-from .scalars import MARK, NUMBER, SPACES, STRING, TOKEN, WORD, read_number, read_string, read_word
+from .budget import Budget
+from .constructors import RefusedError, construct, distinct
+from .scalars import (
+    CALL,
+    DOUBLE_QUOTES,
+    MARK,
+    NUMBER,
+    OPTION,
+    SINGLE_QUOTES,
+    SPACES,
+    STRING,
+    TOKEN,
+    TYPOGRAPHIC,
+    WORD,
+    mark_of,
+    read_number,
+    read_string,
+    read_typographic,
+    read_word,
+    without_latex,
+)
 
 MAX_DEPTH: Final = 200
 """Levels of brackets a value may have: far beyond any recorded value, far below where recursive readers of it (repr,
@@ -21,8 +44,8 @@ TOO_MANY_DIGITS: Final = "too many digits"
 TOO_DEEP: Final = "nested too deeply"
 TOO_MANY_COLLISIONS: Final = "too many colliding keys"
 
-_CLOSERS: Final = {"{": "}", "[": "]", "(": ")"}
-_COLLISIONS_FROM: Final = 1000  # fewer colliding keys than this cost under 10 ms
+_CLOSERS: Final = {"{": "}", "[": "]", "(": ")", "t": "}"}
+_QUOTES: Final = DOUBLE_QUOTES + SINGLE_QUOTES + "\"'"
 
 # What may come next.
 _ITEM: Final = 0  # a value, or the closing bracket: after an opening one and after a comma
@@ -38,6 +61,8 @@ class Found:
     end: int
     value: Any
     refusal: str
+    is_json: bool = False
+    """JSON's own reader has read it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,16 +84,19 @@ class Unfinished:
     opened: list[int]
     keyed: bool
     cut_off: bool
+    end: int
+    """How far it has looked."""
 
 
 class _Frame:
     """An open bracket and what was read since."""
 
-    __slots__ = ("form", "found", "height", "keyed", "opener", "refusal", "start", "values")
+    __slots__ = ("call", "form", "found", "height", "keyed", "opener", "refusal", "start", "values")
 
-    def __init__(self, opener: str, start: int) -> None:
+    def __init__(self, opener: str, start: int, call: str = "") -> None:
         self.opener = opener
         self.start = start
+        self.call = call  # the CALL token, where this is the bracket of a constructor
         self.values: list[Any] = []  # of a dict: key, value, key, value
         self.form = ""  # "dict", "set" or "tuple" once a colon or comma has told
         self.keyed = False  # the wanted key was seen
@@ -86,39 +114,48 @@ class _Frame:
             return None
         if self.opener == "[":
             return values
+        if self.call:
+            return construct(self.call, values)
         if self.opener == "(":
             return tuple(values) if self.form or not values else values[0]
-        keys = values[::2] if self.form == "dict" else values
-        if len(keys) > _COLLISIONS_FROM and _collide(keys):
-            self.refusal = TOO_MANY_COLLISIONS
-            return None
-        return dict(zip(keys, values[1::2], strict=True)) if self.form == "dict" or not values else set(values)
+        if self.opener == "t":
+            (value,) = values
+            return value
+        if self.form == "dict" or not values:
+            return dict(zip(distinct(values[::2]), values[1::2], strict=True))
+        return set(distinct(values))
 
 
-def _collide(keys: list[Any]) -> bool:
-    """True for keys made to share a hash, which makes a dict quadratic; those of strings are secret and cannot be."""
-    open_hashes = [hash(key) for key in keys if not isinstance(key, str | bytes)]
-    return len(open_hashes) > _COLLISIONS_FROM and len(set(open_hashes)) * 8 < len(open_hashes)
+def is_key(written: str, key: str) -> bool:
+    """Whether a STRING or TYPOGRAPHIC token is the key, written plainly between two quotes."""
+    return len(written) == len(key) + 2 and written[0] in _QUOTES and written[1:-1] == key
 
 
-def read_object(text: str, start: int, spellings: tuple[str, ...]) -> Complete | Unfinished:
-    """Read the dict or set whose `{` stands at text[start]. `spellings`: the wanted key as it is written, with quotes.
+def read_object(
+    text: str, start: int, key: str, inner_object: Callable[[str], Found | None], budget: Budget
+) -> Complete | Unfinished:
+    """Read the dict or set whose `{` stands at text[start]. `inner_object` reads a string that is an object by itself.
 
-    Takes time linear in what is read, to any depth, and never raises. A number over the limit makes every object around
-    it a refused one, and so do too many levels; both count as complete.
+    Takes time linear in what is read, to any depth, spends the budget for it, and never raises. A number over the limit
+    makes every object around it a refused one, and so do too many levels and keys that share a hash; they count as
+    complete.
     """
     next_token = TOKEN.match
+    latex = start > 0 and text[start - 1] == "\\"
     stack: list[_Frame] = []
     frame = _Frame("{", start)
     position = start + 1
     expected = _ITEM
     written = ""  # the value just read as it is written, where it is a string
     value: Any
-    while token := next_token(text, position):
+    token: re.Match[str] | None = None
+    steps = budget.steps
+    while steps > 0 and (token := next_token(text, position)):
+        steps -= 1
         position = token.end()
         kind = token.lastindex
         if kind == MARK:
-            mark = token[MARK]
+            mark = mark_of(token[MARK])
             if mark == ",":
                 if expected != _AFTER or (frame.form == "dict" and len(frame.values) % 2):
                     break
@@ -130,7 +167,7 @@ def read_object(text: str, start: int, spellings: tuple[str, ...]) -> Complete |
                 if expected != _AFTER or frame.opener != "{" or frame.form == "set" or not len(frame.values) % 2:
                     break
                 frame.form = "dict"
-                frame.keyed = frame.keyed or written in spellings
+                frame.keyed = frame.keyed or is_key(written, key)
                 expected = _VALUE
                 continue
             if mark in _CLOSERS:
@@ -144,6 +181,8 @@ def read_object(text: str, start: int, spellings: tuple[str, ...]) -> Complete |
                 break
             try:
                 value = frame.build()
+            except RefusedError:
+                frame.refusal, value = TOO_MANY_COLLISIONS, None
             except (ValueError, TypeError):
                 break
             if frame.opener == "{":
@@ -151,40 +190,74 @@ def read_object(text: str, start: int, spellings: tuple[str, ...]) -> Complete |
                     refusal = frame.refusal or (TOO_DEEP if frame.height > MAX_DEPTH else "")
                     frame.found = Found(frame.start, position, value, refusal)
                 if not stack:
+                    budget.take(budget.steps - steps, position - start)
                     return Complete(position, frame.found)
             inner, frame = frame, stack.pop()
             frame.height = max(frame.height, inner.height + 1)
             frame.refusal = frame.refusal or inner.refusal
             frame.found = inner.found or frame.found
-            written = ""
+            if inner.opener != "t":
+                written = ""
+        elif kind == OPTION:
+            if expected != _ITEM or not frame.call or not frame.values:
+                break
+            expected = _AFTER
+            continue
         else:
             if expected == _AFTER:
                 break
+            if kind == CALL:
+                stack.append(frame)
+                frame = _Frame("(", position - 1, token[CALL])
+                expected = _ITEM
+                continue
             written = ""
             try:
                 if kind == STRING:
-                    written = token[STRING]
+                    written = without_latex(token[STRING]) if latex else token[STRING]
+                    if "\\" in written:
+                        steps -= written.count("\\")
                     value = read_string(written)
+                    if expected == _VALUE or frame.opener == "[":
+                        budget.take(budget.steps - steps)
+                        frame.found = _object_in(value, token.start(STRING), position, inner_object) or frame.found
+                        steps = budget.steps
                 elif kind == NUMBER:
                     value = read_number(token[NUMBER])
                     if value is None:
                         frame.refusal = frame.refusal or TOO_MANY_DIGITS
-                else:
+                elif kind == WORD:
                     value = read_word(token[WORD])
+                else:
+                    assert kind == TYPOGRAPHIC
+                    written = without_latex(token[TYPOGRAPHIC]) if latex else token[TYPOGRAPHIC]
+                    steps -= written.count("\\")
+                    value = read_typographic(written)
             except ValueError:
                 break
         frame.values.append(value)
         expected = _AFTER
     stack.append(frame)
+    stops = _stops_at(text, position) if token is None else position
+    budget.take(budget.steps - steps + (steps <= 0), stops - start)
     return Unfinished(
         opened=[each.start for each in stack if each.opener == "{"],
         keyed=any(each.keyed for each in stack),
-        cut_off=token is None and _ends_at(text, position),
+        cut_off=token is None and stops == len(text),
+        end=stops,
     )
 
 
-def _ends_at(text: str, position: int) -> bool:
-    """True where nothing but space, or a string without an end, is left of the text."""
+def _object_in(value: str | bytes, start: int, end: int, inner_object: Callable[[str], Found | None]) -> Found | None:
+    """The object that a string is as a whole, at the place of the string."""
+    if not isinstance(value, str) or "}" not in value[-9:]:
+        return None
+    found = inner_object(value)
+    return Found(start, end, found.value, found.refusal) if found else None
+
+
+def _stops_at(text: str, position: int) -> int:
+    """How far a reading that finds no token has looked: to the end, where only space or a string without an end is left."""
     spaces = SPACES.match(text, position)
     at = spaces.end() if spaces else position
-    return at == len(text) or text[at] in "\"'"
+    return len(text) if at == len(text) or text[at] in _QUOTES else at

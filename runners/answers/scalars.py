@@ -1,18 +1,18 @@
 """Tokens of JSON and of Python literals, in one grammar: what a token looks like and which value it stands for.
 
-Owns the spelling of numbers, words, strings and comments. Knows nothing of brackets or of answers.
+Owns the spelling of numbers, words, strings, blanks and comments, also as word processors, input methods, Markdown and
+LaTeX write them. Knows nothing of brackets or of answers; `constructors.py` knows what `np.float64(3.5)` is worth.
 
-Every quantifier that could give characters back is possessive, so that matching takes time linear in the token. The
-lexing has one property on which the linear time of a whole scan rests (`scan.py` says how), and which any addition
-must keep: at each character, reading is outside of strings, in a double-quoted or in a single-quoted one, and two
-readings that differ there never become the same later on. Hence no token of its own for a triple quote (three adjacent
-strings, which Python joins, give the same value unless there is a quote inside), and no quotes or braces in a comment.
+Every quantifier that could give characters back is possessive, and no alternative of a loop can begin like another, so
+that matching takes time linear in the token. `scan.py` says what keeps a whole scan linear.
 """
 
 import re
 import sys
 import unicodedata
 from typing import Any, Final
+
+from .constructors import NAMES
 
 MAX_DIGITS: Final = 4300
 """Digits a number may have: what CPython's own int() takes (`sys.int_info.default_max_str_digits`), fixed here because
@@ -23,31 +23,84 @@ _CHUNK: Final = sys.int_info.str_digits_check_threshold  # int() never refuses t
 
 # --- what a token looks like ---
 
-SPACE: Final = r"""(?:[ \t\n\r\f]++|(?:\#|//)[^\n"'{}]*+\n)*+"""
+DOUBLE_QUOTES: Final = "\u201c\u201d\u201e\u201f\u00ab\u00bb\uff02"
+SINGLE_QUOTES: Final = "\u2018\u2019\u201a\u201b\uff07"
+"""Typographic quotes. Any of a kind closes what any of it opened, so that a string ends at the next one."""
+
+# Blanks that are none in JSON: of one width or another, of no width, marks of direction, soft hyphens.
+_ODD_BLANKS: Final = (
+    "\u000b\u0085\u00a0\u00ad\u034f\u061c\u1680\u180e\u2000-\u200f\u2028-\u202f\u205f-\u2064\u2066-\u2069\u3000\ufeff"
+)
+# Commands that make space or set the size of the bracket behind them, `\\` at the end of a line, and one before a newline.
+_LATEX_BLANK: Final = (
+    r"\\(?:(?:left|right|middle|[bB]igg?[lrm]?|quad|qquad|displaystyle|textstyle|allowbreak)(?![a-zA-Z])|[,;:! \n\\])"
+)
+_COMMENT: Final = r"(?:\#|//)[^\n{}]*+\n|/\*[^{}*]*+(?:\*(?!/)[^{}*]*+)*+\*/"  # with no braces, which would hide objects
+SPACE: Final = (
+    r"(?:[ \t\r\f]++|\n(?:[ \t]*+>[> \t]*+)?+"  # a line of a Markdown quotation begins with >
+    rf"|[{_ODD_BLANKS}]++|{_COMMENT}|{_LATEX_BLANK})*+"
+)
 _PIECE: Final = r"""[bBuUrR]{0,2}(?:"[^"\\]*+(?:\\.[^"\\]*+)*+"|'[^'\\]*+(?:\\.[^'\\]*+)*+')"""
+_TYPOGRAPHIC: Final = (
+    rf"[{DOUBLE_QUOTES}][^{DOUBLE_QUOTES}]*+[{DOUBLE_QUOTES}]|[{SINGLE_QUOTES}][^{SINGLE_QUOTES}]*+[{SINGLE_QUOTES}]"
+)
+_SIGN: Final = "[-+\u2212]"
 _DIGITS: Final = r"[0-9]++(?:_[0-9]++)*+"
-_FLOAT: Final = rf"(?:{_DIGITS}(?:\.(?:{_DIGITS})?+)?+|\.{_DIGITS})(?:[eE][-+]?{_DIGITS})?+"
+_FLOAT: Final = rf"(?:{_DIGITS}(?:\.(?:{_DIGITS})?+)?+|\.{_DIGITS})(?:[eE]{_SIGN}?{_DIGITS})?+"
 _NUMBER: Final = (
-    r"[-+]?(?:0[xX](?:_?[0-9a-fA-F]++)++|0[oO](?:_?[0-7]++)++|0[bB](?:_?[01]++)++"
+    rf"{_SIGN}?(?:0[xX](?:_?[0-9a-fA-F]++)++|0[oO](?:_?[0-7]++)++|0[bB](?:_?[01]++)++"
     rf"|{_FLOAT}(?:[jJ]|[ ]*+[-+][ ]*+{_FLOAT}[jJ])?+)"
 )
-_WORD: Final = r"(?:[Tt]rue|[Ff]alse|null|None|NaN|nan|[-+]?(?:Infinity|inf)|set\([ ]*+\))(?!\w)"
+_WORD: Final = (
+    r"(?:[Tt]rue|TRUE|[Ff]alse|FALSE|null|NULL|None|NaN|nan|NAN|(?:np|numpy)\.(?:True_|False_)|set\([ ]*+\)"
+    rf"|{_SIGN}?(?:Infinity|inf|INF|\u221e|(?:np|numpy|math)\.(?:inf|Inf|infty|nan|NaN)))(?!\w)"
+)
+_MARK: Final = (
+    r"[][{}(),:\uff0c\uff1a\u3001\uff5b\uff5d\uff3b\uff3d\uff08\uff09]|\\(?:[][{}()]|[lr]brace(?![a-zA-Z])"
+    r"|(?:text|math)(?:tt|rm|bf|it|sf|up|normal)?\{)"
+)
+_CALL: Final = (
+    rf"{_SIGN}?(?:(?:np|numpy|collections|array|builtins)\.)?(?:{'|'.join(sorted(NAMES, reverse=True))})\("
+    r"(?:(?<=defaultdict\()[ ]*+(?:<class '[\w.]++'>|(?:int|float|list|dict|set|str|tuple|bool|None)(?!\w))[ ]*+(?:,|(?=\))))?+"
+)
+_OPTION: Final = r"(?:dtype|maxlen)[ ]*+=[ ]*+(?:<class '[\w.]++'>|['\"]?[\w.<>|]++['\"]?)"
 
-TOKEN: Final = re.compile(rf"{SPACE}(?:([][{{}}(),:])|({_PIECE}(?:{SPACE}{_PIECE})*+)|({_NUMBER})|({_WORD}))", re.DOTALL)
+TOKEN: Final = re.compile(
+    rf"{SPACE}(?:({_MARK})|({_PIECE}(?:{SPACE}{_PIECE})*+)|({_NUMBER})|({_WORD})|({_CALL})|({_OPTION})|({_TYPOGRAPHIC}))",
+    re.DOTALL,
+)
 """One token after any space; `lastindex` of the match is its kind."""
 
 MARK: Final = 1
 STRING: Final = 2
 NUMBER: Final = 3
 WORD: Final = 4
+CALL: Final = 5
+"""`name(`: a constructor and its opening bracket."""
+OPTION: Final = 6
+"""A named argument of a constructor that changes nothing of the value."""
+TYPOGRAPHIC: Final = 7
+"""A string in typographic quotes."""
 
 SPACES: Final = re.compile(SPACE)
+
+MARKS: Final = {mark: mark for mark in "[]{}(),:"}
+"""Which of `[]{}(),:` a MARK stands for; `t` for a LaTeX command around text."""
+MARKS.update(zip("\uff0c\uff1a\u3001\uff5b\uff5d\uff3b\uff3d\uff08\uff09", ",:,{}[]()", strict=True))
+MARKS.update({"\\" + mark: mark for mark in "[]{}()"}, **{r"\lbrace": "{", r"\rbrace": "}"})
+
+
+def mark_of(token: str) -> str:
+    """Which of `[]{}(),:` a MARK token stands for; `t` where it is a LaTeX command that takes text in braces."""
+    return MARKS.get(token, "t")
+
 
 _PIECES: Final = re.compile(rf"{SPACE}([bBuUrR]{{0,2}})(?:\"((?:[^\"\\]|\\.)*+)\"|'((?:[^'\\]|\\.)*+)')", re.DOTALL)
 _ESCAPE: Final = re.compile(
     r"\\(?:([0-7]{1,3})|x([0-9a-fA-F]{2})|u([0-9a-fA-F]{4})|U([0-9a-fA-F]{8})|N\{([^{}]*)\}|(\r\n|.))", re.DOTALL
 )
 _BYTES_ESCAPE: Final = re.compile(r"\\(?:([0-7]{1,3})|x([0-9a-fA-F]{2})|(\r\n|.))", re.DOTALL)
+_LATEX_ESCAPE: Final = re.compile(r"\\([_{}%$#&])")
 _SIMPLE_ESCAPES: Final = {
     "\n": "", "\r\n": "", "\r": "", "\\": "\\", "'": "'", '"': '"',
     "a": "\a", "b": "\b", "f": "\f", "n": "\n", "r": "\r", "t": "\t", "v": "\v",
@@ -60,13 +113,17 @@ _UNFINISHED_ESCAPES: Final = frozenset("xuUN")  # these letters need what follow
 def read_word(token: str) -> Any:
     """The value of a WORD token."""
     match token:
-        case "True" | "true":
+        case "True" | "true" | "TRUE" | "np.True_" | "numpy.True_":
             return True
-        case "False" | "false":
+        case "False" | "false" | "FALSE" | "np.False_" | "numpy.False_":
             return False
-        case "None" | "null":
+        case "None" | "null" | "NULL":
             return None
-    return set() if token.startswith("set") else float(token)  # float() knows nan, inf and Infinity in any case
+    if token.startswith("set"):
+        return set()
+    negative = token[0] in "-\u2212"
+    magnitude = float("nan" if token.lower().endswith("nan") else "inf")
+    return -magnitude if negative else magnitude
 
 
 def read_number(token: str) -> int | float | complex | None:
@@ -74,6 +131,7 @@ def read_number(token: str) -> int | float | complex | None:
 
     Raises ValueError for an integer that neither JSON nor Python reads (`007`).
     """
+    token = token.replace("\u2212", "-")
     if len(token) > MAX_DIGITS:  # a sign and underscores are not digits
         token = token.replace("_", "").replace(" ", "")
         if len(token) - token.startswith(("+", "-")) > MAX_DIGITS:
@@ -119,6 +177,16 @@ def read_string(token: str) -> str | bytes:
     if not all(isinstance(piece, str) for piece in pieces):
         raise ValueError("bytes beside text")
     return "".join(pieces)  # type: ignore[arg-type]
+
+
+def read_typographic(token: str) -> str:
+    """The value of a TYPOGRAPHIC token, with escapes as in other strings. Raises ValueError."""
+    return _ESCAPE.sub(_unescape, token[1:-1])
+
+
+def without_latex(token: str) -> str:
+    """A STRING token of a LaTeX object without the backslashes that LaTeX wants before `_`, `{`, `%` and their like."""
+    return _LATEX_ESCAPE.sub(r"\1", token)
 
 
 def _read_piece(prefix: str, double: str | None, single: str | None) -> str | bytes:

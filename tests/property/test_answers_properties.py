@@ -4,6 +4,7 @@ import ast
 import gc
 import json
 import math
+import re
 import time
 import warnings
 from collections.abc import Iterator
@@ -14,6 +15,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from reexec.runners.answers import Answer, extract_answer
+from reexec.runners.answers.budget import Budget
 from reexec.runners.answers.extract import _by_scan, _from_the_end
 
 # --- the slow model: the rule of scan.py, word for word, on top of Python's own parser ---
@@ -21,26 +23,53 @@ from reexec.runners.answers.extract import _by_scan, _from_the_end
 
 def model(text: str) -> tuple[str, str, tuple[int, int]] | None:
     """(repr of the value, style, span) of the answer to "output" in a text of one ASCII line."""
-    taken = within = None
+    found: tuple[ast.expr, int] | None = None
+    taken = []
     at = text.find("{")
     while at >= 0:
         tree, end = complete_at(text, at)
         if tree is None:
             end = at + 1
-        elif keyed := list(outermost_keyed(tree, text, at)):
-            if keyed[-1] is tree:
-                taken = (tree, at)
-            else:
-                within = (keyed[-1], at)
+        else:
+            taken.append((at, end))
+            if keyed := list(outermost_keyed(tree, text, at)):
+                found = (keyed[-1], at)
         at = text.find("{", end)
-    if not (taken or within):
+    if found is None:
         return None
-    node, base = taken or within  # type: ignore[misc]
+    node, base = found
     span = (base + node.col_offset, base + (node.end_col_offset or 0))
+    if unreadable_behind(text, taken, span):
+        return None
     try:
         return repr(json.loads(text[slice(*span)], strict=False)["output"]), "json", span
-    except ValueError:
+    except (ValueError, TypeError):
+        if isinstance(node, ast.Constant) and isinstance(node.value, str):
+            return model(node.value.strip())[0], "escaped", span  # type: ignore[index]
         return repr(literal(node)["output"]), "python", span
+
+
+def unreadable_behind(text: str, taken: list[tuple[int, int]], answer: tuple[int, int]) -> bool:
+    """Whether an object with the key, complete by its braces, ends behind the answer: each brace tried on its own."""
+    skipped = {place for span in taken for place in range(*span)}
+    for start in [match.start() for match in re.finditer("{", text) if match.start() not in skipped]:
+        depth, at, keyed, around = 1, start + 1, False, False
+        while depth and at < len(text):
+            string = re.compile(r"""\"(?:[^\"\\]|\\.)*\"|(?<!\w)'(?:[^'\\]|\\.)*'|\\["'\\]""").match(text, at)
+            ends = [end for begin, end in taken if begin == at]
+            if string:
+                follows = text[string.end() :].lstrip(" ").startswith(":")
+                keyed = keyed or (depth == 1 and string[0] in ('"output"', "'output'") and follows)
+                at = string.end()
+            elif ends:
+                around = around or at <= answer[0] < ends[0]
+                at = ends[0]
+            else:
+                depth += {"{": 1, "}": -1}.get(text[at], 0)
+                at += 1
+        if not depth and keyed and at > answer[1] and (start >= answer[1] or around):
+            return True
+    return False
 
 
 def complete_at(text: str, start: int) -> tuple[ast.expr | None, int]:
@@ -88,8 +117,15 @@ def outermost_keyed(node: ast.expr, text: str, base: int) -> Iterator[ast.expr]:
                 yield node
                 return
     children = [child for child in ast.iter_child_nodes(node) if isinstance(child, ast.expr)]
+    whole = node.values if isinstance(node, ast.Dict) else node.elts if isinstance(node, ast.List) else []
     for child in sorted(children, key=lambda child: child.col_offset):
-        yield from outermost_keyed(child, text, base)
+        if isinstance(child, ast.Constant) and isinstance(child.value, str) and child in whole:
+            inside = child.value.strip()
+            found = model(inside) if inside[:1] == "{" and inside[-1:] == "}" else None
+            if found and found[2] == (0, len(inside)):
+                yield child
+        else:
+            yield from outermost_keyed(child, text, base)
 
 
 # Pieces that make and break objects and strings in few steps.
@@ -106,7 +142,8 @@ def without_triple_quotes(text: str) -> str:
     for triple, apart in (('"""', '"" "'), ("'''", "'' '")):
         while triple in text:
             text = text.replace(triple, apart)
-    return text
+    # Outside of strings a backslash is LaTeX's, and Python's before a newline only.
+    return re.sub(r"\\(?![\"'u])", "", text)
 
 
 scraps = st.lists(st.sampled_from(PIECES), max_size=14).map("".join).map(without_triple_quotes)
@@ -132,7 +169,7 @@ def test_answer_is_that_of_the_slow_model(text: str) -> None:
 def test_short_way_agrees_with_the_scan(before: str, value: str, after: str) -> None:
     text = f'{before}{{"output": {value}}}{after}'
     answer = _from_the_end(text, "output")
-    assert answer is None or repr(answer) == repr(_by_scan(text, "output"))
+    assert answer is None or repr(answer) == repr(_by_scan(text, "output", Budget(len(text))))
 
 
 # --- any text ---
@@ -159,7 +196,7 @@ json_values = st.recursive(
     max_leaves=12,
 )
 # A single-quoted string that begins in the noise could hold the answer, so in front of it a noise has one or the other.
-noise = st.lists(st.sampled_from([*PIECES, "```json\n", "```", "\n", "<think>", "{x}", "`"]), max_size=8).map("".join)
+noise = st.lists(st.sampled_from([*PIECES, "```json\n", "```", "\n", "<think>a</think>", "{x}", "`"]), max_size=8).map("".join)
 noise = noise.filter(lambda text: "output" not in text)
 noise_before = noise.map(lambda text: text.replace("'", "")) | noise.map(lambda text: text.replace("{", ""))
 frames = st.sampled_from(["%s", "```json\n%s\n```", "```\n%s", "so `%s`.", "\\boxed{%s}", "<answer>%s</answer>", "[%s]"])
@@ -221,7 +258,7 @@ def typed(value: Any) -> Any:
 @given(python_values, noise_before, frames)
 def test_python_literals_are_found_exactly(value: Any, before: str, frame: str) -> None:
     # Nothing but the repr may be read as the end of a string that the noise begins.
-    before = before.replace("{", "")
+    before = before.replace("{", "").replace("\\", "")
     answer = extract_answer(before + frame.replace("%s", f"{{'output': {value!r}}}"), "output")
     assert (answer.found, answer.style) == (True, "python")
     assert typed(answer.value) == typed(value)
@@ -259,6 +296,33 @@ REPEATED: Final = {
     "adjacent strings": '"a" ',
     "prefixes": "b'' ",
     "words": "True ",
+    "typographic quotes": "{\u201c",
+    "single typographic quotes": "{\u2018",
+    "objects with typographic quotes": "{\u201coutput\u201d: 1, ",
+    "block comments without an end": '{"a": /* ',
+    "stars": '{"a": /*' + "*" * 8,
+    "comments with quotes": '{"a": 1, # "\n',
+    "odd blanks": '{\u00a0\u200b"a": ',
+    "quoted lines": "{\n> > ",
+    "LaTeX braces": '\\{"output": ',
+    "LaTeX blanks": '{\\left\\,"a": ',
+    "LaTeX text": '{\\text{"output": ',
+    "constructors": "{'output': np.array([",
+    "default dicts": "{'output': defaultdict(<class 'list'>, {",
+    "options": "{'output': deque([], maxlen=",
+    "thinking": "<think>",
+    "ends of thinking": "</think>",
+    "thoughts": "<think>{</think>",
+    "other thoughts": "<think></reasoning>",
+    "objects that cannot be read": '{"output": x} ',
+    "objects that cannot be read and have no end": '{"output": x ',
+    "apostrophes that are none": "{'output': x ' ",
+    "strings of objects": '{"a": "{\\"output\\": ',
+    "strings in strings": '{"a": "{\'output\': \\"{',
+    "escaped quotes": '{\\"output\\": 1',
+    "entities": "{&quot;output&quot;: 1",
+    "ampersands": "&quot;output&quot",
+    "doubled backslashes": '\\\\"output\\\\"',
 }
 AROUND: Final = {"bare": ("%s", ""), "in a value": ('{"output": [%s', ""), "closed": ('{"output": [%s]}', '"output"')}
 
