@@ -10,17 +10,22 @@ from typing import Any
 
 from .errors import UsageError
 from .program import Call
-from .protocol import values, wire
+from .protocol import frames, values
 
 
 def encode_call(call: Call) -> tuple[bytes, int]:
-    """The bytes of a call's arguments, and the wire options that say how to read them. Raises UsageError."""
+    """The bytes of a call's arguments, and the options of its frame that say how to read them. Raises UsageError."""
     arguments: list[Any] = [list(call.args), dict(call.kwargs)]
+    options = 0
     try:
-        return marshal.dumps(arguments, 2), 0
+        data = marshal.dumps(arguments, 2)
     except ValueError:  # something that is not a plain value, or nested by the thousand
-        pass
-    try:
-        return values.encode(arguments, tagged=True), wire.TAGGED_CALL
-    except values.Refused as refusal:
-        raise UsageError(f"an argument cannot be sent: {refusal.path} is {refusal.reason}") from None
+        options = frames.TAGGED_CALL
+        try:
+            data = values.encode(arguments, tagged=True)
+        except values.Refused as refusal:
+            raise UsageError(f"an argument cannot be sent: {refusal.path} is {refusal.reason}") from None
+    if len(data) > frames.MAX_BLOB_BYTES:
+        most = frames.MAX_BLOB_BYTES >> 20
+        raise UsageError(f"the arguments of a call are {len(data) >> 20} MiB; a worker takes at most {most} MiB")
+    return data, options

@@ -1,13 +1,13 @@
-"""Turns a zygote's `result` frame into an Outcome. The payload was written beside hostile code: it is measured before
+"""Turns a zygote's result into an Outcome. The payload was written beside hostile code: it is measured before
 it is decoded, decoded by JSON's own reader and nothing else, and whatever does not fit is `bad-result`."""
 
 import json
 import re
 from dataclasses import replace
-from typing import Any
+from typing import Any, cast
 
 from .outcome import KINDS, Outcome, OutcomeKind, RaisedException, Usage
-from .protocol import values, wire
+from .protocol import claim, frames, values
 
 _LONG_NUMBER = re.compile(rb"(?<!\d)\d{4300}")
 _TOO_LONG_NUMBER = re.compile(rb"(?<!\d)\d{%d}" % (values.MAX_DIGITS + 1))
@@ -53,27 +53,25 @@ def read_json(payload: bytes) -> Any:
 
 
 def read_outcome(
-    frame: list[Any],
+    frame: frames.Result,
     *,
     python_values: bool,
     watched: bool,
     attempts: int,
     max_bytes: int = 1 << 62,
-    printed: tuple[bytes, bytes] = (b"", b""),
 ) -> Outcome:
-    """The Outcome of a `result` frame, and of the `printed` one before it. Total: any frame that the protocol admits
-    gives one."""
+    """The Outcome of a result. Total: any frame that the protocol admits gives one."""
     outcome = _read(frame, python_values, watched, attempts, max_bytes)
-    if any(printed):
-        stdout, stderr = (text.decode("utf-8", "replace") for text in printed)
+    if frame.stdout or frame.stderr:
+        stdout, stderr = (str(text, "utf-8", "replace") for text in (frame.stdout, frame.stderr))
         return replace(outcome, stdout=stdout, stderr=stderr)
     return outcome
 
 
-def _read(frame: list[Any], python_values: bool, watched: bool, attempts: int, max_bytes: int) -> Outcome:
-    _, _, kind, payload, note, cpu_us, wall_us, peak_kib, flags = frame
-    usage = Usage(cpu_us / 1e6, wall_us / 1e6, peak_kib * 1024)
-    changed = bool(flags & wire.ARGUMENTS_CHANGED) if watched else None
+def _read(frame: frames.Result, python_values: bool, watched: bool, attempts: int, max_bytes: int) -> Outcome:
+    kind, payload, note = claim.WORDS.get(frame.kind, ""), bytes(frame.payload), bytes(frame.note)
+    usage = Usage(frame.cpu_us / 1e6, frame.wall_us / 1e6, frame.peak_kib * 1024)
+    changed = bool(frame.flags & claim.ARGUMENTS_CHANGED) if watched else None
     try:
         if kind == "value":
             if len(payload) > max_bytes:
@@ -82,11 +80,11 @@ def _read(frame: list[Any], python_values: bool, watched: bool, attempts: int, m
             if python_values:
                 value = values.untag(value)
             return Outcome("value", value, None, "", usage, changed, _sources(note), attempts)
-        if kind == wire.KILLED:
+        if frame.kind == claim.KILLED:
             return Outcome("exception", None, _KILLED, "", usage, attempts=attempts)
         if kind not in KINDS:
             raise UnreadableError("the program wrote into the result channel")
-        return _other(kind, read_json(payload), usage, _sources(note), attempts)
+        return _other(cast(OutcomeKind, kind), read_json(payload), usage, _sources(note), attempts)
     except UnreadableError as error:
         return Outcome("bad-result", None, None, f"$: {error}", usage, attempts=attempts)
     except Exception:  # a hostile claim must never end the thread that reads it

@@ -19,7 +19,7 @@ from .outcome import Outcome
 from .pool.job import Job, Mailbox
 from .pool.loop import Loop, Statistics
 from .program import Call, Check, Program
-from .protocol import wire
+from .protocol import frames
 
 Arguments = Call | Mapping[str, Any] | Sequence[Any]
 
@@ -58,7 +58,7 @@ class Executor:
         self.workers = workers
         self.interpreter = interpreter.ask(None if python is None else str(python))
         self._pid = os.getpid()
-        self._base_options = wire.PYTHON_VALUES if self.policy.comparison.values == "python" else 0
+        self._base_options = frames.PYTHON_VALUES if self.policy.comparison.values == "python" else 0
         self._loop = self._first_that_works(None if isolation is None else IsolationLevel(isolation))
         # Where nobody calls shutdown: when the executor is dropped, and at the latest when this process ends.
         weakref.finalize(self, self._loop.stop)
@@ -235,8 +235,8 @@ class Executor:
         if not isinstance(program, Program):
             raise UsageError(f"a Program is wanted, not {type(program).__name__}")
         options = self._base_options
-        options |= wire.WATCH_ARGUMENTS if watch_arguments else 0
-        options |= wire.WATCH_SOURCES if watch_sources else 0
+        options |= frames.WATCH_ARGUMENTS if watch_arguments else 0
+        options |= frames.WATCH_SOURCES if watch_sources else 0
         call = Call.of(call)
         payload, how = encode_call(call)
         options |= how

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from .errors import UsageError
+from .protocol.frames import MAX_BLOB_BYTES
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,6 +22,8 @@ class Program:
         if not isinstance(self.source, str) or not isinstance(self.entry, str):
             raise UsageError("a Program's source and entry are text")
         body = self.source.encode("utf-8", "surrogatepass")
+        if len(body) > MAX_BLOB_BYTES:
+            raise UsageError(f"a source of {len(body) >> 20} MiB; a worker takes at most {MAX_BLOB_BYTES >> 20} MiB")
         digest = hashlib.blake2b(body, digest_size=16, salt=b"program")
         digest.update(b"\0entry\0" + self.entry.encode("utf-8", "surrogatepass"))
         object.__setattr__(self, "id", digest.hexdigest())

@@ -2,7 +2,6 @@
 CPU, 32 files, 4 GiB) are made for single commands and would decide verdicts of a worker that lives for hours.
 """
 
-import importlib.util
 import os
 import resource
 from collections.abc import Sequence
@@ -43,18 +42,12 @@ def own_uids(pid: int | None = None) -> range:
 
 
 def harness_files() -> dict[str, bytes]:
-    """Files of the harness by their path below its folder: our modules and msgpack's pure-Python half."""
+    """Files of the harness by their path below its folder."""
     engine = Path(__file__).parents[1]
     files = {"reexec_inside/__init__.py": b"# the package of the harness\n"}  # nsjail mounts no empty file
     for folder in ("protocol", "zygote"):
         for path in sorted((engine / folder).rglob("*.py")):
             files[f"reexec_inside/{path.relative_to(engine)}"] = path.read_bytes()
-    spec = importlib.util.find_spec("msgpack")
-    assert spec is not None
-    assert spec.origin is not None
-    for name in ("exceptions.py", "ext.py", "fallback.py"):
-        files[f"msgpack/{name}"] = Path(spec.origin).with_name(name).read_bytes()
-    files["msgpack/__init__.py"] = b"from .fallback import Packer, Unpacker, unpackb\n"
     return files
 
 

@@ -2,16 +2,14 @@
 
 Handshake, numbered as in the code:
   1  host:   a Backend starts the zygote, in a jail or without one, with one end of a socket pair (backends/base.py)
-  2  host:   `setup`: limits, seeds, prelude, filter
-  3  zygote: warms up, says `hello`
-  4  host:   reads the zygote's address space and resident size from /proc, answers `baseline`
-  5  zygote: sets its limits, installs its filter, serves
+  2  host:   `SetUp`: limits, seeds, prelude, filter
+  3  zygote: reserves its pages that forks do not copy, warms up, says `Hello`
+  4  host:   counts the zygote's threads and finds its text in /proc, answers `Baseline`
+  5  zygote: sets its limits, installs its filter, measures what a child inherits, serves
 """
 
 import contextlib
-import json
 import os
-import resource
 import signal
 import socket
 import subprocess
@@ -23,6 +21,8 @@ import psutil
 
 from reexec.policies.model import Policy
 
+from ..protocol import frames
+from ..protocol.setup import Setup
 from .cgroup import WorkerGroup
 from .folders import StartFolder
 from .text_place import place_of_text
@@ -118,38 +118,33 @@ class Launched:
 def setup_message(policy: Policy, warm: frozenset[str], terms: Terms) -> bytes:
     """The JSON of `setup`."""
     limits = policy.limits
-    return json.dumps(
-        {
-            "cpu_s": limits.cpu_s,
-            "idle_s": limits.idle_s,
-            "wall_s": limits.backstop_s,
-            "confirm": limits.confirm,
-            "memory_bytes": limits.memory_bytes,
-            "output_bytes": limits.output_bytes,
-            "processes": limits.processes,
-            "rlimits": terms.rlimits,
-            "capture_bytes": limits.capture_bytes,
-            "group": terms.group,
-            "scratch": terms.scratch,
-            "random_seed": policy.determinism.random_seed,
-            "mix_addresses": not policy.determinism.fixed_addresses,
-            "numpy_seed": policy.determinism.numpy_seed,
-            "numpy_values": policy.numpy_values,
-            "prelude": list(policy.prelude),
-            "warm": sorted(warm),
-            "lazy": sorted(set(policy.warm) - warm),
-            "filter": terms.filter.hex(),
-            "confinement": terms.confinement,
-        }
-    ).encode()
+    return Setup(
+        cpu_s=limits.cpu_s,
+        idle_s=limits.idle_s,
+        wall_s=limits.backstop_s,
+        confirm=limits.confirm,
+        memory_bytes=limits.memory_bytes,
+        output_bytes=limits.output_bytes,
+        capture_bytes=limits.capture_bytes,
+        processes=limits.processes,
+        rlimits=terms.rlimits,
+        group=terms.group,
+        scratch=terms.scratch,
+        random_seed=policy.determinism.random_seed,
+        mix_addresses=not policy.determinism.fixed_addresses,
+        numpy_seed=policy.determinism.numpy_seed,
+        numpy_values=policy.numpy_values,
+        prelude=list(policy.prelude),
+        warm=sorted(warm),
+        lazy=sorted(set(policy.warm) - warm),
+        filter=terms.filter.hex(),
+        confinement=terms.confinement,
+    ).to_json()
 
 
-def baseline_of(pid: int) -> tuple[int, int, int, int, int]:
-    """Address space and resident size of a process in bytes, its threads, and the place of its text (text_place.py). All 0
-    where this host has no /proc: then the process measures itself."""
+def baseline_of(pid: int) -> frames.Baseline:
+    """Threads of a process and the place of its text (text_place.py). All 0 where this host has no /proc: then the process
+    finds out for itself what it needs."""
     if not Path("/proc/self").exists():
-        return 0, 0, 0, 0, 0
-    size, resident = Path(f"/proc/{pid}/statm").read_text().split()[:2]
-    page = resource.getpagesize()
-    threads = len(list(Path(f"/proc/{pid}/task").iterdir()))
-    return int(size) * page, int(resident) * page, threads, *place_of_text(pid)
+        return frames.Baseline(0, 0, 0)
+    return frames.Baseline(len(list(Path(f"/proc/{pid}/task").iterdir())), *place_of_text(pid))

@@ -15,7 +15,7 @@ class Job:
 
     __slots__ = (
         "alone", "attempts", "call", "cancelled", "deaths", "deliver", "first", "key", "kills", "options", "outcome",
-        "outside_kills", "printed", "program", "sequence", "tag",
+        "outside_kills", "program", "sent_bytes", "sequence", "tag",
     )  # fmt: skip
 
     def __init__(self, program: Program, call: bytes, options: int, deliver: "Callable[[Job], None]") -> None:
@@ -36,7 +36,8 @@ class Job:
         """The outcome that a second run is to confirm."""
         self.cancelled = False
         self.tag: Any = None
-        self.printed: tuple[bytes, bytes] = (b"", b"")
+        self.sent_bytes = 0
+        """That travel for it to its worker."""
 
     @property
     def needs_fresh_worker(self) -> bool:

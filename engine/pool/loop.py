@@ -20,7 +20,7 @@ from ..jail.interpreter import Interpreter
 from ..jail.launch import setup_message
 from ..jail.levels import backend_of
 from ..outcome import Outcome
-from ..protocol import wire
+from ..protocol import claim, frames
 from ..protocol.endings import WorkerEnd
 from .cpu_affinity import Placement
 from .job import OUTSIDE_KILLS_ALLOWED, Job, Mailbox
@@ -33,6 +33,8 @@ START_S = 120.0
 FAILED_STARTS_ALLOWED = 3
 KILLED_STARTS_ALLOWED = 30
 TRY_AGAIN_S = 10.0
+LATE_S = 5.0
+"""Past `wall_s` without an answer a worker is stuck, for whatever reason."""
 _TICK_S = 0.5
 _BELL_S = 0.02
 
@@ -223,13 +225,12 @@ class Loop:
         for job, frame in done:
             outcome = read_outcome(
                 frame,
-                python_values=bool(job.options & wire.PYTHON_VALUES),
-                watched=bool(job.options & wire.WATCH_ARGUMENTS),
+                python_values=bool(job.options & frames.PYTHON_VALUES),
+                watched=bool(job.options & frames.WATCH_ARGUMENTS),
                 attempts=job.attempts,
                 max_bytes=self.policy.limits.output_bytes,
-                printed=job.printed,
             )
-            self._finish(job, outcome, frame[2] == wire.KILLED, bool(frame[8] & wire.IN_DOUBT))
+            self._finish(job, outcome, frame.kind == claim.KILLED, bool(frame.flags & claim.IN_DOUBT))
         if was_starting and worker.state is State.IDLE:
             self._placement.place(worker)
             self._failed_starts = self._killed_starts = 0
@@ -257,7 +258,7 @@ class Loop:
         job.finish(outcome)
 
     def _again(self, job: Job) -> None:
-        job.alone, job.printed = True, (b"", b"")
+        job.alone = True
         self._scheduler.put_back([job])
 
     # -- workers ----------------------------------------------------------------------------------------------
@@ -359,7 +360,8 @@ class Loop:
         self._placement.review(now, self._workers)
         if self._scheduler.active < self._active and now >= self._try_again_at:
             self._scheduler.active = self._active
-        limit = 2 * (2 * self.policy.limits.backstop_s) + 30  # compiling and running, each with its own backstop
+        # A zygote holds wall_s itself, for compiling and again for running, and says when a long compilation is over.
+        limit = self.policy.limits.backstop_s + LATE_S
         for worker in list(self._workers):
             if worker.in_flight and now - worker.head_since > limit:
                 self._bury(worker, WorkerEnd.SILENT, "the worker stayed silent past the backstop")

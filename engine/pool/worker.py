@@ -22,7 +22,7 @@ from reexec.policies.model import Limits
 from ..errors import EngineError
 from ..jail.launch import Launched, baseline_of
 from ..jail.run_delay import run_delay_us
-from ..protocol import wire
+from ..protocol import frames
 from ..protocol.endings import LAST_WORDS, WorkerEnd
 from .job import Job
 
@@ -66,11 +66,13 @@ class Worker:
         self.info: dict[str, Any] = {}
         self.zygote_pid: int | None = None
         self._bytes_in_flight = 0
-        self._programs: OrderedDict[str, int] = OrderedDict()
+        self._programs: OrderedDict[str, tuple[int, int]] = OrderedDict()
+        """By id: the number that the zygote knows it by, and its bytes."""
+        self._next_program = 0
         self._program_bytes = 0
-        self._decoder = wire.Decoder(wire.ZYGOTE_SAYS, limits.output_bytes + 2 * limits.capture_bytes + (1 << 20))
+        self._decoder = frames.Decoder(frames.ZYGOTE_SAYS, limits.output_bytes + 2 * limits.capture_bytes + (1 << 20))
         self._capture_bytes = limits.capture_bytes
-        self._out = bytearray(wire.encode("setup", setup))
+        self._out = bytearray(frames.encode(frames.SetUp(setup)))
         self._next_id = 0
         self._death: WorkerDiedError | None = None
         self.mean_s = 0.001
@@ -96,22 +98,25 @@ class Worker:
 
     def give(self, job: Job) -> None:
         program = job.program
+        job.sent_bytes = len(job.call)
         if program.id in self._programs:
             self._programs.move_to_end(program.id)
         else:
-            self._send_program(job)
+            job.sent_bytes += self._send_program(job)
         self._next_id += 1
         job.tag = self._next_id
         job.attempts += 1
-        self._out += wire.encode_check(self._next_id, program.id, job.call, job.options)
+        number = self._programs[program.id][0]
+        self._out += frames.encode(frames.Check(self._next_id, number, job.options, job.call))
         if not self.in_flight:
             self.head_since = time.monotonic()
         self.in_flight.append(job)
-        self._bytes_in_flight += len(job.call)
+        self._bytes_in_flight += job.sent_bytes
         self.state = State.BUSY
         self.fresh = False
 
-    def _send_program(self, job: Job) -> None:
+    def _send_program(self, job: Job) -> int:
+        """The bytes of its source."""
         source = job.program.source.encode("utf-8", "surrogatepass")
         # Programs in flight must stay; they are the newest, so the oldest go first.
         needed = {job.program.id} | {flying.program.id for flying in self.in_flight}
@@ -119,11 +124,15 @@ class Worker:
             oldest = next(iter(self._programs))
             if oldest in needed:
                 break
-            self._program_bytes -= self._programs.pop(oldest)
-            self._out += wire.encode("forget", oldest)
-        self._out += wire.encode("program", job.program.id, source, job.program.entry)
-        self._programs[job.program.id] = len(source)
+            number, size = self._programs.pop(oldest)
+            self._program_bytes -= size
+            self._out += frames.encode(frames.Forget(number))
+        entry = job.program.entry.encode("utf-8", "surrogatepass")
+        self._next_program = (self._next_program + 1) % (1 << 32)
+        self._out += frames.encode(frames.Load(self._next_program, entry, source))
+        self._programs[job.program.id] = self._next_program, len(source)
         self._program_bytes += len(source)
+        return len(source)
 
     def wants_to_write(self) -> bool:
         return bool(self._out)
@@ -143,8 +152,8 @@ class Worker:
 
     # -- receiving --------------------------------------------------------------------------------------------
 
-    def receive(self) -> list[tuple[Job, list[Any]]]:
-        """Answered jobs with their `result` frames; those before a lie or last words in the same breath count, and the next
+    def receive(self) -> list[tuple[Job, frames.Result]]:
+        """Answered jobs with their results; those before a lie or last words in the same breath count, and the next
         call raises. Raises WorkerDiedError."""
         if self._death is not None:
             raise self._death
@@ -156,12 +165,12 @@ class Worker:
             raise WorkerDiedError(WorkerEnd.HUNG_UP, f"the worker hung up ({error.strerror})") from None
         if not data:
             raise WorkerDiedError(WorkerEnd.HUNG_UP, "the worker hung up")
-        done: list[tuple[Job, list[Any]]] = []
+        done: list[tuple[Job, frames.Result]] = []
         try:
             for frame in self._decoder.feed(data):
                 done += self._take(frame)
             return done
-        except wire.ProtocolError as error:
+        except frames.ProtocolError as error:
             self._death = WorkerDiedError(WorkerEnd.BROKE_PROTOCOL, f"the worker broke the protocol: {error}")
         except WorkerDiedError as death:
             self._death = death
@@ -172,65 +181,69 @@ class Worker:
             self.launched.channel.shutdown(socket.SHUT_RDWR)  # readable at once, so that the end is seen in the next round
         return done
 
-    def _take(self, frame: list[Any]) -> list[tuple[Job, list[Any]]]:
-        match frame[0]:
-            case "result":
-                if not self.in_flight or self.in_flight[0].tag != frame[1]:
-                    raise wire.ProtocolError("a result for a check that is not the next one")
-                job = self.in_flight.popleft()
-                self._bytes_in_flight -= len(job.call)
+    def _take(self, frame: Any) -> list[tuple[Job, frames.Result]]:
+        match frame:
+            case frames.Result():
+                job = self._head_job(frame.check_id)
+                if max(len(frame.stdout), len(frame.stderr)) > self._capture_bytes:
+                    raise frames.ProtocolError("more was printed than is kept")
+                self.in_flight.popleft()
+                self._bytes_in_flight -= job.sent_bytes
                 self.answered += 1
-                self.mean_s += (frame[6] / 1e6 - self.mean_s) * 0.2
+                self.mean_s += (frame.wall_us / 1e6 - self.mean_s) * 0.2
                 self.head_since = time.monotonic()
                 if not self.in_flight and self.state is State.BUSY:
                     self.state = State.IDLE
                     self.idle_since = self.head_since
                 return [(job, frame)]
-            case "printed":
-                _, check_id, stdout, stderr = frame
-                if not self.in_flight or self.in_flight[0].tag != check_id:
-                    raise wire.ProtocolError("a print of a check that is not the next one")
-                if max(len(stdout), len(stderr)) > self._capture_bytes:
-                    raise wire.ProtocolError("more was printed than is kept")
-                self.in_flight[0].printed = (stdout, stderr)
-            case "hello":
-                self._begin(frame[1])
-            case "asks_run_delay":
-                if not self.in_flight or self.in_flight[0].tag != frame[1] or self.zygote_pid is None:
-                    raise wire.ProtocolError("a question about a check that is not the next one")
-                self._out += wire.encode("run_delay", frame[1], run_delay_us(self.zygote_pid))
-            case "fails":
-                if frame[1] not in LAST_WORDS:
-                    raise wire.ProtocolError(f"an end that is none: {frame[1]}")
-                raise WorkerDiedError(WorkerEnd(frame[1]), f"the zygote failed: {frame[2]}")
-            case "returns":
-                self._take_back(frame[1])
-            case "retires":
+            case frames.Compiled():
+                self._head_job(frame.check_id)
+                self.head_since = time.monotonic()
+            case frames.Hello():
+                self._begin(bytes(frame.info))
+            case frames.AsksRunDelay():
+                self._head_job(frame.check_id)
+                if self.zygote_pid is None:
+                    raise frames.ProtocolError("a question before hello")
+                self._out += frames.encode(frames.RunDelay(frame.check_id, run_delay_us(self.zygote_pid)))
+            case frames.Returns():
+                self._take_back(frame.check_id)
+            case frames.Fails():
+                if frame.end not in LAST_WORDS:
+                    raise frames.ProtocolError(f"an end that is none: {frame.end}")
+                raise WorkerDiedError(WorkerEnd(frame.end), f"the zygote failed: {str(frame.words, 'utf-8', 'replace')}")
+            case frames.Retires():
                 if self.state is State.STARTING:
-                    raise wire.ProtocolError("retires before hello")
+                    raise frames.ProtocolError("retires before hello")
                 self.state = State.DRAINING
         return []
+
+    def _head_job(self, check_id: int) -> Job:
+        """The check that the zygote must be at. Raises ProtocolError where it speaks of another one."""
+        if not self.in_flight or self.in_flight[0].tag != check_id:
+            raise frames.ProtocolError("an answer about a check that is not the next one")
+        return self.in_flight[0]
 
     def _take_back(self, last_id: int) -> None:
         """Checks behind the running one, up to `last_id`, were not begun."""
         if len(self.in_flight) < 2 or not self.in_flight[1].tag <= last_id <= self.in_flight[-1].tag:
-            raise wire.ProtocolError("returns checks that it does not have")
+            raise frames.ProtocolError("returns checks that it does not have")
         while len(self.in_flight) > 1 and self.in_flight[1].tag <= last_id:
             job = self.in_flight[1]
             del self.in_flight[1]
-            self._bytes_in_flight -= len(job.call)
+            self._bytes_in_flight -= job.sent_bytes
             self.returned.append(job)
 
     def _begin(self, info: bytes) -> None:
         """Step 4 of the handshake (launch.py)."""
         if self.state is not State.STARTING:
-            raise wire.ProtocolError("a second hello")
+            raise frames.ProtocolError("a second hello")
         try:
             self.info = json.loads(info)
         except (ValueError, RecursionError):
-            raise wire.ProtocolError("hello is not JSON") from None
+            raise frames.ProtocolError("hello is not JSON") from None
         if not isinstance(self.info, dict):
-            raise wire.ProtocolError("hello is not an object")
+            raise frames.ProtocolError("hello is not an object")
         self.zygote_pid = self.launched.zygote_pid()
         try:
             if self.zygote_pid is None:
@@ -239,7 +252,7 @@ class Worker:
         except OSError as error:
             raise WorkerDiedError(WorkerEnd.HUNG_UP, f"the worker died while starting ({error})") from None
         self.launched.forget_folder()
-        self._out += wire.encode("baseline", *baseline)
+        self._out += frames.encode(baseline)
         self.state = State.IDLE
         self.idle_since = time.monotonic()
 

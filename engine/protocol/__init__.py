@@ -1,6 +1,8 @@
 """The protocol between host and jail, read by both sides: Python 3.8 or newer, no I/O.
 
-wire    frames between host and zygote
-claim   the one frame that a child sends its zygote
-values  Python values as JSON text and back
+frames   what host and zygote say to each other
+setup    what a zygote is told first
+claim    what a child writes into its result channel
+endings  why a worker ended
+values   Python values as JSON text and back
 """

@@ -1,23 +1,48 @@
 """Standard output and error of one check, kept up to a cap. Without a cap both go to /dev/null and none of this runs.
 
 Two pipes, opened before the fork. The zygote reads them while the check runs, so that a program that prints does not block;
-past the cap nothing more is kept and the check ends in output-limit.
+past the cap nothing more is kept and the check ends in output-limit. What was printed lies in the region that forks do not
+copy.
 """
 
 from __future__ import annotations
 
 import os
 
+from .secrets import KEPT_BYTES, Region
+
 CHUNK_BYTES = 1 << 16
 
 
+class Pages:
+    """Room for both streams, used by one check after the other."""
+
+    def __init__(self, region: Region, most_bytes: int) -> None:
+        self._region = region
+        self._areas = [region.area(self.bytes(most_bytes) // 2) for _ in range(2)]
+
+    @staticmethod
+    def bytes(most_bytes: int) -> int:
+        return 2 * (most_bytes + CHUNK_BYTES)
+
+    def views(self) -> list[memoryview]:
+        return [self._region.view[begin:end] for begin, end in self._areas]
+
+    def release(self) -> None:
+        for begin, end in self._areas:
+            self._region.release(begin + KEPT_BYTES, end)
+
+
 class Capture:
-    def __init__(self, most_bytes: int) -> None:
+    def __init__(self, pages: Pages, most_bytes: int) -> None:
         self._most = most_bytes
+        self._views = pages.views()
         self._pipes = [os.pipe2(os.O_CLOEXEC), os.pipe2(os.O_CLOEXEC)]
-        self._kept = [bytearray(), bytearray()]
+        self._kept = [0, 0]
         self.readers = {self._pipes[0][0]: 0, self._pipes[1][0]: 1}
         self.exceeded = False
+        for reader in self.readers:
+            os.set_blocking(reader, False)
 
     def in_child(self) -> None:
         for target, (reader, writer) in zip((1, 2), self._pipes):
@@ -26,29 +51,33 @@ class Capture:
             os.close(reader)
 
     def in_parent(self) -> None:
-        for reader, writer in self._pipes:
+        for _, writer in self._pipes:
             os.close(writer)
-            os.set_blocking(reader, False)
 
     def take(self, reader: int) -> bool:
         """Reads what is there; False at the end of the stream."""
+        stream = self.readers[reader]
+        kept = self._kept[stream]
         try:
-            data = os.read(reader, CHUNK_BYTES)
+            count = os.readv(reader, [self._views[stream][kept : kept + CHUNK_BYTES]])
         except BlockingIOError:
             return True
-        kept = self._kept[self.readers[reader]]
-        kept += data
-        if len(kept) > self._most:
-            del kept[self._most :]
-            self.exceeded = True
-        return bool(data)
+        self._kept[stream] = min(kept + count, self._most)
+        self.exceeded = self.exceeded or kept + count > self._most
+        return count > 0
 
-    def finish(self) -> tuple[bytes, bytes]:
-        """Once nothing of the check is left: what it wrote. No more than a pipe's content can be waiting."""
-        for reader in self.readers:
+    def finish(self) -> None:
+        """Once nothing of the check is left: reads the rest. No more than a pipe's content can be waiting."""
+        for reader, stream in self.readers.items():
             for _ in range(64):
-                before = len(self._kept[self.readers[reader]])
-                if not self.take(reader) or len(self._kept[self.readers[reader]]) == before:
+                before = self._kept[stream]
+                if not self.take(reader) or self._kept[stream] == before:
                     break
             os.close(reader)
-        return bytes(self._kept[0]), bytes(self._kept[1])
+
+    def printed(self) -> tuple[memoryview, memoryview] | None:
+        """What it wrote to standard output and error; None where it wrote nothing."""
+        if not any(self._kept):
+            return None
+        stdout, stderr = (view[:kept] for view, kept in zip(self._views, self._kept))
+        return stdout, stderr

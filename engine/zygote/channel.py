@@ -1,111 +1,234 @@
 """The zygote's end of the socket to its host: frames in, frames out, and the end when the host hangs up.
 
-Answers wait here until they are sent together: each wake-up of the host costs it as much as several checks' bookkeeping.
+Both ways lie in the region that forks do not copy: what the host sent ahead stays where it arrived until its turn, and a
+result is put together where the child's bytes came in. Nothing here waits while a check runs; where the host does not read,
+or an area is full, its peer has to wait.
+
+Answers wait until they are sent together: each wake-up of the host costs it as much as several checks' bookkeeping.
 """
 
 from __future__ import annotations
 
 import os
-from typing import Any, List, Tuple
+import select
+from typing import Any, NamedTuple
 
-from ..protocol import wire
-from ..protocol.claim import Claim
+from ..protocol import frames
+from ..protocol.claim import Ending
+from .secrets import KEPT_BYTES, Region, copy, move
 
-CHANNEL_BYTES = 1 << 20
+POLLIN, POLLOUT = select.POLLIN, select.POLLOUT
+_readv, _write = os.readv, os.write
+_RESULT = frames.RESULT
+_HEAD = _RESULT.head.size
+_pack_result = _RESULT.head.pack_into
+_AHEAD_BYTES = 2 << 20  # checks that the host sends ahead, and some of their programs
 
-Ending = Tuple[Claim, float, float, int]  # the claim, cpu_s, wall_s, peak_kib
-Printed = Tuple[bytes, bytes]  # what a check wrote to standard output and standard error
+
+class Dropped(NamedTuple):
+    """Stands where a check went back to the host before its turn."""
+
+
+_DROPPED = frames.Layout(0, Dropped, "")
+_HEARD = {**frames.HOST_SAYS, _DROPPED.code: _DROPPED}
 
 
 class HostGone(BaseException):
     """The host hung up: everything is to end."""
 
 
-class Channel:
-    def __init__(self, fd: int) -> None:
+class Inbox:
+    """What the host sent and the zygote has not dealt with."""
+
+    # A program, the call of its check, and what came before them: an answer on run delay can always be read behind that.
+    BYTES = 2 * frames.MAX_BLOB_BYTES + _AHEAD_BYTES
+
+    def __init__(self, fd: int, region: Region) -> None:
         self.fd = fd
-        self.unsent: list[tuple[int, Ending, Printed | None]] = []
-        self._decoder = wire.Decoder(wire.HOST_SAYS, 1 << 30)
-        self._frames: List[List[Any]] = []
-        self._run_delay: tuple[int, float | None] | None = None  # (check id, seconds or None), the host's last answer
-        self._cancelled: set[int] = set()
+        self._region = region
+        self._view = region.view
+        self._begin, self._limit = region.area(self.BYTES)
+        self._head = self._tail = self._begin
+        self._scanned = self._begin  # what lies before it has been looked at by look_ahead
+        self._most = frames.MAX_BLOB_BYTES + (1 << 16)
+        self._cancelled = -1
+        self._run_delay: frames.RunDelay | None = None
 
-    def say(self, *frame: Any) -> None:
-        self.flush()
-        self._send(wire.encode(*frame))
-
-    def last_words(self, end: int, words: str) -> None:
+    def receive(self) -> bool:
+        """Takes what has arrived, without waiting; False where nothing had, or no room was left. Raises HostGone."""
+        if self._tail == self._limit:
+            self._move_down()
+            if self._tail == self._limit:
+                return False
         try:
-            self.say("fails", int(end), words[-2000:])
-        except HostGone:
-            pass
-
-    def flush(self) -> None:
-        if self.unsent:
-            frames = []
-            for number, (claimed, cpu_s, wall_s, peak), printed in self.unsent:
-                if printed is not None and any(printed):
-                    frames.append(wire.encode("printed", number, *printed))
-                kind, payload, note, flags = claimed
-                frames.append(wire.encode_result(number, kind, payload, note, int(cpu_s * 1e6), int(wall_s * 1e6), peak, flags))
-            self.unsent.clear()
-            self._send(b"".join(frames))
-
-    def next_frame(self) -> list[Any]:
-        while not self._frames:
-            self.flush()
-            self.receive()
-        return self._frames.pop(0)
-
-    def expect(self, kind: str) -> list[Any]:
-        frame = self.next_frame()
-        if frame[0] != kind:
-            raise wire.ProtocolError("%s before %s" % (frame[0], kind))
-        return frame
-
-    def receive(self) -> None:
-        """Waits for bytes; checks and programs go into the queue, an answer on run delay is kept for take_run_delay."""
-        try:
-            data = os.read(self.fd, CHANNEL_BYTES)
+            count = _readv(self.fd, [self._view[self._tail : self._limit]])
+        except BlockingIOError:
+            return False
         except ConnectionResetError:
-            data = b""
-        if not data:
+            count = 0
+        if not count:
             raise HostGone()
-        for frame in self._decoder.feed(data):
-            if frame[0] == "run_delay":
-                self._run_delay = (frame[1], frame[2] / 1e6 if frame[2] >= 0 else None)
-            elif frame[0] == "cancel":
-                self._cancelled.add(frame[1])
-            else:
-                self._frames.append(frame)
+        self._tail += count
+        return True
+
+    def is_full(self) -> bool:
+        return self._tail == self._limit and self._head == self._begin
+
+    def layout(self) -> frames.Layout | None:
+        """Of the next frame, once it is there as a whole. Raises ProtocolError."""
+        return frames.whole(self._view, self._head, self._tail, _HEARD, self._most)
+
+    def frame(self, layout: frames.Layout) -> Any:
+        """The next frame; its blobs are views of the place where they lie, until the next call of `receive` or `drop`."""
+        return layout.decode(self._view, self._head)
+
+    def drop(self) -> None:
+        """The next frame has been dealt with."""
+        self._head += frames.size_at(self._view, self._head)
+        if self._head == self._tail:
+            self._region.release(self._begin + KEPT_BYTES, self._tail)
+            self._head = self._tail = self._begin
+        self._scanned = max(self._head, min(self._scanned, self._tail))
+
+    def look_ahead(self) -> int | None:
+        """While the check of the next frame runs: takes note of what the host has to say about it, and drops the checks behind
+        it, which go back to the host. The last one's id, if there is one."""
+        returned = None
+        self._scanned = max(self._scanned, self._head + frames.size_at(self._view, self._head))
+        while True:
+            layout = frames.whole(self._view, self._scanned, self._tail, _HEARD, self._most)
+            if layout is None:
+                return returned
+            if layout.frame is frames.RunDelay:
+                self._run_delay = layout.decode(self._view, self._scanned)
+            elif layout.frame is frames.Cancel:
+                self._cancelled = layout.decode(self._view, self._scanned).check_id
+            elif layout.frame is frames.Check:
+                returned = layout.decode(self._view, self._scanned).check_id
+                self._view[self._scanned + frames.LENGTH.size] = _DROPPED.code
+            self._scanned += frames.size_at(self._view, self._scanned)
 
     def is_cancelled(self, check_id: int) -> bool:
-        """Whether the host no longer wants this check's answer, as far as it was read."""
-        cancelled = self._cancelled
-        if not cancelled:
-            return False
-        self._cancelled = {number for number in cancelled if number >= check_id}
-        return check_id in cancelled
+        """Whether nobody waits for this check's answer, as far as the host's words were looked at."""
+        return self._cancelled == check_id
 
-    def hand_back(self) -> None:
-        """The running check takes its time: those behind it go back to the host. Programs stay."""
-        behind = [frame[1] for frame in self._frames if frame[0] == "check"]
-        if behind:
-            self._frames = [frame for frame in self._frames if frame[0] != "check"]
-            self.say("returns", behind[-1])
-
-    def take_run_delay(self, check_id: int) -> tuple[int, float | None] | None:
-        """The host's answer about this check, once; None where there is none yet."""
+    def take_run_delay(self, check_id: int) -> int | None:
+        """The host's answer about this check in microseconds, once; None where there is none yet."""
         answer = self._run_delay
-        if answer is None or answer[0] != check_id:
+        if answer is None or answer.check_id != check_id:
             return None
         self._run_delay = None
-        return answer
+        return answer.microseconds
 
-    def _send(self, data: bytes) -> None:
+    def _move_down(self) -> None:
+        by = self._head - self._begin
+        if by:
+            move(self._view, self._begin, self._head, self._tail)
+            self._head, self._tail, self._scanned = self._begin, self._tail - by, self._scanned - by
+
+
+class Outbox:
+    """What the host has not taken yet."""
+
+    def __init__(self, fd: int, region: Region, needed: int) -> None:
+        """`needed`: the most that one check and its answer ask for."""
+        self._fd = fd
+        self._region = region
+        self._view = region.view
+        self._begin, self._limit = region.area(self.bytes(needed))
+        self._needed = needed
+        self._head = self.tail = self._begin
+        self._highest = self._begin
+        self._poller = select.poll()
+        self._poller.register(fd, POLLOUT)
+
+    @staticmethod
+    def bytes(needed: int) -> int:
+        """Size of the area: results may wait while the next one comes in."""
+        return needed + max(needed, _AHEAD_BYTES)
+
+    @property
+    def waiting(self) -> bool:
+        return self._head < self.tail
+
+    def place(self) -> int:
+        """Where the next child's bytes may arrive so that its payload need not be moved: `needed` bytes are free from there,
+        and before it there is room for the frame's head and for what is said meanwhile. Waits for the host where it has not
+        read for long: no check runs then."""
+        while self._limit - self.tail < self._needed + _HEAD:
+            if self.send():
+                break
+            if self._head > self._begin:
+                move(self._view, self._begin, self._head, self.tail)
+                self._head, self.tail = self._begin, self.tail - self._head + self._begin
+                continue
+            for _, event in self._poller.poll():
+                if not event & POLLOUT:
+                    raise HostGone()
+        if self._highest > self._begin + KEPT_BYTES and not self.waiting:
+            self._region.release(self._begin + KEPT_BYTES, self._highest)
+            self._highest = self._begin
+        return self.tail + _HEAD
+
+    def reached(self, end: int) -> None:
+        """A child's bytes came up to `end`."""
+        self._highest = max(self._highest, end)
+
+    def put_result(
+        self,
+        check_id: int,
+        ending: Ending,
+        cpu_us: int,
+        wall_us: int,
+        peak_kib: int,
+        printed: tuple[memoryview, memoryview] | None,
+    ) -> None:
+        at, size = self.tail + _HEAD, ending.payload_bytes + ending.note_bytes
+        if ending.at < 0:
+            self._view[at : at + size] = ending.text
+        elif ending.at != at:
+            move(self._view, at, ending.at, ending.at + size)
+        end = at + size
+        lengths = 0, 0
+        if printed is not None:
+            lengths = len(printed[0]), len(printed[1])
+            copy(self._view, end, printed[0])
+            copy(self._view, end + lengths[0], printed[1])
+            end += sum(lengths)
+        _pack_result(
+            self._view, self.tail, end - self.tail - frames.LENGTH.size, _RESULT.code,
+            check_id, ending.kind, ending.flags, cpu_us, wall_us, peak_kib,
+            ending.payload_bytes, ending.note_bytes, *lengths,
+        )  # fmt: skip
+        self.tail = end
+
+    def say(self, frame: Any) -> None:
+        """A frame without anything of a program's, shorter than a result's head; it leaves with the next `send`."""
+        data = frames.encode(frame)
+        self._view[self.tail : self.tail + len(data)] = data
+        self.tail += len(data)
+
+    def send(self) -> bool:
+        """Sends what the host takes without being waited for; whether that is all there was. Raises HostGone."""
         try:
-            sent = os.write(self.fd, data)
-            while sent < len(data):
-                sent += os.write(self.fd, memoryview(data)[sent:])
+            while self._head < self.tail:
+                self._head += _write(self._fd, self._view[self._head : self.tail])
+        except BlockingIOError:
+            return False
         except (BrokenPipeError, ConnectionResetError):
             raise HostGone() from None
+        self._highest = max(self._highest, self.tail)
+        self._head = self.tail = self._begin
+        return True
+
+    def last_words(self, *said: Any) -> None:
+        """Everything that waits, then `said`: waits for the host, for nothing is to come after it."""
+        os.set_blocking(self._fd, True)
+        try:
+            self.send()
+            for frame in said:
+                data = frames.encode(frame)
+                while data:
+                    data = data[_write(self._fd, data) :]
+        except (HostGone, OSError):
+            pass  # the host is gone: nobody is to hear it

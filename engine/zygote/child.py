@@ -1,4 +1,5 @@
-"""What a forked child does: compile a program's source, or run one call of it and report.
+"""What a forked child does: compile a program's source, or run one call of it and report. One function for each kind of task;
+it finds what it needs in the task's parts, writes one final claim and leaves.
 
 Everything here runs beside hostile code in the same interpreter once the program has begun, so the module takes what
 it needs beforehand: its own built-ins, its own references to system calls, its own value encoder. A program can still
@@ -11,12 +12,15 @@ import builtins
 import errno
 import marshal
 import os
+import struct
 import sys
 import types
 from typing import Any
 
-from ..protocol import claim, values, wire
+from ..protocol import claim, frames, values
+from ..protocol.setup import Setup
 from .sources import SourceWatch
+from .task import Task
 
 __builtins__ = dict(vars(builtins))  # type: ignore[assignment]
 
@@ -24,31 +28,17 @@ MODULE_NAME = "program"
 FILE_NAME = "program.py"
 MAX_MESSAGE_CHARACTERS = 2000
 MAX_TRACEBACK_LINES = 12
-MAX_CODE_BYTES = 64 * 1024 * 1024
 
 _write, _exit = os.write, os._exit
 _pack = claim.pack
 _encode, _decode = values.encode, values.decode
 _Refused, _TooLong = values.Refused, values.TooLong
 _type_name = values.type_name
+_StructError = struct.error
 
 
 _OUT_OF_MEMORY = claim.pack("memory-limit", b"{}")
 _OUT_OF_STACK = claim.pack("exception", b'{"type": "RecursionError", "message": "", "lines": []}')
-
-
-class Task:
-    """What a child needs to run one call; the zygote fills it in anew for each."""
-
-    __slots__ = ("call", "code", "config", "entry", "numpy_seeded", "options", "space")
-
-    call: bytes
-    code: bytes
-    config: dict[str, Any]
-    entry: str
-    numpy_seeded: bool
-    options: int
-    space: dict[str, Any]
 
 
 def _send(fd: int, frame: bytes) -> None:
@@ -61,31 +51,41 @@ def _json(value: Any) -> bytes:
     return _encode(value)
 
 
-def compile_program(fd: int, source: bytes) -> None:
-    """Sends the program's code, marshalled, or the exception that its source raises."""
-    try:
-        text = source.decode("utf-8", "surrogatepass")
-        code = compile(text, FILE_NAME, "exec", dont_inherit=True)
-        data = marshal.dumps(code)
-    except BaseException as error:
-        _send(fd, _exception_claim(fd, error))
-        _exit(0)
-    _send(fd, _pack("code", data))
+def _leave(fd: int, *frame: bytes) -> None:
+    for part in frame:
+        _send(fd, part)
     _exit(0)
 
 
+def compile_program(fd: int, task: Task) -> None:
+    """Sends the program's code, marshalled, or the exception that its source raises. Parts: source."""
+    try:
+        frame = _compiled(fd, task)
+    except (MemoryError, _StructError):  # while the harness made its report, or of more code than a claim can hold
+        frame = (_OUT_OF_MEMORY,)
+    _leave(fd, *frame)
+
+
+def _compiled(fd: int, task: Task) -> tuple[bytes, ...]:
+    try:
+        text = str(task.part(0), "utf-8", "surrogatepass")
+        data = marshal.dumps(compile(text, FILE_NAME, "exec", dont_inherit=True))
+    except BaseException as error:
+        return (_exception_claim(fd, error),)
+    return claim.header("code", len(data)), data
+
+
 def run_call(fd: int, task: Task) -> None:
-    """Runs one call in the program's module and sends what came of it."""
+    """Runs one call in the program's module and sends what came of it. Parts: entry, code, call."""
     try:
         frame = perform(fd, task)
     except MemoryError:  # while the harness made its report
         frame = _OUT_OF_MEMORY
     except RecursionError:  # the program left it no stack
         frame = _OUT_OF_STACK
-    if task.config["capture_bytes"]:
+    if task.setup.capture_bytes:
         _flush_printed()
-    _send(fd, frame)
-    _exit(0)
+    _leave(fd, frame)
 
 
 def _flush_printed() -> None:
@@ -100,26 +100,28 @@ def _flush_printed() -> None:
 def perform(fd: int, task: Task) -> bytes:
     """The final frame of one call. `task.space` is the namespace made for the program in the zygote: every fork has a
     fresh copy of it, prelude included and generators seeded, without doing anything."""
-    config, space = task.config, task.space
-    python_values = bool(task.options & wire.PYTHON_VALUES)
-    watch = SourceWatch() if task.options & wire.WATCH_SOURCES else None
+    setup, space = task.setup, task.space
+    python_values = bool(task.options & frames.PYTHON_VALUES)
+    watch = SourceWatch() if task.options & frames.WATCH_SOURCES else None
     try:
         # The arguments are the host's own bytes, so marshal may read them: it knows tuples, sets and integers of any size.
-        args, kwargs = _decode(task.call, True) if task.options & wire.TAGGED_CALL else marshal.loads(task.call)
-        code = marshal.loads(task.code)
+        call = task.part(2)
+        args, kwargs = _decode(bytes(call), True) if task.options & frames.TAGGED_CALL else marshal.loads(call)
+        code = marshal.loads(task.part(1))
+        entry = str(task.part(0), "utf-8", "surrogatepass")
     except MemoryError:
-        return _pack("memory-limit", b"{}")
+        return _OUT_OF_MEMORY
     flags = 0
     try:
         if watch is not None:
             watch.start()
         exec(code, space)
         if not task.numpy_seeded and "numpy" in sys.modules:
-            seed_numpy(config)
+            seed_numpy(setup)
         try:
-            function = space[task.entry]
+            function = space[entry]
         except KeyError:
-            raise NameError("the program defines no %r" % task.entry) from None
+            raise NameError("the program defines no %r" % entry) from None
         before = _arguments(args, kwargs, task)
         value = function(*args, **kwargs)
         if watch is not None:
@@ -130,8 +132,8 @@ def perform(fd: int, task: Task) -> bytes:
         return _exception_claim(fd, error, watch)
     try:
         if before is not None and _arguments(args, kwargs, task) != before:
-            flags |= wire.ARGUMENTS_CHANGED
-        payload = _encode(value, python_values, config["numpy_values"], config["output_bytes"])
+            flags |= claim.ARGUMENTS_CHANGED
+        payload = _encode(value, python_values, setup.numpy_values, setup.output_bytes)
         word = "value"
     except _TooLong:
         word, payload = "output-limit", b"{}"
@@ -156,18 +158,18 @@ def make_module(prelude: dict[str, Any]) -> dict[str, Any]:
 
 
 def _arguments(args: list[Any], kwargs: dict[str, Any], task: Task) -> bytes | None:
-    if not task.options & wire.WATCH_ARGUMENTS:
+    if not task.options & frames.WATCH_ARGUMENTS:
         return None
     try:
-        return _encode([args, kwargs], bool(task.options & wire.PYTHON_VALUES), True)
+        return _encode([args, kwargs], bool(task.options & frames.PYTHON_VALUES), True)
     except (_Refused, _TooLong):
         return b"not encodable"
 
 
-def seed_numpy(config: dict[str, Any]) -> None:
+def seed_numpy(setup: Setup) -> None:
     """Seeds numpy's global generator, where a program brought numpy with it."""
     try:
-        sys.modules["numpy"].random.seed(config["numpy_seed"])
+        sys.modules["numpy"].random.seed(setup.numpy_seed)
     except AttributeError:
         pass  # the program put something else there
 

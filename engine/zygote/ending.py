@@ -1,4 +1,4 @@
-"""How a check's end is read: from its processor clock, its last words in the pipe, its exit status."""
+"""How a check's end is read: from its processor clock, its last words in its channel, its exit status."""
 
 from __future__ import annotations
 
@@ -7,24 +7,36 @@ import os
 import signal
 import time
 
-from ..protocol import claim, wire
-from ..protocol.claim import Claim
+from ..protocol import claim
+from ..protocol.claim import Ending, ending
 
-CHUNK_BYTES = 1 << 16
-CPU_LIMIT = ("cpu-limit", b"{}", b"", 0)
-CPU_LIMIT_IN_DOUBT = ("cpu-limit", b"{}", b"", wire.IN_DOUBT)
-WALL_LIMIT = ("wall-limit", b"{}", b"", 0)
-WALL_LIMIT_IN_DOUBT = ("wall-limit", b"{}", b"", wire.IN_DOUBT)
+CPU_LIMIT = ending("cpu-limit")
+CPU_LIMIT_IN_DOUBT = ending("cpu-limit", flags=claim.IN_DOUBT)
+WALL_LIMIT = ending("wall-limit")
+WALL_LIMIT_IN_DOUBT = ending("wall-limit", flags=claim.IN_DOUBT)
 LIMITS_ON_TIME = (CPU_LIMIT, CPU_LIMIT_IN_DOUBT, WALL_LIMIT, WALL_LIMIT_IN_DOUBT)
-CANCELLED = (wire.CANCELLED, b"", b"", 0)
-KILLED = (wire.KILLED, b"", b"", 0)
-OUTPUT_LIMIT = ("output-limit", b'{"reason": "more was printed than is kept"}', b"", 0)
-MEMORY_LIMIT = ("memory-limit", b'{"reason": "the kernel ended a process for want of memory"}', b"", 0)
+CANCELLED = ending("cancelled", b"")
+KILLED = ending("killed", b"")
+OUTPUT_LIMIT = ending("output-limit", b'{"reason": "more was printed than is kept"}')
+MEMORY_LIMIT = ending("memory-limit", b'{"reason": "the kernel ended a process for want of memory"}')
+CODE_LIMIT = ending("memory-limit", b'{"reason": "more code than a worker keeps"}')
+_DENIED = ending("denied", b'{"reason": "a system call that the jail forbids (SIGSYS)"}')
 
 
-def _signalled(name: str) -> Claim:
+def _signalled(number: int) -> Ending:
+    try:
+        name = signal.Signals(number).name
+    except ValueError:
+        name = "signal %d" % number
     report = {"type": name, "message": "the process was ended by %s" % name, "lines": []}
-    return ("exception", json.dumps(report).encode(), b"", 0)
+    return ending("exception", json.dumps(report).encode())
+
+
+# Made beforehand, so that the text of no check's end is left in freed memory.
+_BY_SIGNAL = {number: _signalled(number) for number in range(1, 128)}
+_BY_CODE = [ending("early-exit", json.dumps({"code": code, "by": "exit"}).encode()) for code in range(256)]
+_BY_SIGNAL[signal.SIGKILL] = KILLED
+_BY_SIGNAL[signal.SIGSYS] = _DENIED
 
 
 def clock(clock: int, last: float) -> float:
@@ -34,46 +46,26 @@ def clock(clock: int, last: float) -> float:
         return last  # already reaped, or a zombie on kernels that say so
 
 
-def drain(reader: int, claims: claim.Reader) -> Claim | None:
+def take(reader: int, claims: claim.Reader) -> tuple[Ending | None, bool]:
+    """Reads what is there, without waiting: (the ending that it completes, whether more may come)."""
+    try:
+        count = os.readv(reader, [claims.free()])
+    except BlockingIOError:
+        return None, True
+    return (claims.took(count), True) if count else (None, False)
+
+
+def drain(reader: int, claims: claim.Reader) -> Ending | None:
+    """What a process that has ended said last."""
     while True:
-        try:
-            data = os.read(reader, 1 << 16)
-        except BlockingIOError:
-            return None
-        if not data:
-            return None
-        ended = claims.feed(data)
-        if ended is not None:
+        before = claims.end
+        ended, _ = take(reader, claims)
+        if ended is not None or claims.end == before:
             return ended
 
 
-def from_status(status: int) -> Claim:
-    """The claim that an exit status without a claim amounts to."""
+def from_status(status: int) -> Ending:
+    """The ending that an exit status without a claim amounts to."""
     if os.WIFSIGNALED(status):
-        number = os.WTERMSIG(status)
-        if number == signal.SIGSYS:
-            return ("denied", b'{"reason": "a system call that the jail forbids (SIGSYS)"}', b"", 0)
-        if number == signal.SIGKILL:
-            return KILLED
-        try:
-            name = signal.Signals(number).name
-        except ValueError:
-            name = "signal %d" % number
-        return _signalled(name)
-    return ("early-exit", json.dumps({"code": os.WEXITSTATUS(status), "by": "exit"}).encode(), b"", 0)
-
-
-def empty_scratch(path: str = "/scratch") -> bool:
-    """Removes plain files at the top; anything more means a new worker, which is cheaper than trusting a clean-up."""
-    names = os.listdir(path.encode())
-    if not names:
-        return True
-    if len(names) > 64:
-        return False
-    for name in names:
-        full = os.path.join(path.encode(), name)
-        try:
-            os.unlink(full)
-        except OSError:
-            return False
-    return True
+        return _BY_SIGNAL[os.WTERMSIG(status)]
+    return _BY_CODE[os.WEXITSTATUS(status)]

@@ -9,15 +9,15 @@ from __future__ import annotations
 import os
 import select
 import time
-from typing import Any, Dict
+from typing import Any
 
-from ..protocol import claim
-from ..protocol.claim import Claim
+from ..protocol import claim, frames
+from ..protocol.claim import Ending
+from ..protocol.setup import Setup
 from .capture import Capture
-from .channel import Channel, HostGone
+from .channel import HostGone, Inbox, Outbox
 from .ending import (
     CANCELLED,
-    CHUNK_BYTES,
     CPU_LIMIT,
     CPU_LIMIT_IN_DOUBT,
     OUTPUT_LIMIT,
@@ -25,12 +25,14 @@ from .ending import (
     WALL_LIMIT_IN_DOUBT,
     clock,
     drain,
+    take,
 )
 from .group import CheckGroup
 
+POLLIN, POLLOUT = select.POLLIN, select.POLLOUT
 ASK_AGAIN_S = 0.05
 LOOK_AGAIN_S = 0.05  # where other processes of the check may end or burn time unseen
-LEFT_S = 0.005  # after its pipe closed, until it is gone
+LEFT_S = 0.005  # after its channel closed, until it is gone
 OVERTIME, OVERTIME_MOST = 0.02, 0.2  # of the budget; see overtime_s
 WAITED = 0.05
 
@@ -40,6 +42,7 @@ class Watched:
 
     def __init__(
         self,
+        check_id: int,
         pid: int,
         reader: int,
         began: float,
@@ -48,7 +51,7 @@ class Watched:
         group: CheckGroup | None,
         group_cpu_s: float | None,
     ) -> None:
-        self.pid, self.reader, self.began, self.claims = pid, reader, began, claims
+        self.check_id, self.pid, self.reader, self.began, self.claims = check_id, pid, reader, began, claims
         self.capture = capture
         self._clock = (~pid << 3) | 2  # the process's CPU clock, see clock_getcpuclockid(3)
         self._group = group if group_cpu_s is not None else None
@@ -57,6 +60,9 @@ class Watched:
         self.passed_s = 0.0
         """Processor seconds when the budget was found to be spent; 0 while it is not."""
 
+    def wall_s(self) -> float:
+        return time.monotonic() - self.began
+
     def cpu_s(self) -> float:
         """Processor seconds so far: of the whole tree where its group counts them, else of the process."""
         self._cpu_s = clock(self._clock, self._cpu_s)
@@ -64,102 +70,125 @@ class Watched:
             return self._cpu_s
         return (self._group.cpu_s() or 0.0) - self._group_before_s
 
-    def idle_s(self, run_delay_s: float) -> float:
-        return time.monotonic() - self.began - self.cpu_s() - run_delay_s
+
+class Waiting:
+    """For how long the check was kept from running by others, of what its host counts for it.
+
+    The host adds up its threads. Those that wait for each other wait all at once, so no more of it counts than the time that
+    passed without any of them running.
+    """
+
+    def __init__(self) -> None:
+        self.seconds = 0.0
+        self._told_s = 0.0
+        self._asked = self._asked_before = (0.0, 0.0)  # wall and cpu seconds at this question, and at the last one
+        self._answered_cpu_s = 0.0
+
+    def ask(self, wall_s: float, cpu_s: float) -> None:
+        self._asked_before, self._asked = self._asked, (wall_s, cpu_s)
+
+    def answer(self, told_s: float, wall_s: float, cpu_s: float) -> None:
+        """The host measured between the question and now. Wherever that was: not running for at most this long since it
+        measured last."""
+        passed_s = (wall_s - self._asked_before[0]) - (self._asked[1] - self._answered_cpu_s)
+        self.seconds += max(0.0, min(told_s - self._told_s, passed_s))
+        self._told_s, self._answered_cpu_s = told_s, cpu_s
 
 
-def overtime_s(config: Dict[str, Any], waited_s: float) -> float:
+def overtime_s(setup: Setup, waited_s: float) -> float:
     """How much longer than its budget a check runs on, so that a limit that is near shows as such: a check that ends by itself
     in that time may end within its budget on another day. What others ran while it waited bounds what they can have cost it,
     by emptying caches; the rest is for clocks."""
-    if not config["confirm"]:
+    if not setup.confirm:
         return 0.0
-    cpu_s: float = config["cpu_s"]
-    if config["processes"] > 1:  # nothing tells how long a tree of them waited
-        return OVERTIME_MOST * cpu_s
-    return min(OVERTIME_MOST * cpu_s, OVERTIME * cpu_s + waited_s)
+    if setup.processes > 1:  # nothing tells how long a tree of them waited
+        return OVERTIME_MOST * setup.cpu_s
+    return min(OVERTIME_MOST * setup.cpu_s, OVERTIME * setup.cpu_s + waited_s)
 
 
-def wait_for_end(
-    check_id: int, watched: Watched, channel: Channel, config: Dict[str, Any], claimed: Claim | None
-) -> tuple[Claim | None, tuple[int, Any] | None]:
-    """(claim or None, (exit status, usage) where the process was reaped already). Raises HostGone."""
-    channel.flush()
-    channel.hand_back()
-    reader, capture = watched.reader, watched.capture
-    tasks, cpu_s, idle_s, wall_s = config["processes"], config["cpu_s"], config["idle_s"], config["wall_s"]
-    poller = select.poll()
-    poller.register(reader, select.POLLIN)
-    poller.register(channel.fd, select.POLLIN)
-    for stream in capture.readers if capture else ():
-        poller.register(stream, select.POLLIN)
-    delay = 0.0  # time spent runnable, as far as known
-    until_s = cpu_s
+def hand_back(inbox: Inbox, outbox: Outbox) -> None:
+    """The running check takes its time: those behind it go back to the host. Programs stay."""
+    last_id = inbox.look_ahead()
+    if last_id is not None:
+        outbox.say(frames.Returns(last_id))
+
+
+def wait_for_end(watched: Watched, inbox: Inbox, outbox: Outbox, setup: Setup) -> tuple[Ending | None, tuple[int, Any] | None]:
+    """(ending or None, (exit status, usage) where the process was reaped already). Raises HostGone."""
+    reader, capture, host = watched.reader, watched.capture, inbox.fd
+    hand_back(inbox, outbox)
+    waiting = Waiting()
+    until_s = setup.cpu_s
     asked = False
     ask_again = 0.0
-    pipe_open = True
-    while claimed is None:
-        wall = time.monotonic() - watched.began
-        cpu = watched.cpu_s()
-        idle = watched.idle_s(delay)
+    open_still = True
+    poller = select.poll()
+    poller.register(reader, POLLIN)
+    for stream in capture.readers if capture else ():
+        poller.register(stream, POLLIN)
+    while True:
+        wall, cpu = watched.wall_s(), watched.cpu_s()
+        idle = wall - cpu - waiting.seconds
         if cpu >= until_s:
-            if watched.passed_s or not config["confirm"]:
+            if watched.passed_s or not setup.confirm:
                 return CPU_LIMIT, None
             watched.passed_s = cpu
-            until_s = cpu_s + overtime_s(config, max(0.0, wall - cpu))
+            until_s = setup.cpu_s + overtime_s(setup, max(0.0, wall - cpu))
             continue
-        if wall >= wall_s:
+        if wall >= setup.wall_s:
             return CPU_LIMIT_IN_DOUBT if watched.passed_s else WALL_LIMIT_IN_DOUBT, None
-        if idle >= idle_s and not asked and wall >= ask_again:
-            channel.say("asks_run_delay", check_id)
+        if idle >= setup.idle_s and not asked and wall >= ask_again:
+            outbox.say(frames.AsksRunDelay(watched.check_id))
+            waiting.ask(wall, cpu)
             asked = True
+        all_sent = outbox.send()
+        # A hang-up is always told.
+        poller.register(host, (0 if inbox.is_full() else POLLIN) | (0 if all_sent else POLLOUT))
         pause = until_s - cpu
         if not asked:
-            pause = min(pause / tasks, max(idle_s - idle, ask_again - wall))
-        if not pipe_open:
+            pause = min(pause / setup.processes, max(setup.idle_s - idle, ask_again - wall))
+        if not open_still:
             pause = min(pause, LEFT_S)
-        elif tasks > 1:
+        elif setup.processes > 1:
             pause = min(pause, LOOK_AGAIN_S)
-        pause = min(pause, wall_s - wall)
+        pause = min(pause, setup.wall_s - wall)
         for fd, event in poller.poll(max(1, pause * 1000 + 0.999)):
             if fd == reader:
-                data = os.read(reader, CHUNK_BYTES)
-                if data:
-                    claimed = watched.claims.feed(data)
-                    if claimed is not None:
-                        break
-                else:
-                    pipe_open = False
+                ended, open_still = take(reader, watched.claims)
+                if ended is not None:
+                    return ended, None
+                if not open_still:
                     poller.unregister(reader)
-            elif fd != channel.fd:
+            elif fd != host:
                 assert capture is not None
                 if not capture.take(fd):
                     poller.unregister(fd)
                 if capture.exceeded:
                     return OUTPUT_LIMIT, None
-            elif event & select.POLLIN:
-                channel.receive()
-                channel.hand_back()
-                if channel.is_cancelled(check_id):
-                    return CANCELLED, None
-                answer = channel.take_run_delay(check_id)
-                if answer is not None:
-                    asked = False
-                    if answer[1] is None:
-                        delay = wall_s  # this kernel does not tell: only the backstop can decide
-                        continue
-                    delay, ask_again = answer[1], time.monotonic() - watched.began + ASK_AGAIN_S
-                    if watched.idle_s(delay) >= idle_s:
-                        if watched.passed_s:  # it was near its other limit and sleeps now
-                            return CPU_LIMIT, None
-                        return WALL_LIMIT_IN_DOUBT if delay > WAITED * idle_s else WALL_LIMIT, None
-            else:
+            elif event & ~(POLLIN | POLLOUT):
                 raise HostGone()
-        if claimed is None and (not pipe_open or tasks > 1):
+            elif event & POLLIN:
+                inbox.receive()
+                hand_back(inbox, outbox)
+                if inbox.is_cancelled(watched.check_id):
+                    return CANCELLED, None
+                told_us = inbox.take_run_delay(watched.check_id)
+                if told_us is None:
+                    continue
+                asked = False
+                if told_us < 0:
+                    waiting.seconds = setup.wall_s  # this kernel does not tell: only the backstop can decide
+                    continue
+                wall, cpu = watched.wall_s(), watched.cpu_s()
+                waiting.answer(told_us / 1e6, wall, cpu)
+                ask_again = wall + ASK_AGAIN_S
+                if wall - cpu - waiting.seconds >= setup.idle_s:
+                    if watched.passed_s:  # it was near its other limit and sleeps now
+                        return CPU_LIMIT, None
+                    return WALL_LIMIT_IN_DOUBT if waiting.seconds > WAITED * setup.idle_s else WALL_LIMIT, None
+        if not open_still or setup.processes > 1:
             got, status, usage = os.wait4(watched.pid, os.WNOHANG)
             if got:
-                if pipe_open:  # its last words may still be in the pipe
-                    os.set_blocking(reader, False)
-                    claimed = drain(reader, watched.claims)
-                return claimed or watched.claims.provisional, (status, usage)
-    return claimed, None
+                # Its last words may still be in the channel.
+                ended = drain(reader, watched.claims) if open_still else None
+                return ended or watched.claims.provisional, (status, usage)

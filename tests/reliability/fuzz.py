@@ -6,8 +6,8 @@ Three targets share the frames. Whatever the bytes:
 
     worker    the real Worker over a socket pair: WorkerDiedError or answers, each for the check it was said for, with a payload
               that stands in the bytes as they were sent, no check lost; read_outcome makes an Outcome of each
-    decoder   wire.Decoder in both roles: ProtocolError or frames of the table, never more memory than a frame may have
-    claims    claim.Reader and claim.read_whole: nothing, FORGED, or a claim of the table that stands in the bytes
+    decoder   frames.Decoder in both roles: ProtocolError or frames of the table, never more memory than a frame may have
+    claims    claim.Reader: nothing, FORGED, or a claim of the table that stands in the bytes
 
 Anything else that is raised, a frame that was made up, or memory that grows, ends the run with the seed to repeat it.
 """
@@ -24,7 +24,7 @@ from typing import Any
 from reexec.engine.decoding import read_outcome
 from reexec.engine.outcome import KINDS, Outcome
 from reexec.engine.pool.worker import WorkerDiedError
-from reexec.engine.protocol import claim, wire
+from reexec.engine.protocol import claim, frames
 from tests.reliability.hand_made import INFO, HandMade
 
 MAX_FRAME = 1 << 12
@@ -94,10 +94,12 @@ def number(source: random.Random) -> int:
 
 
 def result(check_id: int, source: random.Random) -> bytes:
-    kind = source.choice(("value", "value", *sorted(KINDS)))
-    payload = source.choice(PAYLOADS if kind == "value" else REPORTS)
+    kind = source.choice((1, 1, *sorted(claim.WORDS), 0, 255))
+    payload = source.choice(PAYLOADS if kind == 1 else REPORTS)
     note, flags = source.choice(NOTES), source.randrange(4)
-    return wire.encode_result(check_id, kind, payload, note, number(source), 10, number(source), flags)
+    return frames.encode(
+        frames.Result(check_id, kind, flags, number(source), 10, number(source), payload, note, source.choice(NOTES[:3]), b"")
+    )
 
 
 # -- targets ----------------------------------------------------------------------------------------------------------
@@ -115,7 +117,7 @@ class WorkerTarget:
             self.peer = HandMade()
         else:
             self.peer.renew()
-        self.peer.say(("hello", INFO))
+        self.peer.say(frames.Hello(INFO))
         self.peer.worker.receive()
         return self.peer
 
@@ -135,9 +137,8 @@ class WorkerTarget:
         try:
             for _ in range(2):
                 for job, frame in peer.worker.receive():
-                    assert frame[0] == "result"
-                    assert frame[1] == job.tag, "an answer for another check"
-                    assert frame[3] in sent, "a payload that nobody sent"
+                    assert frame.check_id == job.tag, "an answer for another check"
+                    assert frame.payload in sent, "a payload that nobody sent"
                     answered.append(job)
                     self.read(job, frame, count)
         except WorkerDiedError:
@@ -147,22 +148,23 @@ class WorkerTarget:
         count.taken += len(answered)
 
     @staticmethod
-    def read(job: Any, frame: list[Any], count: Count) -> None:
+    def read(job: Any, frame: frames.Result, count: Count) -> None:
         for python_values in (False, True):
             outcome = read_outcome(frame, python_values=python_values, watched=True, attempts=1, max_bytes=MAX_FRAME)
             assert type(outcome) is Outcome
             assert outcome.kind in KINDS
-            assert outcome.kind in (frame[2], "bad-result", "output-limit"), "a kind that nobody said"
+            said = "exception" if frame.kind == claim.KILLED else claim.WORDS.get(frame.kind)
+            assert outcome.kind in (said, "bad-result", "output-limit"), "a kind that nobody said"
             if outcome.kind == "value":
-                assert frame[2] == "value"
+                assert said == "value"
                 if not python_values:
                     json.dumps(outcome.value)
             count.outcomes += 1
 
 
 def decoder_target(source: random.Random, count: Count) -> None:
-    table, encode = source.choice(((wire.ZYGOTE_SAYS, result), (wire.HOST_SAYS, _check)))
-    decoder = wire.Decoder(table, MAX_FRAME)
+    table, encode = source.choice(((frames.ZYGOTE_SAYS, result), (frames.HOST_SAYS, _check)))
+    decoder = frames.Decoder(table, MAX_FRAME)
     pieces = [encode(number(source), source) for _ in range(4)]
     stream = b"".join(spoil(piece, source) if source.random() < 0.3 else piece for piece in pieces)
     count.frames += len(pieces)
@@ -170,49 +172,52 @@ def decoder_target(source: random.Random, count: Count) -> None:
     try:
         for at in range(0, len(stream), step):
             for frame in decoder.feed(stream[at : at + step]):
-                assert frame[0] in table
-                assert [type(part) for part in frame[1:]] == list(table[frame[0]])
-                assert all(part in stream for part in frame[1:] if type(part) is bytes), "bytes that nobody sent"
+                assert frames.encode(frame) in stream, "bytes that nobody sent"
                 count.taken += 1
-            assert len(decoder._buffer) <= MAX_FRAME + step + wire.HEADER_BYTES
-    except wire.ProtocolError:
+            assert len(decoder._buffer) <= MAX_FRAME + step + frames.LENGTH.size
+    except frames.ProtocolError:
         count.errors += 1
 
 
 def _check(check_id: int, source: random.Random) -> bytes:
     call = source.randbytes(source.randrange(40))
-    return wire.encode_check(check_id, f"{source.getrandbits(128):032x}", call, source.randrange(16))
+    return frames.encode(frames.Check(check_id, source.getrandbits(32), source.randrange(16), call))
 
 
 def claim_target(source: random.Random, count: Count) -> None:
     limit = 500
-    reader = claim.Reader(limit)
+    memory = bytearray(claim.room(limit))
+    reader = claim.Reader(memoryview(memory))
+    reader.begin(0, limit, compiles=source.random() < 0.5)
     word = source.choice(sorted(claim.BYTE_OF))
-    flags = source.choice((0, 1, claim.PROVISIONAL))
+    flags = source.choice((0, 0, 1, claim.PROVISIONAL))
     pieces = [claim.pack(word, source.choice(PAYLOADS[:5]), source.choice(NOTES[:4]), flags), claim.pack("value", b"1")]
     stream = spoil(b"".join(pieces), source)
     count.frames += len(pieces)
     step = source.choice((1 << 16, 9, 1))
-    for at in range(0, len(stream), step):
-        found = reader.feed(stream[at : at + step])
-        assert len(reader._buffer) <= claim.HEADER.size + limit + claim.NOTE_BYTES + step
+    at = 0
+    while at < len(stream):
+        free = reader.free()
+        piece = stream[at : at + min(step, len(free))]
+        assert piece, "the reader waits for more than it has room for"
+        free[: len(piece)] = piece
+        at += len(piece)
+        found = reader.took(len(piece))
         if found is not None:
-            _check_claim(found, stream)
+            _check_claim(found, memory, stream)
             count.taken += 1
             break
     if reader.provisional is not None:
-        _check_claim(reader.provisional, stream)
-    whole = claim.read_whole(stream, limit)
-    if whole is not None:
-        _check_claim(whole, stream)
-        assert claim.Reader(limit).feed(stream) == whole, "the short way says something else"
+        _check_claim(reader.provisional, memory, stream)
+        assert claim.WORDS[reader.provisional.kind] == "exception"
 
 
-def _check_claim(found: claim.Claim, stream: bytes) -> None:
-    word, payload, note, flags = found
-    assert word in claim.BYTE_OF
-    assert found == claim.FORGED or word == "output-limit" or (payload in stream and note in stream)
-    assert not flags & claim.PROVISIONAL
+def _check_claim(found: claim.Ending, memory: bytearray, stream: bytes) -> None:
+    assert found.kind in claim.KINDS
+    assert not found.flags & claim.PROVISIONAL
+    if found.at >= 0:
+        size = found.payload_bytes + found.note_bytes
+        assert memory[found.at : found.at + size] in stream
 
 
 # -- the run ----------------------------------------------------------------------------------------------------------

@@ -11,7 +11,7 @@ from reexec.engine.jail.folders import StartFolder
 from reexec.engine.jail.launch import Launched
 from reexec.engine.pool.job import Job
 from reexec.engine.pool.worker import Worker
-from reexec.engine.protocol import wire
+from reexec.engine.protocol import claim, frames
 
 LIMITS = load_policy("codeio", settings=["limits.output_bytes=4096", "limits.capture_bytes=1024"]).limits
 PROGRAM = Program("def f():\n    return 1", "f")
@@ -39,9 +39,9 @@ class HandMade:
         self.worker.launched.channel.close()
         self._connect()
 
-    def say(self, *frames: tuple[Any, ...] | bytes) -> None:
+    def say(self, *said: tuple[Any, ...] | bytes) -> None:
         """Frames, or bytes as they are, in one piece."""
-        self.theirs.sendall(b"".join(frame if isinstance(frame, bytes) else wire.encode(*frame) for frame in frames))
+        self.theirs.sendall(b"".join(frame if isinstance(frame, bytes) else frames.encode(frame) for frame in said))
 
     def give(self, job: Job | None = None) -> Job:
         job = job or Job(PROGRAM, b"", 0, lambda job: None)
@@ -70,5 +70,7 @@ class HandMade:
         self.close()
 
 
-def result(check_id: int, payload: bytes = b"1", kind: str = "value") -> tuple[Any, ...]:
-    return ("result", check_id, kind, payload, b"", 10, 20, 30, 0)
+def result(
+    check_id: int, payload: bytes = b"1", kind: int = claim.BYTE_OF["value"], stdout: bytes = b"", stderr: bytes = b""
+) -> frames.Result:
+    return frames.Result(check_id, kind, 0, 10, 20, 30, payload, b"", stdout, stderr)

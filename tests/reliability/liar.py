@@ -29,10 +29,10 @@ def next_number(counter: str) -> int:
 
 
 class Liar:
-    def __init__(self, lie: str, fd: int, wire: Any) -> None:
-        self.lie, self.fd, self.wire = lie, fd, wire
-        self.decoder = wire.Decoder(wire.HOST_SAYS, 1 << 30)
-        self.frames: list[list[Any]] = []
+    def __init__(self, lie: str, fd: int, frames: Any) -> None:
+        self.lie, self.fd, self.frames = lie, fd, frames
+        self.decoder = frames.Decoder(frames.HOST_SAYS, 1 << 30)
+        self.heard: list[Any] = []
         self.checks = 0
 
     def send(self, *pieces: bytes) -> None:
@@ -40,32 +40,36 @@ class Liar:
         while data:
             data = data[os.write(self.fd, data) :]
 
-    def next_frame(self) -> list[Any]:
-        while not self.frames:
+    def next_frame(self) -> Any:
+        while not self.heard:
             data = os.read(self.fd, 1 << 20)
             if not data:
                 os._exit(0)
-            self.frames += self.decoder.feed(data)
-        return self.frames.pop(0)
+            self.heard += self.decoder.feed(data)
+        return self.heard.pop(0)
 
-    def next_check(self) -> list[Any]:
-        while (frame := self.next_frame())[0] != "check":
+    def next_check(self) -> Any:
+        while not isinstance(frame := self.next_frame(), self.frames.Check):
             pass
         return frame
 
-    def result(self, check_id: int, value: object, kind: str = "value") -> bytes:
-        return bytes(self.wire.encode("result", check_id, kind, str(value).encode(), b"", 5, 5, 5, 0))
+    def say(self, kind: str, *fields: Any) -> bytes:
+        """The bytes of a frame."""
+        return bytes(self.frames.encode(getattr(self.frames, kind)(*fields)))
 
-    def right(self, frame: list[Any]) -> bytes:
-        (n,), _ = marshal.loads(frame[3])
-        return self.result(frame[1], 2 * n)
+    def result(self, check_id: int, value: object, kind: int = 1, stdout: bytes = b"") -> bytes:
+        return self.say("Result", check_id, kind, 0, 5, 5, 5, str(value).encode(), b"", stdout, b"")
+
+    def right(self, frame: Any) -> bytes:
+        (n,), _ = marshal.loads(frame.call)
+        return self.result(frame.check_id, 2 * n)
 
     def serve(self) -> None:
-        assert self.next_frame()[0] == "setup"
+        assert isinstance(self.next_frame(), self.frames.SetUp)
         start = STARTS.get(self.lie)
         if start is not None:
             self.send(*start(self))
-        self.send(self.wire.encode("hello", b'{"version": [3, 12, 0], "missing": []}'))
+        self.send(self.say("Hello", b'{"version": [3, 12, 0], "missing": []}'))
         while True:
             frame = self.next_check()
             self.checks += 1
@@ -76,94 +80,94 @@ class Liar:
 
     # -- lies about checks ------------------------------------------------------------------------------------
 
-    def other_id(self, frame: list[Any]) -> None:
-        self.send(self.result(frame[1] + 1, 666))
+    def other_id(self, frame: Any) -> None:
+        self.send(self.result(frame.check_id + 1, 666))
 
-    def old_id(self, frame: list[Any]) -> None:
-        self.send(self.result(frame[1] - 1, 666))
+    def old_id(self, frame: Any) -> None:
+        self.send(self.result(frame.check_id - 1, 666))
 
-    def right_then_other(self, frame: list[Any]) -> None:
-        self.send(self.right(frame), self.result(frame[1] + 7, 666))
+    def right_then_other(self, frame: Any) -> None:
+        self.send(self.right(frame), self.result(frame.check_id + 7, 666))
 
-    def right_then_fails(self, frame: list[Any]) -> None:
-        self.send(self.right(frame), self.wire.encode("fails", 3, "MemoryError"))
+    def right_then_fails(self, frame: Any) -> None:
+        self.send(self.right(frame), self.say("Fails", 3, b"MemoryError"))
         os._exit(1)
 
-    def next_one_first(self, frame: list[Any]) -> None:
+    def next_one_first(self, frame: Any) -> None:
         other = self.next_check()
         self.send(self.right(other), self.right(frame))
 
-    def twice(self, frame: list[Any]) -> None:
-        self.send(self.right(frame), self.result(frame[1], 666))
+    def twice(self, frame: Any) -> None:
+        self.send(self.right(frame), self.result(frame.check_id, 666))
 
-    def oversize(self, frame: list[Any]) -> None:
+    def oversize(self, frame: Any) -> None:
         self.send(self.right(frame), b"\xff\xff\xff\xff", b"x" * 100_000)
 
-    def garbage(self, frame: list[Any]) -> None:
+    def garbage(self, frame: Any) -> None:
         self.send(bytes(range(255, -1, -1)) * 40)
 
-    def truncated(self, frame: list[Any]) -> None:
+    def truncated(self, frame: Any) -> None:
         self.send(self.right(frame)[:-3])
         os._exit(0)
 
-    def half_then_silent_death(self, frame: list[Any]) -> None:
+    def half_then_silent_death(self, frame: Any) -> None:
         self.send(self.right(frame)[:5])
         os.kill(os.getpid(), signal.SIGSEGV)
 
-    def slowly(self, frame: list[Any]) -> None:
+    def slowly(self, frame: Any) -> None:
         for byte in self.right(frame):
             self.send(bytes([byte]))
             time.sleep(0.002)
 
-    def never_ends(self, frame: list[Any]) -> None:
-        self.send(b"\x00\x01\x00\x00")  # the length of a frame that does not come
+    def never_ends(self, frame: Any) -> None:
+        self.send(b"\x00\x00\x01\x00")  # the length of a frame that does not come
         while os.read(self.fd, 1 << 20):
             pass
         os._exit(0)
 
-    def unknown_kind(self, frame: list[Any]) -> None:
-        self.send(self.wire.encode("verdict", frame[1], "accepted"))
+    def unknown_kind(self, frame: Any) -> None:
+        self.send(b"\x09\x00\x00\x00\xee" + bytes(8))
 
-    def other_print(self, frame: list[Any]) -> None:
-        self.send(self.wire.encode("printed", frame[1] + 1, b"x", b""))
+    def other_print(self, frame: Any) -> None:
+        self.send(self.result(frame.check_id + 1, 666, stdout=b"x"))
 
-    def long_print(self, frame: list[Any]) -> None:
-        self.send(self.wire.encode("printed", frame[1], b"x" * 5000, b""))
+    def long_print(self, frame: Any) -> None:
+        self.send(self.result(frame.check_id, 666, stdout=b"x" * 5000))
 
-    def other_question(self, frame: list[Any]) -> None:
-        self.send(self.wire.encode("asks_run_delay", frame[1] + 1))
+    def other_question(self, frame: Any) -> None:
+        self.send(self.say("AsksRunDelay", frame.check_id + 1))
 
-    def second_hello(self, frame: list[Any]) -> None:
-        self.send(self.wire.encode("hello", b"{}"))
+    def second_hello(self, frame: Any) -> None:
+        self.send(self.say("Hello", b"{}"))
 
-    def exits(self, frame: list[Any]) -> None:
+    def exits(self, frame: Any) -> None:
         os._exit(0)
 
-    def retires(self, frame: list[Any]) -> None:
-        self.send(self.wire.encode("retires", "no more"))
+    def retires(self, frame: Any) -> None:
+        self.send(self.say("Retires", b"no more"))
         os._exit(0)
 
     # -- lies that only its own check can suffer from: a worker's word on what happened is all there is -----------
 
-    def no_such_word(self, frame: list[Any]) -> None:
-        self.send(self.result(frame[1], 666, "accepted"))
+    def no_such_word(self, frame: Any) -> None:
+        self.send(self.result(frame.check_id, 666, 200))
 
-    def not_json(self, frame: list[Any]) -> None:
-        self.send(self.result(frame[1], "{'a'"))
+    def not_json(self, frame: Any) -> None:
+        self.send(self.result(frame.check_id, "{'a'"))
 
 
 STARTS: dict[str, Callable[[Liar], list[bytes]]] = {
     "result_before_hello": lambda liar: [liar.result(1, 666)],
-    "hello_is_no_json": lambda liar: [liar.wire.encode("hello", b"{")],
-    "hello_is_a_list": lambda liar: [liar.wire.encode("hello", b"[]")],
-    "retires_before_hello": lambda liar: [liar.wire.encode("retires", "at once")],
+    "hello_is_no_json": lambda liar: [liar.say("Hello", b"{")],
+    "hello_is_a_list": lambda liar: [liar.say("Hello", b"[]")],
+    "retires_before_hello": lambda liar: [liar.say("Retires", b"at once")],
     "garbage_before_hello": lambda liar: [b"GET / HTTP/1.1\r\n\r\n"],
-    "fails_before_hello": lambda liar: [liar.wire.encode("fails", 1, "no")],
+    "fails_before_hello": lambda liar: [liar.say("Fails", 1, b"no")],
 }
 START_LIES = tuple(STARTS)
 OWN_CHECK_LIES = ("no_such_word", "not_json")
-_HONEST = ("send", "next_frame", "next_check", "result", "right", "serve")
-LIES: dict[str, Callable[[Liar, list[Any]], None]] = {
+_HONEST = ("send", "say", "next_frame", "next_check", "result", "right", "serve")
+LIES: dict[str, Callable[[Liar, Any], None]] = {
     name: method for name, method in vars(Liar).items() if name[0] != "_" and name not in _HONEST
 }
 
@@ -173,9 +177,9 @@ def main() -> None:
     found = re.search(r"sys\.path\[:0\] = \['([^']*)'\].*main\((\d+), ", sys.argv[-1])
     assert found is not None, sys.argv
     sys.path.insert(0, found.group(1))
-    from reexec_inside.protocol import wire  # type: ignore[import-not-found]  # the harness, as the interpreter would import it
+    from reexec_inside.protocol import frames  # type: ignore[import-not-found]  # the harness, as the interpreter has it
 
-    Liar(lie if next_number(counter) <= int(liars) else "none", int(found.group(2)), wire).serve()
+    Liar(lie if next_number(counter) <= int(liars) else "none", int(found.group(2)), frames).serve()
 
 
 if __name__ == "__main__":

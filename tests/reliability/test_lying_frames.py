@@ -11,24 +11,26 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 
 from reexec.engine.pool.job import Job
 from reexec.engine.pool.worker import State, WorkerDiedError
-from reexec.engine.protocol import wire
+from reexec.engine.protocol import frames
 from tests.reliability.hand_made import INFO, HandMade, result
 
-NUMBERS = st.integers(-(2**63), 2**64 - 1)
-SMALL = st.integers(-2, 12)
-KINDS = st.sampled_from(["value", "exception", "engine-error", "accepted", "denied", "code", ""])
+NUMBERS = st.integers(0, 2**64 - 1)
+SMALL = st.integers(0, 12)
+KINDS = st.integers(0, 255) | st.integers(1, 11)
 HELLOS = {"nothing": b"", "list": b"[]", "half": b"{", "not UTF-8": b"\xff\xfe", "number": b"1", "deep": b"[" * 100_000}
 LIES: dict[str, st.SearchStrategy[Any]] = {
     "a result": st.builds(result, SMALL | NUMBERS, st.binary(max_size=20), KINDS),
-    "a print": st.tuples(st.just("printed"), SMALL, st.binary(max_size=1030), st.binary(max_size=5)),
-    "a question": st.tuples(st.just("asks_run_delay"), SMALL | NUMBERS),
-    "hello": st.tuples(st.just("hello"), st.sampled_from(["INFO", *HELLOS]).map(lambda name: HELLOS.get(name, INFO))),
-    "its last words": st.tuples(st.just("fails"), st.integers(-1, 13), st.text(max_size=10)),
-    "that it retires": st.tuples(st.just("retires"), st.text(max_size=10)),
-    "what the host says": st.just(("run_delay", 1, 1)),
-    "a huge frame": st.integers(1 << 21, (1 << 32) - 1).map(lambda size: size.to_bytes(4, "big")),
+    "a print": st.builds(result, SMALL, stdout=st.binary(max_size=1030), stderr=st.binary(max_size=5)),
+    "a question": st.builds(frames.AsksRunDelay, SMALL | NUMBERS),
+    "that it has compiled": st.builds(frames.Compiled, SMALL | NUMBERS),
+    "hello": st.builds(frames.Hello, st.sampled_from(["INFO", *HELLOS]).map(lambda name: HELLOS.get(name, INFO))),
+    "that it returns checks": st.builds(frames.Returns, SMALL | NUMBERS),
+    "its last words": st.builds(frames.Fails, st.integers(0, 13), st.binary(max_size=10)),
+    "that it retires": st.builds(frames.Retires, st.binary(max_size=10)),
+    "what the host says": st.just(frames.RunDelay(1, 1)),
+    "a huge frame": st.integers(1 << 21, (1 << 32) - 1).map(lambda size: size.to_bytes(4, "little")),
     "noise": st.binary(min_size=1, max_size=60),
-    "half a frame": st.integers(1, 20).map(lambda size: wire.encode(*result(1, b"123456789"))[:size]),
+    "half a frame": st.integers(1, 20).map(lambda size: frames.encode(result(1, b"123456789"))[:size]),
 }
 WORDS = st.one_of(*LIES.values())
 
@@ -46,7 +48,7 @@ class LyingWorker(RuleBasedStateMachine):
     @initialize(honest=st.booleans())
     def begin(self, honest: bool) -> None:
         if honest:
-            self.peer.say(("hello", INFO))
+            self.peer.say(frames.Hello(INFO))
             self.receive()
             assert self.peer.worker.state is State.IDLE
 
@@ -60,8 +62,7 @@ class LyingWorker(RuleBasedStateMachine):
                 self.dead = True
                 return
             for job, frame in done:
-                assert frame[0] == "result"
-                assert frame[1] == job.tag, "an answer for another check"
+                assert frame.check_id == job.tag, "an answer for another check"
                 assert job not in self.answered, "a check answered twice"
                 self.answered.append(job)
 
@@ -99,7 +100,7 @@ class LyingWorker(RuleBasedStateMachine):
         left = list(self.peer.worker.in_flight)
         self.peer.close()
         self.peer, self.dead = HandMade(), False
-        self.peer.say(("hello", INFO))
+        self.peer.say(frames.Hello(INFO))
         self.receive()
         for job in left:
             self.peer.give(job)
@@ -122,7 +123,7 @@ TestLyingWorker.settings = settings(max_examples=60, stateful_step_count=12, dea
 def dies(words: tuple[Any, ...], say: Callable[[str], bool], checks: int = 2) -> None:
     """A worker with `checks` in flight that says `words` is given up for the reason that `say` accepts."""
     with HandMade() as peer:
-        peer.say(("hello", INFO))
+        peer.say(frames.Hello(INFO))
         peer.worker.receive()
         jobs = [peer.give() for _ in range(checks)]
         peer.said_by_host()
@@ -137,21 +138,22 @@ def dies(words: tuple[Any, ...], say: Callable[[str], bool], checks: int = 2) ->
 
 def test_what_was_answered_before_a_lie_in_the_same_breath_is_not_lost() -> None:
     dies((result(1), result(7)), lambda reason: "not the next one" in reason)
-    dies((result(1), ("fails", 3, "MemoryError")), lambda reason: "MemoryError" in reason)
-    dies((result(1), b"\x00\x00\x00\x01\xc1"), lambda reason: "not msgpack" in reason)
+    dies((result(1), frames.Fails(3, b"MemoryError")), lambda reason: "MemoryError" in reason)
+    dies((result(1), b"\x01\x00\x00\x00\xc1"), lambda reason: "unknown kind" in reason)
+    dies((result(1), b"\x02\x00\x00\x00\x03\x00"), lambda reason: "too short" in reason)
     dies((result(1), result(1)), lambda reason: "not the next one" in reason)
 
 
 @pytest.mark.parametrize("name", HELLOS)
 def test_a_hello_that_is_no_object_ends_the_worker_and_nothing_else(name: str) -> None:
     with HandMade() as peer:
-        peer.say(("hello", HELLOS[name]))
+        peer.say(frames.Hello(HELLOS[name]))
         with pytest.raises(WorkerDiedError):
             peer.worker.receive()
 
 
 def test_a_worker_retires_only_once_it_is_up() -> None:
     with HandMade() as peer:
-        peer.say(("retires", "at once"))
+        peer.say(frames.Retires(b"at once"))
         with pytest.raises(WorkerDiedError):
             peer.worker.receive()

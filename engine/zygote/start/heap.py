@@ -12,6 +12,7 @@ from __future__ import annotations
 import ctypes
 import gc
 import sys
+from typing import Any
 
 _ALL_BITS = 0xFFFFFFFF
 _PASSING = ("frame", "generator", "coroutine", "async_generator")  # owned by calls that are still running
@@ -63,16 +64,24 @@ def _is_known() -> bool:
 
 
 def make_everything_immortal() -> None:
+    _make_immortal(gc.get_objects(), set())
+
+
+def make_immortal(value: object) -> None:
+    """`value` and what can be reached from it by way of objects that are not immortal yet."""
+    _make_immortal([value], {_ALL_BITS})
+
+
+def _make_immortal(waiting: list[Any], passed_over: set[int]) -> None:
     if not _is_known():
         return
     set_count = ctypes.c_uint32.from_address
     seen: set[int] = set()
-    waiting = gc.get_objects()
-    own = {id(seen), id(waiting)}
+    own = {id(seen), id(waiting), id(passed_over)}
     while waiting:
         value = waiting.pop()
         number = id(value)
-        if number in seen or number in own:
+        if number in seen or number in own or set_count(number).value in passed_over:
             continue
         seen.add(number)
         waiting.extend(gc.get_referents(value))

@@ -1,12 +1,41 @@
-"""Sizes that the host reads for the zygote from /proc, asked from inside where the host has no /proc (as in a bare chroot)."""
+"""Sizes that decide limits, asked of the kernel from inside: a jail has no /proc."""
 
 from __future__ import annotations
 
 import mmap
 import os
 import resource
+import struct
+from typing import Any, Callable, NamedTuple
 
 _PAGE = mmap.PAGESIZE
+_BYTES = struct.Struct("<Q")
+
+
+class Inherited(NamedTuple):
+    """What a child has of the zygote's when it begins: what it gets for itself is counted from here."""
+
+    address_space: int
+    """Bytes."""
+    resident_kib: int
+
+
+def inherited(fork: Callable[[], int], rehearse: Callable[[], Any]) -> Inherited:
+    """Of a child that measures itself and then does what every child does. No later one differs, because nothing of a
+    program's changes what forks copy."""
+    reader, writer = os.pipe()
+    pid = fork()
+    if not pid:
+        try:
+            os.write(writer, _BYTES.pack(address_space()))
+            rehearse()
+        finally:
+            os._exit(0)
+    os.close(writer)
+    data = os.read(reader, _BYTES.size)
+    os.close(reader)
+    usage = os.wait4(pid, 0)[2]
+    return Inherited(_BYTES.unpack(data)[0], usage.ru_maxrss)
 
 
 def address_space() -> int:
@@ -27,11 +56,6 @@ def address_space() -> int:
     finally:
         resource.setrlimit(resource.RLIMIT_AS, (soft, hard))
     return high - _PAGE
-
-
-def resident() -> int:
-    """Bytes of memory that this process has had at most."""
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss << 10
 
 
 def threads() -> int:

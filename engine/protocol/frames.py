@@ -1,0 +1,246 @@
+"""Frames between host and zygote: their fields, their bytes, and a decoder without I/O.
+
+A frame is a head of fixed size (its length, a byte for its kind, numbers, the lengths of its blobs), then the blobs. So either
+side finds every field by arithmetic alone: the zygote reads a frame where it lies and never makes an object of its contents.
+
+    host -> zygote
+    SetUp        JSON of protocol/setup.py; once, first
+    Baseline     threads of the zygote and the place of its text, as the host's /proc shows them; once, after Hello
+    Load         a program under a number of the host's choosing, kept until Forget
+    Forget       that number is free again
+    Check        one call of a loaded program
+    RunDelay     answer to AsksRunDelay; -1 us: this kernel does not tell
+    Cancel       nobody waits for this check: it is ended, or not begun, and answered all the same
+
+    zygote -> host
+    Hello        JSON; warm and ready for Baseline
+    Compiled     the compilation of a check's program took its time, and has ended: the call's own time begins
+    Result       what a check came to, and what it printed where the policy keeps that; kind is a number of claim.WORDS
+    AsksRunDelay how long has this check been kept waiting for a processor?
+    Returns      checks behind the running one, up to this one, were not begun and are forgotten
+    Fails        its last words: something of ours went wrong; `end` is a WorkerEnd (endings.py)
+    Retires      no further check is taken; what was not answered goes elsewhere
+
+Checks are answered in the order sent, but for those that are returned. Everything a zygote says is checked against this
+table before the host looks at it; a frame that does not fit is a `ProtocolError`, and the worker is given up.
+"""
+
+from __future__ import annotations
+
+import struct
+from typing import Any, Dict, NamedTuple, Tuple, Type, Union
+
+Blob = Union[bytes, memoryview]
+"""bytes on the host; in the zygote, a view of the place where the bytes lie."""
+
+MAX_BLOB_BYTES = 64 << 20
+"""Of a source, and of the arguments of a call."""
+
+
+class SetUp(NamedTuple):
+    message: Blob
+
+
+class Baseline(NamedTuple):
+    threads: int
+    text_start: int
+    text_bytes: int
+
+
+class Load(NamedTuple):
+    program: int
+    entry: Blob
+    source: Blob
+
+
+class Forget(NamedTuple):
+    program: int
+
+
+class Check(NamedTuple):
+    check_id: int
+    program: int
+    options: int
+    call: Blob
+
+
+class RunDelay(NamedTuple):
+    check_id: int
+    microseconds: int
+
+
+class Cancel(NamedTuple):
+    check_id: int
+
+
+class Hello(NamedTuple):
+    info: Blob
+
+
+class Compiled(NamedTuple):
+    check_id: int
+
+
+class Result(NamedTuple):
+    check_id: int
+    kind: int
+    flags: int
+    cpu_us: int
+    wall_us: int
+    peak_kib: int
+    payload: Blob
+    note: Blob
+    stdout: Blob
+    stderr: Blob
+
+
+class AsksRunDelay(NamedTuple):
+    check_id: int
+
+
+class Returns(NamedTuple):
+    check_id: int
+
+
+class Fails(NamedTuple):
+    end: int
+    words: Blob
+
+
+class Retires(NamedTuple):
+    reason: Blob
+
+
+# options of a check
+WATCH_ARGUMENTS = 1  # say whether the call changed its arguments
+WATCH_SOURCES = 2  # say which sources of nondeterminism the call read (clock, entropy, ...)
+PYTHON_VALUES = 4  # the result's tuples, sets, bytes and non-text keys survive, in tagged form
+TAGGED_CALL = 8  # the arguments are in tagged JSON; otherwise in marshal's format 2, which every version reads
+
+LENGTH = struct.Struct("<I")
+"""Of all that follows it in a frame."""
+
+
+class ProtocolError(Exception):
+    """The peer broke the protocol; nothing it says from here on can be trusted."""
+
+
+class Layout:
+    """How one kind of frame lies in memory: `head`, then its blobs one after the other."""
+
+    __slots__ = ("code", "frame", "head", "numbers")
+
+    def __init__(self, code: int, frame: Type[Any], numbers: str) -> None:
+        self.code = code
+        self.frame = frame
+        self.numbers = len(numbers)
+        self.head = struct.Struct("<IB" + numbers + "I" * (len(frame._fields) - len(numbers)))
+
+    def encode(self, fields: Tuple[Any, ...]) -> bytes:
+        numbers, blobs = fields[: self.numbers], fields[self.numbers :]
+        lengths = [len(blob) for blob in blobs]
+        size = self.head.size - LENGTH.size + sum(lengths)
+        return b"".join((self.head.pack(size, self.code, *numbers, *lengths), *blobs))
+
+    def decode(self, buffer: Blob, at: int) -> Any:
+        """The frame that begins at `at` and is there as a whole; its blobs are slices of `buffer`. Raises ProtocolError."""
+        size, _, *fields = self.head.unpack_from(buffer, at)
+        start = at + self.head.size
+        for number in range(self.numbers, len(fields)):
+            end = start + fields[number]
+            fields[number] = buffer[start:end]
+            start = end
+        if start != at + LENGTH.size + size:
+            raise ProtocolError("%s: its lengths do not fit" % self.frame.__name__)
+        return self.frame._make(fields)
+
+
+Table = Dict[int, Layout]
+
+
+def _table(*rows: Tuple[Type[Any], str]) -> Table:
+    return {code: Layout(code, frame, numbers) for code, (frame, numbers) in enumerate(rows, 1)}
+
+
+# The numbers of each frame as struct names them; its other fields are blobs.
+HOST_SAYS = _table(
+    (SetUp, ""),
+    (Baseline, "IQQ"),
+    (Load, "I"),
+    (Forget, "I"),
+    (Check, "QIB"),
+    (RunDelay, "Qq"),
+    (Cancel, "Q"),
+)
+ZYGOTE_SAYS = _table(
+    (Hello, ""),
+    (Compiled, "Q"),
+    (Result, "QBBQQQ"),
+    (AsksRunDelay, "Q"),
+    (Returns, "Q"),
+    (Fails, "B"),
+    (Retires, ""),
+)
+_LAYOUTS = {layout.frame: layout for table in (HOST_SAYS, ZYGOTE_SAYS) for layout in table.values()}
+RESULT = _LAYOUTS[Result]
+
+
+def encode(frame: Tuple[Any, ...]) -> bytes:
+    """The bytes of one frame. Raises struct.error where a number does not fit."""
+    return _LAYOUTS[type(frame)].encode(frame)
+
+
+def whole(view: memoryview, at: int, end: int, table: Table, max_frame_bytes: int) -> Layout | None:
+    """The layout of the frame at `at`, once all of it lies before `end`; None where more must come. Raises ProtocolError."""
+    if end - at < LENGTH.size:
+        return None
+    (length,) = LENGTH.unpack_from(view, at)
+    if length > max_frame_bytes:
+        raise ProtocolError("a frame of %d bytes, the most is %d" % (length, max_frame_bytes))
+    if end - at < LENGTH.size + length:
+        return None
+    layout = table.get(view[at + LENGTH.size]) if length else None
+    if layout is None:
+        raise ProtocolError("an unknown kind of frame")
+    if length < layout.head.size - LENGTH.size:
+        raise ProtocolError("%s: too short" % layout.frame.__name__)
+    return layout
+
+
+def size_at(view: memoryview, at: int) -> int:
+    """Bytes of the whole frame at `at`."""
+    size: int = LENGTH.unpack_from(view, at)[0]
+    return LENGTH.size + size
+
+
+class Decoder:
+    """Turns received bytes into frames of the peer's table, with bytes for blobs. An error is final: later calls raise it
+    again."""
+
+    def __init__(self, peer_says: Table, max_frame_bytes: int) -> None:
+        self._table = peer_says
+        self._max = max_frame_bytes
+        self._buffer = bytearray()
+        self._error: ProtocolError | None = None
+
+    def feed(self, data: bytes) -> list[Any]:
+        """The frames that `data` completes. Raises ProtocolError."""
+        if self._error is not None:
+            raise self._error
+        self._buffer += data
+        found: list[Any] = []
+        at = 0
+        try:
+            with memoryview(self._buffer) as view:
+                while True:
+                    layout = whole(view, at, len(view), self._table, self._max)
+                    if layout is None:
+                        break
+                    end = at + size_at(view, at)
+                    found.append(layout.decode(bytes(view[at:end]), 0))
+                    at = end
+        except ProtocolError as error:
+            self._error = error
+            raise
+        del self._buffer[:at]
+        return found

@@ -1,0 +1,44 @@
+"""What the host tells a zygote before anything else: the limits, seeds and imports of its policy, and what to do to itself."""
+
+from __future__ import annotations
+
+import json
+from typing import Any, Dict, List, NamedTuple, Optional
+
+
+class Setup(NamedTuple):
+    cpu_s: float
+    idle_s: float
+    wall_s: float
+    confirm: bool
+    """Whether a limit on time that is near is told apart from one that is far away."""
+    memory_bytes: int
+    """Address space that a check may add to what it inherits."""
+    output_bytes: int
+    capture_bytes: int
+    """Of standard output, and as many of standard error; 0: neither is kept."""
+    processes: int
+    rlimits: Dict[str, int]
+    """Hard limits of the zygote and its checks, by the kernel's names without RLIMIT_."""
+    group: Optional[Dict[str, Any]]
+    """Descriptors of the checks' control group (zygote/group.py)."""
+    scratch: bool
+    random_seed: int
+    mix_addresses: bool
+    numpy_seed: int
+    numpy_values: bool
+    prelude: List[str]
+    warm: List[str]
+    lazy: List[str]
+    """Modules of the prelude that this zygote does not keep warm."""
+    filter: str
+    """System-call filter, an array of struct sock_filter in hex; empty: none."""
+    confinement: Optional[Dict[str, Any]]
+    """What a zygote that no jail surrounds does to itself (zygote/start/confine.py)."""
+
+    def to_json(self) -> bytes:
+        return json.dumps(self._asdict()).encode("ascii")
+
+    @classmethod
+    def from_json(cls, message: bytes) -> Setup:
+        return cls(**json.loads(message.decode("ascii")))

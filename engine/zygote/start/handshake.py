@@ -1,0 +1,173 @@
+"""What a zygote does before it serves, in order; jail/launch.py numbers the same steps from the host's side."""
+
+from __future__ import annotations
+
+import gc
+import json
+import os
+import resource
+import select
+import signal
+import sys
+from typing import Any, Callable, List, NamedTuple, Optional, Tuple
+
+from ...protocol import claim, frames
+from ...protocol.setup import Setup
+from .. import child, forking
+from ..capture import Pages
+from ..channel import HostGone, Inbox, Outbox
+from ..group import CheckGroup
+from ..programs import CODE_BYTES, Programs
+from ..scratch import Scratch
+from ..secrets import Region, TaskBuffer
+from ..task import Task
+from . import heap, lockdown, measure, prelude, text
+from .confine import Confinement
+from .rehearsal import rehearse
+
+_REPORT_BYTES = 1 << 16  # room for the report of an exception, whatever the limit on values; the host holds that as well
+_TASK_BYTES = CODE_BYTES + frames.MAX_BLOB_BYTES + (1 << 20)
+
+
+class Started(NamedTuple):
+    """A zygote that is ready to serve."""
+
+    setup: Setup
+    alone: bool
+    region: Region
+    inbox: Inbox
+    outbox: Outbox
+    programs: Programs
+    pages: Optional[Pages]
+    task: Task
+    scratch: Optional[Scratch]
+    group: Optional[CheckGroup]
+    confinement: Optional[Confinement]
+    fork: Callable[[], int]
+    address_space: Tuple[int, int]
+    """RLIMIT_AS of every child, soft and hard."""
+    resident_kib: int
+    output_bytes: int
+    kept: List[object]
+    """What fills the holes of the heap."""
+
+
+class Link:
+    """The socket to the host before there is a region, and for the last words whenever they come."""
+
+    def __init__(self, fd: int) -> None:
+        self.fd = fd
+        self.outbox: Optional[Outbox] = None
+
+    def first_frame(self) -> Setup:
+        """The only bytes from the host that ever lie on the heap: its own, nothing of a program's."""
+        (size,) = frames.LENGTH.unpack(self._read(frames.LENGTH.size))
+        body = memoryview(frames.LENGTH.pack(size) + self._read(size))
+        layout = frames.whole(body, 0, len(body), frames.HOST_SAYS, size)
+        if layout is None or layout.frame is not frames.SetUp:
+            raise frames.ProtocolError("something else before SetUp")
+        return Setup.from_json(bytes(layout.decode(body, 0).message))
+
+    def _read(self, size: int) -> bytes:
+        data = b""
+        while len(data) < size:
+            more = os.read(self.fd, size - len(data))
+            if not more:
+                raise HostGone()
+            data += more
+        return data
+
+    def last_words(self, frame: Any) -> None:
+        if self.outbox is not None:
+            self.outbox.last_words(frame)
+
+
+def start(link: Link, alone: bool) -> Started:
+    """Raises HostGone, and whatever a broken host or interpreter makes it raise."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    setup = link.first_frame()
+    output_bytes = max(setup.output_bytes, _REPORT_BYTES)
+    needed = claim.room(max(output_bytes, CODE_BYTES)) + Pages.bytes(setup.capture_bytes)
+    sizes = Inbox.BYTES, Outbox.bytes(needed), Programs.BYTES, Pages.bytes(setup.capture_bytes)
+    region = Region(sum(sizes) + len(sizes) * 2 * (1 << 16))
+    inbox, outbox = Inbox(link.fd, region), Outbox(link.fd, region, needed)
+    link.outbox = outbox
+    os.set_blocking(link.fd, False)  # children close it, so nobody else can change that
+
+    prelude.import_random()
+    missing = prelude.warm_up(setup.warm)
+    names, absent = prelude.build(setup.prelude, set(setup.lazy))
+    task = _make_task(setup, names)
+    lockdown.forbid_inspection()
+    info = {"version": list(sys.version_info[:3]), "missing": sorted(set(missing) | set(absent))}
+    baseline = _exchange(inbox, outbox, frames.Hello(json.dumps(info).encode()))
+
+    threads = baseline.threads
+    if not threads:  # the host has no /proc
+        threads = measure.threads() if "NPROC" in setup.rlimits else 0
+    fork = forking.choose_fork(threads)
+    text.move_to_huge_pages(baseline.text_start, baseline.text_bytes)
+    limits = dict(setup.rlimits)
+    if "NPROC" in limits:  # a library that was warmed up may have started threads: they are no program's
+        limits["NPROC"] += threads - 1
+    lockdown.set_limits(limits)
+    confinement = None
+    if setup.confinement:
+        confinement = Confinement(setup.confinement)
+        confinement.of_zygote()
+    if setup.filter:
+        lockdown.install_filter(bytes.fromhex(setup.filter))
+    group = CheckGroup(setup.group) if setup.group else None
+    programs = Programs(region)
+    pages = Pages(region, setup.capture_bytes) if setup.capture_bytes else None
+    scratch = Scratch() if setup.scratch else None
+    os.dup2(1, 2)  # /dev/null: so far this was the log, a file that programs must not share
+
+    gc.collect()
+    gc.disable()
+    rehearse(task)
+    heap.make_everything_immortal()
+    kept: List[object] = list(heap.fill_holes())
+    if setup.mix_addresses:
+        kept += heap.mix_free_blocks(setup.random_seed)
+    gc.freeze()
+    child_has = measure.inherited(fork, lambda: rehearse(task, 1))
+    address_space = _at_most_hard(child_has.address_space + setup.memory_bytes)
+    return Started(
+        setup, alone, region, inbox, outbox, programs, pages, task, scratch, group, confinement, fork,
+        (address_space, address_space), child_has.resident_kib, output_bytes, kept,
+    )  # fmt: skip
+
+
+def _make_task(setup: Setup, prelude_names: dict[str, Any]) -> Task:
+    """The task that every check fills in, with all done that a child would otherwise do after its fork: each write
+    there is a page fault, and they are most of what a check costs."""
+    space = child.make_module(prelude_names)
+    sys.modules["random"].seed(setup.random_seed)
+    numpy_seeded = "numpy" in sys.modules
+    if numpy_seeded:
+        child.seed_numpy(setup)
+    return Task(setup, space, numpy_seeded, TaskBuffer(_TASK_BYTES))
+
+
+def _exchange(inbox: Inbox, outbox: Outbox, hello: frames.Hello) -> frames.Baseline:
+    """Says hello and waits for the answer to it."""
+    outbox.say(hello)
+    poller = select.poll()
+    while True:
+        poller.register(inbox.fd, select.POLLIN | (0 if outbox.send() else select.POLLOUT))
+        poller.poll()
+        inbox.receive()
+        layout = inbox.layout()
+        if layout is None:
+            continue
+        if layout.frame is not frames.Baseline:
+            raise frames.ProtocolError("%s before Baseline" % layout.frame.__name__)
+        baseline: frames.Baseline = inbox.frame(layout)
+        inbox.drop()
+        return baseline
+
+
+def _at_most_hard(wanted: int) -> int:
+    hard = resource.getrlimit(resource.RLIMIT_AS)[1]
+    return wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
