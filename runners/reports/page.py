@@ -1,0 +1,85 @@
+"""The figures as one HTML page that needs nothing else: no script, no font, no request. Every text goes through Jinja's
+escaping, and a content security policy in the page forbids scripts whatever a text contains."""
+
+from pathlib import Path
+from typing import Any
+
+from reexec.engine.errors import UsageError
+
+from ..rows.sink import OutputError
+from . import tree
+from .figures import EDGES_BYTES, EDGES_S, Figures
+
+_TEMPLATES = Path(__file__).parent
+_FUNNEL = {
+    "raw": "raw files",
+    "unified": "rewritten by the model",
+    "functions_in": "functions read",
+    "functions": "functions with proven pairs",
+    "pairs": "proven pairs",
+    "prompts": "prompts",
+    "answered": "answered",
+    "correct_at_turn_1": "right at turn 1",
+    "rows": "training rows",
+}
+
+
+def write_report(figures: Figures, output: Path) -> int:
+    """Writes the page; its size in bytes. Raises UsageError where it cannot be written or the extra is missing."""
+    try:
+        import jinja2
+    except ImportError:
+        raise UsageError("reports need the extra `report`; type: pip install 'reexec[report]'") from None
+    environment = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(_TEMPLATES), autoescape=True, trim_blocks=True, lstrip_blocks=True,
+        undefined=jinja2.StrictUndefined,
+    )  # fmt: skip
+    environment.filters["percent"] = lambda part, whole: f"{100 * part / whole:.1f} %" if whole else ""
+    environment.filters["count"] = lambda number: f"{number:,}"
+    text = environment.get_template("page.html.j2").render(**_shown(figures))
+    body = text.encode("utf-8", "replace")
+    try:
+        making = output.with_name(f".{output.name}.unfinished")
+        making.write_bytes(body)
+        making.replace(output)
+    except OSError as error:
+        raise OutputError(f"{output}: cannot be written ({(error.strerror or '').lower()})") from None
+    return len(body)
+
+
+def _shown(figures: Figures) -> dict[str, Any]:
+    run = figures.run
+    most = max(run.funnel.values(), default=1) or 1
+    return {
+        "title": run.title,
+        "facts": [(name, value) for name, value in run.facts.items() if value],
+        "funnel": [(_FUNNEL.get(name, name.replace("_", " ")), count, count / most) for name, count in run.funnel.items()],
+        "stages": run.stages,
+        "turns": figures.turns,
+        "pass_rates": _bars([f"{10 * i}-{10 * i + 10} %" for i in range(10)], figures.pass_rates()),
+        "functions": sorted(figures.functions.values(), key=lambda f: (f.accepted / max(1, f.rows), -f.rows, f.label))[:100],
+        "function_count": len(figures.functions),
+        "measured": figures.measured,
+        "cpu_s": _bars(_edges([f"{edge:g} s" for edge in EDGES_S]), [figures.cpu_s[i] for i in range(len(EDGES_S) + 1)]),
+        "peaks": _bars(
+            _edges([f"{edge >> 20} MiB" for edge in EDGES_BYTES]), [figures.peak_bytes[i] for i in range(len(EDGES_BYTES) + 1)]
+        ),
+        "slowest": figures.slowest(),
+        "losses": [(stage, reason, *found) for (stage, reason), found in sorted(figures.losses.items(), key=_by_stage(figures))],
+        "failures": figures.failures,
+        "lines": tree.lines,
+    }
+
+
+def _by_stage(figures: Figures) -> Any:
+    order = {name: place for place, (name, _, _) in enumerate(figures.run.stages)}
+    return lambda item: (order.get(item[0][0], 99), -item[1][0], item[0][1])
+
+
+def _edges(names: list[str]) -> list[str]:
+    return [f"up to {name}" for name in names] + [f"over {names[-1]}"]
+
+
+def _bars(labels: list[str], counts: list[int]) -> list[tuple[str, int, float]]:
+    most = max(counts, default=0) or 1
+    return [(label, count, count / most) for label, count in zip(labels, counts, strict=True)]
