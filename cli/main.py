@@ -11,6 +11,7 @@ from reexec.engine.version import VERSION
 from . import (
     assemble,
     audit,
+    cache,
     call,
     demo,
     doctor,
@@ -24,6 +25,7 @@ from . import (
     pipeline,
     policy,
     prompts,
+    report,
     revise,
     transform,
     verify,
@@ -37,12 +39,13 @@ app = typer.Typer(
     rich_markup_mode="rich",
     pretty_exceptions_enable=False,
 )
-FILES = (transform, infer, generate, prompts, verify, revise, assemble, export, pipeline, audit, explain)
+FILES = (transform, infer, generate, prompts, verify, revise, assemble, export, pipeline, audit, explain, report)
 for module in (demo, doctor, call, *FILES):
     module.register(app)
 app.add_typer(grade.app, name="grade")
 app.add_typer(policy.app, name="policy")
 app.add_typer(env.app, name="env")
+app.add_typer(cache.app, name="cache")
 
 
 def _version(wanted: bool) -> None:

@@ -1,9 +1,9 @@
 """Reports about a finished run: one self-contained page.
 
-    sources  which files a run consists of
-    figures  what the page shows, counted in one pass over each file
-    tree     a value as lines, with the place marked where it differs
-    page     the figures as HTML
+sources  which files a run consists of
+figures  what the page shows, counted in one pass over each file
+tree     a value as lines, with the place marked where it differs
+page     the figures as HTML
 """
 
 from .figures import Figures, collect

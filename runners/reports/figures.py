@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from reexec.engine.judging.compare import compare
 from reexec.policies.comparison import ComparisonRule
@@ -20,7 +20,8 @@ from ..rows.source import read_lines
 from ..rows.text import BadRowError, dump, parse_row
 from .sources import Losses, RunFiles, VerifiedFile
 
-DIRECTIONS = {"o": "output", "i": "input"}
+Direction = Literal["output", "input"]
+DIRECTIONS: dict[str, Direction] = {"o": "output", "i": "input"}
 FAILURES_KEPT = 4  # of each verdict and direction of a turn
 LOSSES_KEPT = 20  # of each stage and reason
 TEXT_CHARACTERS = 6000
@@ -182,7 +183,9 @@ def _turn(figures: Figures, file: VerifiedFile) -> None:
             by_id[str(row.get("id", ""))] = function_id
         order = _order(line)
         if word != "accepted" and chosen.wants((word, direction), order):
-            chosen.add((word, direction), order, number, _failure(file.turn, word, direction, number, row, function.label, store, rule))
+            chosen.add(
+                (word, direction), order, number, _failure(file.turn, word, direction, number, row, function.label, store, rule)
+            )
     for _, failures in chosen:
         figures.failures += failures
     if file.usage is not None:
@@ -202,7 +205,7 @@ def _label(function_id: str, store: FunctionStore | None) -> str:
 
 
 def _failure(
-    turn: int, word: str, direction: str, line: int, row: dict[str, Any], label: str,
+    turn: int, word: str, direction: Direction, line: int, row: dict[str, Any], label: str,
     store: FunctionStore | None, rule: ComparisonRule,
 ) -> Failure:  # fmt: skip
     text = row.get("output")
@@ -271,7 +274,9 @@ def _losses(figures: Figures, losses: Losses) -> None:
         if chosen.wants(reason, order):
             at = row.get("line")
             text = row.get("text")
-            loss = Loss(at if isinstance(at, int) else 0, sentence, _origin(text), _cut(text if isinstance(text, str) else dump(row)))
+            loss = Loss(
+                at if isinstance(at, int) else 0, sentence, _origin(text), _cut(text if isinstance(text, str) else dump(row))
+            )
             chosen.add(reason, order, number, loss)
     for reason, kept in chosen:
         figures.losses[losses.stage, reason] = (counts[reason], kept)

@@ -65,7 +65,9 @@ def _shown(figures: Figures) -> dict[str, Any]:
             _edges([f"{edge >> 20} MiB" for edge in EDGES_BYTES]), [figures.peak_bytes[i] for i in range(len(EDGES_BYTES) + 1)]
         ),
         "slowest": figures.slowest(),
-        "losses": [(stage, reason, *found) for (stage, reason), found in sorted(figures.losses.items(), key=_by_stage(figures))],
+        "losses": [
+            (stage, reason, *found) for (stage, reason), found in sorted(figures.losses.items(), key=_by_stage(figures))
+        ],
         "failures": figures.failures,
         "lines": tree.lines,
     }

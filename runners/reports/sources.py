@@ -51,7 +51,9 @@ def find_run(path: Path) -> RunFiles:
         raise UsageError(f"{path}: no such file or folder")
     manifest = _manifest(path)
     if manifest is None or manifest.get("stage") != "verify":
-        raise UsageError(f"{path}: expected a file that `reexec verify` wrote (with its manifest beside it), or a pipeline's folder")
+        raise UsageError(
+            f"{path}: expected a file that `reexec verify` wrote (with its manifest beside it), or a pipeline's folder"
+        )
     run = RunFiles(path.name)
     run.turns.append(_verified(1, path, manifest, path.parent))
     run.losses += _losses("verify", path)
