@@ -10,7 +10,7 @@ from reexec.engine.errors import UsageError
 from reexec.engine.judging.verdict import judge
 from reexec.engine.outcome import Outcome
 from reexec.engine.program import Program
-from reexec.runners.records.functions import BadFunctionError, FunctionStore
+from reexec.runners.records.functions import FunctionStore
 from reexec.runners.rows.text import BadRowError, dump, parse_row
 
 from . import exits, options
@@ -93,7 +93,7 @@ def _program(file: str, entry: str | None) -> Program:
             return store.at(int(in_file[2])).program
         except IndexError:
             raise UsageError(f"{in_file[1]}: has {len(store)} functions (0 to {len(store) - 1}), not #{in_file[2]}") from None
-        except BadFunctionError as error:
+        except BadRowError as error:
             raise UsageError(str(error)) from None
     path = Path(file)
     if path.suffix == ".jsonl":

@@ -15,19 +15,21 @@ from rich.table import Table
 
 from reexec.engine.errors import UsageError
 from reexec.policies.layers import load_policy
+from reexec.runners.execution import ExecutorOptions
 from reexec.runners.pipeline.config import load_config
 from reexec.runners.pipeline.plan import FINAL, make_plan
 from reexec.runners.pipeline.record import NAME
 from reexec.runners.pipeline.runner import PipelineResult, run_pipeline
 from reexec.runners.rows.source import read_lines
 from reexec.runners.rows.text import parse_row
-from reexec.runners.stages.verify.stage import VerifySummary
-from reexec.runners.stages.verify.stage import verify as run_verify
+from reexec.runners.stage import Summary
+from reexec.runners.stages.verify import Verify, VerifySettings
 
 from . import exits, options, screen
 from .explain import explain_row
 from .pipeline import funnel_table, tell_stage, watch
-from .verify import show_verify, verify_fields
+from .stage_command import Done, fields_of, tell
+from .verify import show_verify
 
 # Small limits: the examples hold programs that compute or sleep for ever, and a demo should not.
 _SETTINGS = ("limits.cpu_s=1", "limits.idle_s=1")
@@ -153,29 +155,27 @@ def _surprises_of_loop(result: PipelineResult) -> list[str]:
 # -- every kind of verdict ------------------------------------------------------------------------------------
 
 
-def _verdicts(output: Path, workers: int, python: Path | None, json: bool) -> tuple[VerifySummary, dict[str, Any], list[str]]:
+def _verdicts(output: Path, workers: int, python: Path | None, json: bool) -> tuple[Summary, dict[str, Any], list[str]]:
     """Verifies the bundled predictions, each of which says what its verdict must be."""
-    with (
-        as_file(_EXAMPLES / "functions.jsonl") as functions,
-        as_file(_EXAMPLES / "responses.jsonl") as responses,
-        options.open_executor(load_policy("codeio", settings=_SETTINGS), workers, python) as executor,
-    ):
+    executor = ExecutorOptions(load_policy("codeio", settings=_SETTINGS), workers, python)
+    with as_file(_EXAMPLES / "functions.jsonl") as functions, as_file(_EXAMPLES / "responses.jsonl") as responses:
         rows = screen.count_lines(responses, None)
         if not json:
             screen.out.rule("every kind of verdict", style="dim")
             screen.out.print(f"{rows} predictions about 40 functions, in the ways models write and programs fail.\n")
+        settings = VerifySettings(functions=functions)
         with screen.progress("verify", rows) as meter:
-            result = run_verify(functions, responses, output, executor, overwrite=True, on_row=meter.tell)
-        fields = verify_fields(result, executor, meter)
+            result = Verify.run(responses, output, settings, executor, overwrite=True, progress=meter)
+        done = Done(result, meter, responses, output, settings)
         if not json:
             _explain_some(output, functions)
-            show_verify(result, executor, meter, output, json=False)
+            tell(done, show_verify, json=False)
     surprises = [
         f"row {row['id']}: {row['verdict']}, expected {row['expected_verdict']}"
         for row in (parse_row(line) for _, line in read_lines(output))
         if row["verdict"] != row["expected_verdict"]
     ]
-    return result, fields, surprises
+    return result, fields_of(done), surprises
 
 
 def _explain_some(output: Path, functions: Path) -> None:

@@ -1,5 +1,7 @@
 """Exit codes, the same for every command."""
 
+from reexec.runners.stage import Summary
+
 DONE = 0
 """All of it was done."""
 IMPERFECT = 1
@@ -10,6 +12,13 @@ NO_ISOLATION = 3
 """This host cannot give the isolation that was asked for."""
 INTERRUPTED = 130
 """Ctrl-C; the same command goes on from there."""
+
+
+def of(summary: Summary) -> int:
+    """The code of a stage; a run that could use no row at all has done nothing."""
+    if summary.rejected and not summary.used:
+        return USAGE
+    return IMPERFECT if summary.rejected or summary.unchecked else DONE
 
 
 def of_files(rows: int, rejected: int, engine_errors: int) -> int:

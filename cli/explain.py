@@ -17,11 +17,10 @@ from reexec.engine.judging.compare import compare
 from reexec.policies.model import Policy
 from reexec.runners.answers import extract_answer
 from reexec.runners.records.functions import FunctionStore
-from reexec.runners.records.predictions import BadPredictionError, read_prediction
+from reexec.runners.records.predictions import read_prediction
 from reexec.runners.rows.run import beside
 from reexec.runners.rows.source import read_lines
-from reexec.runners.rows.text import BadRowError, dump, parse_row
-from reexec.runners.stages.verify.feedback import quoted
+from reexec.runners.rows.text import BadRowError, dump, parse_row, quoted
 
 from . import exits, options, screen
 
@@ -110,7 +109,7 @@ def explain_row(row: dict[str, Any], functions_path: Path, executor: Executor | 
     functions = FunctionStore(functions_path)
     try:
         prediction = read_prediction(row, functions)
-    except BadPredictionError as error:
+    except BadRowError as error:
         raise UsageError(f"{functions_path}: {error}") from None
     side = "output" if prediction.io_pred == "o" else "input"
     pair, function = prediction.pair, prediction.function

@@ -10,7 +10,7 @@ from reexec.engine.errors import UsageError
 from reexec.engine.executor import Executor
 from reexec.policies.layers import load_policy
 from reexec.policies.model import Policy
-from reexec.runners.rows.run import Selection
+from reexec.runners.rows.row import Selection
 
 Workers = Annotated[
     int | None, typer.Option("--workers", "-w", help="Checks that run at the same time. [default: processors]", metavar="N")
@@ -31,6 +31,11 @@ Limit = Annotated[int | None, typer.Option("--limit", help="Only the first N row
 Shard = Annotated[str | None, typer.Option("--shard", help="Only every n-th row, beginning at i (0 to n-1).", metavar="i/n")]
 Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace an output that another run made.")]
 Output = Annotated[Path, typer.Option("--output", "-o", help="The file to write; .gz and .zst are compressed.", metavar="FILE")]
+
+EXECUTOR = {"workers": (Workers, None), "policy": (PolicyName, "codeio"), "set": (Settings, None), "python": (Python, None)}
+"""Options of commands that execute programs, with their defaults."""
+FILES = {"limit": (Limit, None), "shard": (Shard, None), "overwrite": (Overwrite, False), "json": (Json, False)}
+"""Options of commands from file to file."""
 
 
 def effective_policy(name: str, settings: list[str] | None) -> Policy:

@@ -32,8 +32,8 @@ def path_of(error: ValidationError, without: Sequence[str] = ()) -> str:
     return "$" + "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in parts)
 
 
-def fault_of(error: ValidationError, root: type[BaseModel], secret: Sequence[str] = ()) -> str:
-    """The first fault without its path. `secret` names fields whose value is not repeated."""
+def fault_of(error: ValidationError, root: type[BaseModel], *, secret: Sequence[str] = (), shown: bool = False) -> str:
+    """The first fault without its path. `secret` names fields whose value is not repeated; `shown`: the caller shows it."""
     first = error.errors()[0]
     loc = first["loc"]
     if first["type"] == "extra_forbidden":
@@ -44,7 +44,7 @@ def fault_of(error: ValidationError, root: type[BaseModel], secret: Sequence[str
     else:
         message = first["msg"].removeprefix("Value error, ")
         message = message[:1].lower() + message[1:]
-    if first["type"] in ("value_error", "missing") or isinstance(first["input"], dict) or (loc and loc[-1] in secret):
+    if shown or first["type"] in ("value_error", "missing") or isinstance(first["input"], dict) or (loc and loc[-1] in secret):
         return message
     return f"{message} (given: {repr(first['input'])[:80]})"
 

@@ -1,6 +1,5 @@
 """Template files: the texts of a stage's prompts, ours or those of a folder that replaces them file by file."""
 
-import hashlib
 import string
 import tomllib
 from collections.abc import Mapping
@@ -9,6 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from reexec.engine.errors import UsageError
+
+from .digests import digest_of
 
 _TEMPLATES = Path(__file__).with_name("templates")
 
@@ -21,6 +22,20 @@ class Entry:
     may: tuple[str, ...] = ()
     optional: bool = False
     """The entry may be missing; it is the empty text then."""
+    stripped: bool = False
+    """Blanks around the text are no part of it."""
+
+
+@dataclass(frozen=True, slots=True)
+class TextsFile:
+    """A template file and what must be in it, by `section.name`."""
+
+    file: str
+    entries: Mapping[str, Entry]
+
+    def load(self, folder: Path | None = None) -> "Texts":
+        """Ours, or that of `folder` where it has one. Raises UsageError."""
+        return Texts(self.file, self.entries, folder)
 
 
 class Texts:
@@ -37,7 +52,7 @@ class Texts:
             tables = tomllib.loads(source)
         except (OSError, ValueError) as error:
             raise UsageError(f"{self.path}: cannot be read as TOML ({error})") from None
-        self.digest = hashlib.blake2b(source.encode(), digest_size=16).hexdigest()
+        self.digest = digest_of(source)
         self._texts = {name: self._checked(tables, name, entry) for name, entry in entries.items()}
 
     def _checked(self, tables: dict[str, Any], name: str, entry: Entry) -> str:
@@ -58,7 +73,7 @@ class Texts:
         lacking = [field for field in entry.needs if field not in found]
         if lacking and not (entry.optional and not text):
             raise UsageError(f"{self.path}: the placeholder {{{lacking[0]}}} is missing, at $.{name}")
-        return text
+        return text.strip() if entry.stripped else text
 
     def fill(self, name: str, **values: str) -> str:
         return self._texts[name].format(**values)

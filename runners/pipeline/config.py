@@ -4,8 +4,6 @@ Owns names, defaults and the wording of mistakes, each one line that ends in the
 the file lies; `examples:NAME` is a file that comes with the package. Knows nothing of how a stage is run.
 """
 
-import difflib
-import json
 import re
 import tomllib
 from importlib.resources import files
@@ -16,23 +14,24 @@ from urllib.parse import urlsplit
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, ValidationInfo
 
 from reexec.engine.errors import UsageError
-from reexec.policies.layers import preset_names
+from reexec.policies.faults import fault_of, located, path_of, unknown
+from reexec.policies.reading import preset_names
 
+from ..settings import BUNDLED, Settings, flag_of
+from ..stages.assemble import AssembleSettings
 from ..stages.export.formats import FORMATS
-from ..stages.generate import CALLS, PAIRS
-from ..stages.generate.readers import READERS
-from ..stages.prompts import PAIRS as PROMPT_PAIRS
-from ..stages.transform import MAX_CHARACTERS
+from ..stages.generate import GenerateSettings
+from ..stages.prompts import PromptsSettings
+from ..stages.transform import TransformSettings
 
 _FROZEN = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
-_BUNDLED = "examples:"
 _TURN = re.compile(r"turn_([1-9]\d*)")
 SOURCES = ("raw", "unified", "functions")
 
 
 def _located(text: str, info: ValidationInfo) -> str:
-    if text.startswith(_BUNDLED):
-        return str(files("reexec.examples") / text.removeprefix(_BUNDLED))
+    if text.startswith(BUNDLED):
+        return str(files("reexec.examples") / text.removeprefix(BUNDLED))
     return str((info.context or {}).get("base", Path()) / text) if text else ""
 
 
@@ -49,11 +48,6 @@ def _preset_or_located(name: str, info: ValidationInfo) -> str:
 
 
 Location = Annotated[str, AfterValidator(_located)]
-
-
-class Transform(BaseModel):
-    model_config = _FROZEN
-    max_characters: int = Field(default=MAX_CHARACTERS, ge=1)
 
 
 class Ask(BaseModel):
@@ -78,27 +72,6 @@ class Ask(BaseModel):
     max_cost: float | None = Field(default=None, gt=0)
     retry_failed: bool = True
     """Whether a later run asks again for what failed."""
-
-
-class Generate(BaseModel):
-    model_config = _FROZEN
-    reader: str = "codeio"
-    pairs: int = Field(default=PAIRS, ge=2)
-    calls: int = Field(default=CALLS, ge=2)
-    drop_mutating: bool = False
-
-
-class Prompts(BaseModel):
-    model_config = _FROZEN
-    pairs: int = Field(default=PROMPT_PAIRS, ge=1)
-    code: bool = True
-
-
-class Assemble(BaseModel):
-    model_config = _FROZEN
-    only_successes: bool = False
-    deduplicate: bool = False
-    max_per_function: int | None = Field(default=None, ge=1)
 
 
 class Export(BaseModel):
@@ -128,12 +101,12 @@ class Config(BaseModel):
     policy: Annotated[str, AfterValidator(_preset_or_located)] = "codeio"
     set: tuple[str, ...] = ()
     templates: Location = ""
-    transform: Transform = Transform()
+    transform: TransformSettings = TransformSettings()
     infer: dict[str, Ask] = {}
     """By the name of the stage: transform, turn_1, turn_2 and so on; what [infer] itself says is in each."""
-    generate: Generate = Generate()
-    prompts: Prompts = Prompts()
-    assemble: Assemble = Assemble()
+    generate: GenerateSettings = GenerateSettings()
+    prompts: PromptsSettings = PromptsSettings()
+    assemble: AssembleSettings = AssembleSettings()
     export: Export | None = None
 
     @property
@@ -164,7 +137,8 @@ def load_config(path: Path, changes: dict[str, Any] | None = None) -> Config:
     try:
         config = Config.model_validate(tree, context={"base": path.parent}).model_copy(update=changes or {})
     except ValidationError as error:
-        raise UsageError(f"{path}: {_said(error)}") from None
+        fault = fault_of(error, Config, secret=("base_url",))  # it may hold a key
+        raise UsageError(f"{path}: {located(fault, path_of(error, without=('*',)))}") from None
     _check(config, path)
     return config
 
@@ -176,7 +150,7 @@ def _asks(table: Any, path: Path) -> dict[str, Any]:
     named = {key: value for key, value in table.items() if isinstance(value, dict)}
     for key in named:
         if key != "transform" and not _TURN.fullmatch(key):
-            raise UsageError(f"{path}: {_unknown(key, ['transform', 'turn_1', 'turn_2'])}, at $.infer.{key}")
+            raise UsageError(f"{path}: {located(unknown(key, ['transform', 'turn_1', 'turn_2']), f'$.infer.{key}')}")
     shared = {key: value for key, value in table.items() if key not in named}
     return {"*": shared, **{key: {**shared, **value} for key, value in named.items()}}
 
@@ -190,8 +164,11 @@ def _check(config: Config, path: Path) -> None:
         )
     if not config.folder:
         raise UsageError(f"{path}: a folder for the run is wanted, at $.folder")
-    if config.generate.reader not in READERS:
-        raise UsageError(f"{path}: {_unknown(config.generate.reader, list(READERS), 'reader')}, at $.generate.reader")
+    for table in config.model_fields_set:
+        settings = getattr(config, table)
+        for name in settings.model_fields_set if isinstance(settings, Settings) else ():
+            if flag_of(type(settings), name).argument:
+                raise UsageError(f"{path}: the pipeline itself says that, at $.{table}.{name}")
     if config.export is not None:
         _check_export(config.export, path)
     for name in config.infer:
@@ -209,7 +186,7 @@ def _check(config: Config, path: Path) -> None:
 def _check_export(export: Export, path: Path) -> None:
     """What the stage would refuse, when all the others have been done."""
     if export.to not in FORMATS:
-        raise UsageError(f"{path}: {_unknown(export.to, list(FORMATS), 'format')}, at $.export.to")
+        raise UsageError(f"{path}: {located(unknown(export.to, list(FORMATS), 'format'), '$.export.to')}")
     if export.separate_turns and not FORMATS[export.to].may_separate:
         raise UsageError(f"{path}: {export.to} has one response a row, at $.export.separate_turns")
     if export.only_right and not export.plain:
@@ -218,33 +195,3 @@ def _check_export(export: Export, path: Path) -> None:
 
 def ask_of(config: Config, name: str) -> Ask:
     return config.infer.get(name, config.infer["*"])
-
-
-def _unknown(key: str, known: list[str], what: str = "key") -> str:
-    near = difflib.get_close_matches(key, known, n=1, cutoff=0.5)
-    return f"unknown {what} {key!r}, " + (f"did you mean {near[0]!r}?" if near else f"known are {', '.join(known)}")
-
-
-def _said(error: ValidationError) -> str:
-    first = error.errors()[0]
-    loc = [str(part) for part in first["loc"]]
-    shown = [part for part in loc if part != "*"]
-    where = "$" + "".join(f"[{part}]" if part.isdigit() else f".{part}" for part in shown)
-    if first["type"] == "extra_forbidden":
-        return f"{_unknown(loc[-1], _known_keys(loc[:-1]))}, at {where}"
-    message = first["msg"].removeprefix("Value error, ")
-    given = "" if isinstance(first["input"], dict) else f" (given: {json.dumps(first['input'], default=str)[:80]})"
-    if first["loc"][-1] == "base_url":
-        given = ""  # it may hold a key
-    return f"{message[:1].lower()}{message[1:]}{given}, at {where}"
-
-
-def _known_keys(parents: list[str]) -> list[str]:
-    if not parents:
-        return sorted(Config.model_fields)
-    if parents[0] == "infer":
-        return sorted(Ask.model_fields)
-    tables: dict[str, type[BaseModel]] = {
-        "transform": Transform, "generate": Generate, "prompts": Prompts, "assemble": Assemble, "export": Export,
-    }  # fmt: skip
-    return sorted(tables[parents[0]].model_fields)

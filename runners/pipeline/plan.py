@@ -14,15 +14,22 @@ from reexec.engine.jail import interpreter
 from reexec.policies.layers import load_policy
 from reexec.policies.model import Policy
 
-from ..rows.run import Selection, beside
+from ..execution import ExecutorOptions
+from ..rows.row import Selection
+from ..rows.run import beside
+from ..settings import Settings
+from ..stage import Progress
+from ..stage import Stage as StageKind
+from ..stages.assemble import Assemble
+from ..stages.audit import Audit, AuditSettings
 from ..stages.export.rows import JoinTemplate
-from ..stages.prompts import PromptTemplate
-from ..stages.revise import ReviseTemplate
-from ..stages.transform import TransformTemplate
-from ..stages.verify.feedback import Feedback
+from ..stages.generate import Generate
+from ..stages.prompts import Prompts
+from ..stages.revise import Revise, ReviseSettings
+from ..stages.transform import Transform
+from ..stages.verify import Verify, VerifySettings
 from . import stages
 from .config import Ask, Config, ask_of
-from .meter import Meter
 
 FINAL = "final.jsonl"
 EXPORT = "export"
@@ -37,7 +44,7 @@ class Stage:
     output: Path
     decides: dict[str, Any]
     """Its settings, as far as they decide the result, as plain data."""
-    run: Callable[[Meter], dict[str, Any]]
+    run: Callable[[Progress], dict[str, Any]]
     """Does it, or goes on with it; its counts."""
     more: tuple[Path, ...] = ()
     """Files that it makes beside the output and its manifest and rejects."""
@@ -104,33 +111,40 @@ class _Planner:
     def __init__(self, context: Context) -> None:
         self._context, self._config = context, context.config
         self._plan = Plan(context)
-        self._limit = context.config.limit  # for the first stage alone
 
     def plan(self) -> Plan:
-        kind, path = self._config.source
+        config, path = self._config, self._context.path
+        kind, source = config.source
+        functions = path("03-functions.jsonl")
         if kind == "raw":
-            path = self._transform(path)
-            path = self._infer("transform", path, "02-unified.jsonl")
+            source = self._stage(Transform, source, path("01-messages.jsonl"), config.transform)
+            source = self._infer("transform", source, "02-unified.jsonl")
         if kind != "functions":
-            path = self._generate(path)
-        elif self._config.audit:
-            path = self._audit(path)
-        functions = path
+            drops = beside(functions, "drops.jsonl")
+            self._stage(Generate, source, functions, config.generate, more=(drops,))
+        elif config.audit:
+            report = path("03-audit.jsonl")
+            self._stage(Audit, source, report, AuditSettings(keep=functions), more=(functions,))
+        else:
+            functions = source
         verified: list[Path] = []
-        path = self._prompts(functions)
-        for turn in range(1, self._config.turns + 1):
+        messages = self._stage(Prompts, functions, path(_numbered(1, 0, "messages")), config.prompts)
+        for turn in range(1, config.turns + 1):
             if turn > 1:
-                path = self._revise(verified[-1], turn)
-            path = self._infer(f"turn_{turn}", path, _numbered(turn, 1, "responses"))
-            verified.append(self._verify(functions, path, turn))
-        final = self._assemble(verified)
-        if self._config.export is not None:
+                output = path(_numbered(turn, 0, "messages"))
+                messages = self._stage(Revise, verified[-1], output, ReviseSettings(), name=f"revise-{turn}")
+            responses = self._infer(f"turn_{turn}", messages, _numbered(turn, 1, "responses"))
+            output = path(_numbered(turn, 2, "verified"))
+            settings = VerifySettings(functions=functions)
+            rates = beside(output, "passrates.jsonl")
+            self._stage(Verify, responses, output, settings, name=f"verify-{turn}", inputs=(functions,), more=(rates,))
+            verified.append(output)
+        later = tuple(verified[1:])
+        joined = config.assemble.model_copy(update={"later": later})
+        final = self._stage(Assemble, verified[0], path(FINAL), joined, inputs=later)
+        if config.export is not None:
             self._export(final)
         return self._plan
-
-    def _selection(self) -> tuple[Selection, int | None]:
-        limit, self._limit = self._limit, None
-        return Selection(limit), limit
 
     def _add(self, stage: Stage) -> Path:
         self._plan.stages.append(stage)
@@ -138,14 +152,35 @@ class _Planner:
 
     # -- one stage each -----------------------------------------------------------------------------------------
 
-    def _transform(self, raw: Path) -> Path:
-        template, settings = TransformTemplate(self._context.templates), self._config.transform
-        output = self._context.path("01-messages.jsonl")
-        selection, limit = self._selection()
-        decides = {**settings.model_dump(), "templates": template.digest, "limit": limit}
-        return self._add(
-            Stage("transform", (raw,), output, decides, stages.transform(raw, output, template, settings, selection))
-        )
+    def _stage(
+        self,
+        kind: type[StageKind[Any]],
+        source: Path,
+        output: Path,
+        settings: Settings,
+        *,
+        name: str = "",
+        inputs: tuple[Path, ...] = (),
+        more: tuple[Path, ...] = (),
+    ) -> Path:
+        """`inputs`: files that it reads beside the source; `more`: files that it makes beside the output. The first stage of a
+        run takes the limit of the config."""
+        context = self._context
+        limit = None if self._plan.stages else context.config.limit
+        if kind.texts_file is not None:
+            settings = settings.model_copy(update={"templates": getattr(settings, "templates", None) or context.templates})
+        decides: dict[str, Any] = {**settings.decides(), "limit": limit}
+        if kind.texts_file is not None:
+            decides["templates"] = kind.texts_file.load(getattr(settings, "templates", None)).digest
+        if kind.executes:
+            decides |= {"policy": context.policy.digest, "python": context.python_version}
+
+        def run(progress: Progress) -> dict[str, Any]:
+            executor = ExecutorOptions(context.policy, context.workers, context.python)
+            return kind.run(source, output, settings, executor, selection=Selection(limit), progress=progress).lasting()
+
+        self._plan.stages.append(Stage(name or kind.name, (source, *inputs), output, decides, run, more=more))
+        return output
 
     def _infer(self, name: str, messages: Path, file: str) -> Path:
         ask, output = ask_of(self._config, name), self._context.path(file)
@@ -170,55 +205,12 @@ class _Planner:
         )
         return self._add(stage)
 
-    def _generate(self, unified: Path) -> Path:
-        settings, output = self._config.generate, self._context.path("03-functions.jsonl")
-        selection, limit = self._selection()
-        decides = {**settings.model_dump(), **self._programs(), "limit": limit}
-        run = stages.generate(unified, output, settings, self._context, selection)
-        return self._add(Stage("generate", (unified,), output, decides, run, more=(beside(output, "drops.jsonl"),)))
-
-    def _audit(self, functions: Path) -> Path:
-        report, kept = self._context.path("03-audit.jsonl"), self._context.path("03-functions.jsonl")
-        selection, limit = self._selection()
-        run = stages.audit(functions, report, kept, self._context, selection)
-        self._add(Stage("audit", (functions,), report, {**self._programs(), "limit": limit}, run, more=(kept,)))
-        return kept
-
-    def _prompts(self, functions: Path) -> Path:
-        template, settings = PromptTemplate(self._context.templates), self._config.prompts
-        output = self._context.path(_numbered(1, 0, "messages"))
-        selection, limit = self._selection()
-        decides = {**settings.model_dump(), "templates": template.texts.digest, "limit": limit}
-        return self._add(
-            Stage("prompts", (functions,), output, decides, stages.prompts(functions, output, template, settings, selection))
-        )
-
-    def _verify(self, functions: Path, responses: Path, turn: int) -> Path:
-        output, feedback = self._context.path(_numbered(turn, 2, "verified")), Feedback(self._context.templates)
-        decides = {**self._programs(), "templates": feedback.source}
-        run = stages.verify(functions, responses, output, feedback, self._context)
-        rates = beside(output, "passrates.jsonl")
-        return self._add(Stage(f"verify-{turn}", (responses, functions), output, decides, run, more=(rates,)))
-
-    def _revise(self, verified: Path, turn: int) -> Path:
-        output, template = self._context.path(_numbered(turn, 0, "messages")), ReviseTemplate(self._context.templates)
-        decides = {"templates": template.texts.digest}
-        return self._add(Stage(f"revise-{turn}", (verified,), output, decides, stages.revise(verified, output, template)))
-
-    def _assemble(self, verified: list[Path]) -> Path:
-        settings, output = self._config.assemble, self._context.path(FINAL)
-        run = stages.assemble(verified, output, settings)
-        return self._add(Stage("assemble", tuple(verified), output, settings.model_dump(), run))
-
     def _export(self, final: Path) -> None:
         settings, output = self._config.export, self._context.path(EXPORT)
         assert settings is not None
         template = JoinTemplate(self._context.templates)
         decides = {**settings.model_dump(), "templates": template.texts.digest}
         self._add(Stage(EXPORT, (final,), output, decides, stages.export(final, output, settings, template)))
-
-    def _programs(self) -> dict[str, Any]:
-        return {"policy": self._context.policy.digest, "python": self._context.python_version}
 
 
 def _numbered(turn: int, place: int, what: str) -> str:

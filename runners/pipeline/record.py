@@ -5,9 +5,7 @@ replaced. `fingerprint` is the digest of everything that decides the stage's res
 that it reads. The file is replaced as a whole, never edited.
 """
 
-import hashlib
 import json
-import os
 import time
 from collections.abc import Iterable
 from pathlib import Path
@@ -16,7 +14,8 @@ from typing import Any
 from reexec.engine.errors import UsageError
 from reexec.engine.version import VERSION
 
-from ..rows.sink import OutputError
+from ..digests import digest_of, digest_of_file
+from ..rows.documents import read_document, replace_document
 
 NAME = "pipeline.json"
 SCHEMA = 1
@@ -33,7 +32,7 @@ class Record:
         self.stages: dict[str, dict[str, Any]] = {}
         self._digests: dict[str, list[Any]] = {}  # path: [size, mtime_ns, digest]
         try:
-            found = json.loads(self.path.read_text(encoding="utf-8"))
+            found = read_document(self.path)
             self.stages, self._digests = dict(found["stages"]), dict(found["digests"])
         except FileNotFoundError:
             return
@@ -54,16 +53,15 @@ class Record:
         """Of a file's content, or of all files of a folder. It is computed once for each size and time of change."""
         if path.is_dir():
             parts = [[str(file.relative_to(path)), self.digest(file)] for file in sorted(path.rglob("*")) if file.is_file()]
-            return hashlib.blake2b(json.dumps(parts).encode(), digest_size=16).hexdigest()
+            return digest_of(json.dumps(parts))
         try:
             facts = path.stat()
-            known = self._digests.get(str(path))
-            if known is not None and known[:2] == [facts.st_size, facts.st_mtime_ns]:
-                return str(known[2])
-            with open(path, "rb") as file:
-                found = hashlib.file_digest(file, lambda: hashlib.blake2b(digest_size=16)).hexdigest()
         except OSError as error:
-            raise UsageError(f"{path}: cannot be read ({os.strerror(error.errno or 0).lower()})") from None
+            raise UsageError(f"{path}: cannot be read ({(error.strerror or '').lower()})") from None
+        known = self._digests.get(str(path))
+        if known is not None and known[:2] == [facts.st_size, facts.st_mtime_ns]:
+            return str(known[2])
+        found = digest_of_file(path)
         self._digests[str(path)] = [facts.st_size, facts.st_mtime_ns, found]
         return found
 
@@ -101,12 +99,7 @@ class Record:
             "digests": self._digests,
             "saved": _now(),
         }
-        temporary = self.path.with_name(self.path.name + ".new")
-        try:
-            temporary.write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
-            os.replace(temporary, self.path)  # noqa: PTH105
-        except OSError as error:
-            raise OutputError(f"{self.path}: cannot be written ({os.strerror(error.errno or 0).lower()})") from None
+        replace_document(self.path, record)
 
 
 def _now() -> float:

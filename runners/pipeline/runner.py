@@ -10,9 +10,6 @@ Before the second step the old entry, or none, stands for the files that are lef
 own work, from which its function goes on.
 """
 
-import fcntl
-import hashlib
-import json
 import os
 import shutil
 import time
@@ -25,14 +22,16 @@ from typing import Any
 from reexec.engine.errors import UsageError
 from reexec.engine.version import VERSION
 
+from ..digests import digest_of
+from ..rows.documents import lock, read_document
 from ..rows.run import beside
 from ..rows.text import canonical
+from ..stage import Progress, Silent
 from .funnel import Step, funnel
-from .meter import Meter, Silent
 from .plan import Plan, Stage
 from .record import DONE, NAME, STOPPED, Record
 
-Watch = Callable[[Stage], AbstractContextManager[Meter]]
+Watch = Callable[[Stage], AbstractContextManager[Progress]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +66,7 @@ class PipelineResult:
         """The isolation that the programs ran in, as the last stage that ran any has recorded it."""
         for result in reversed(self.stages):
             if result.stage.name.startswith("verify-"):
-                manifest = json.loads(beside(result.stage.output, "manifest.json").read_text(encoding="utf-8"))
+                manifest = read_document(beside(result.stage.output, "manifest.json"))
                 return str(manifest["facts"]["isolation"])
         return None
 
@@ -106,19 +105,15 @@ def run_pipeline(
 
 
 @contextmanager
-def _unwatched(_: Stage) -> Iterator[Meter]:
+def _unwatched(_: Stage) -> Iterator[Progress]:
     yield Silent()
 
 
 @contextmanager
 def _alone(folder: Path) -> Iterator[None]:
     """Two runs over one folder would cut each other's files back. The lock ends with the process that holds it."""
-    handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    handle = lock(folder, "another run works in this folder; wait for its end")
     try:
-        try:
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise UsageError(f"{folder}: another run works in this folder; wait for its end") from None
         yield
     finally:
         os.close(handle)
@@ -144,7 +139,7 @@ class _Recorded:
     def _fingerprint(self, stage: Stage) -> str:
         read = [self._record.digest(path) for path in (*stage.inputs, *stage.also_decide)]
         body = {"stage": stage.name, "engine": VERSION, "decides": stage.decides, "read": read}
-        return hashlib.blake2b(canonical(body), digest_size=16).hexdigest()
+        return digest_of(canonical(body))
 
     def current(self, stage: Stage) -> StageResult | None:
         """The stage's result where nothing is to be done."""

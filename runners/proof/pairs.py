@@ -13,24 +13,27 @@ tomorrow.
 """
 
 import asyncio
-import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from reexec.engine.executor import Executor
 from reexec.engine.judging.size_guard import check_output_size
 from reexec.engine.outcome import Outcome
 from reexec.engine.program import Program
-from reexec.policies.model import Policy
 
 from ..rows.text import canonical, dump
-from ..stages.generate.inputs import CHANCE, CLOCK, MAY_VARY, Input
-from ..stages.generate.reasons import LIMITS
-from .reasons import MORE_SEEDS, SEEDS, VARIES, reseeded
+from .patterns import CHANCE, CLOCK, HASH_ORDER, MAY_VARY
+from .reasons import LIMITS, VARIES
+from .seeds import SeededExecutors
 
-# Sets, frozensets, hash(), set displays and comprehensions.
-_HASH_ORDER = re.compile(r"\bset\b|\bfrozenset\b|\bhash\b|\{[^{}:\"']*\bfor\b|\{\w+(?:, *\w+)*\}")
+
+@dataclass(frozen=True, slots=True)
+class Input:
+    """Arguments as they will be recorded: held here before the function sees them."""
+
+    arguments: dict[str, Any]
+    text: bytes
+    """Canonical JSON."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,23 +49,11 @@ class Proof:
 
 
 class Prover:
-    """The executors that proofs run in: two at once, three more when they are first needed."""
+    """Proves pairs in executors under different seeds."""
 
-    def __init__(self, policy: Policy, *, workers: int, python: str | None, drop_mutating: bool = False) -> None:
-        self._policy, self._python, self._drop_mutating = policy, python, drop_mutating
-        share = max(1, workers // 2)
-        first, second = (reseeded(policy, *seeds) for seeds in SEEDS)
-        self._more: list[Executor] = []
-        self.one = Executor(first, workers=max(1, workers - share), python=python)
-        try:
-            self.two = Executor(second, workers=share, python=python)
-        except BaseException:
-            self.one.shutdown()
-            raise
-
-    def close(self) -> None:
-        for executor in (self.one, self.two, *self._more):
-            executor.shutdown()
+    def __init__(self, executors: SeededExecutors, *, drop_mutating: bool = False) -> None:
+        self._executors, self._size, self._drop_mutating = executors, executors.policy.size, drop_mutating
+        self.one, self.two = executors.one, executors.two
 
     async def both(self, program: Program, arguments: dict[str, Any]) -> tuple[Outcome, Outcome]:
         """A call on both sides; the second says whether it read the clock and the like, where the program may."""
@@ -81,7 +72,7 @@ class Prover:
     async def prove_again(self, program: Program, proofs: Iterable[Proof], *, varies: bool) -> list[Proof]:
         """The same proofs where two runs are enough, else what further seeds make of them. `varies`: some pair of this
         function differed between its runs."""
-        unordered = _HASH_ORDER.search(program.source) is not None
+        unordered = HASH_ORDER.search(program.source) is not None
         return list(await asyncio.gather(*(self._again(program, proof, varies, unordered) for proof in proofs)))
 
     def _judge(self, given: Input, one: Outcome, two: Outcome) -> Proof:
@@ -103,7 +94,7 @@ class Prover:
             return Proof(given, None, "reads-clock")
         if self._drop_mutating and (one.arguments_changed or two.arguments_changed):
             return Proof(given, None, "mutates-input")
-        finding = check_output_size(one.value, self._policy.size)
+        finding = check_output_size(one.value, self._size)
         if finding is not None:
             return Proof(given, None, "no-output" if one.value is None else "output-too-large", str(finding))
         # Where only the order of keys differs, it is nobody's to choose: sorted.
@@ -115,7 +106,7 @@ class Prover:
             return proof
         if varies and proof.draws:
             return Proof(proof.given, None, *VARIES)
-        futures = [executor.submit(program, proof.given.arguments) for executor in self._others()]
+        futures = [executor.submit(program, proof.given.arguments) for executor in self._executors.more()]
         text = canonical(proof.output)
         for outcome in await asyncio.gather(*map(asyncio.wrap_future, futures)):
             if outcome.kind in LIMITS:
@@ -123,11 +114,6 @@ class Prover:
             if not outcome.ok or canonical(outcome.value) != text:
                 return Proof(proof.given, None, *VARIES)
         return proof
-
-    def _others(self) -> list[Executor]:
-        if not self._more:
-            self._more = [Executor(reseeded(self._policy, *seeds), workers=1, python=self._python) for seeds in MORE_SEEDS]
-        return self._more
 
 
 def _sorted(value: Any) -> Any:

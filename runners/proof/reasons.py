@@ -18,19 +18,18 @@ no proof.
 
 from typing import Any
 
-from reexec.engine.executor import Executor
 from reexec.engine.judging.compare import compare
 from reexec.engine.judging.verdict import judge
-from reexec.engine.outcome import Outcome
+from reexec.engine.outcome import KINDS, Outcome
 from reexec.engine.program import Program
-from reexec.policies.model import Policy
 
 from ..records.functions import FunctionRecord
-from ..stages.verify.feedback import quoted
+from ..rows.text import quoted
+from .seeds import SeededExecutors
 from .variations import variations
 
-SEEDS = ((1, 11), (2, 22))  # (hash seed, random seed) of the two sides
-MORE_SEEDS = ((3, 33), (4, 44), (5, 55))  # for what two runs do not settle
+LIMITS = KINDS - {"value", "exception"}
+"""Ways in which a run ends without the program's own word."""
 
 # Appended to a program's source: the recorded calls up to one of them, in one process.
 _IN_A_ROW = """
@@ -43,12 +42,6 @@ def __reexec_in_a_row(calls):
 """
 
 
-def reseeded(policy: Policy, hash_seed: int, random_seed: int) -> Policy:
-    """The policy under other seeds, with addresses at random."""
-    seeds = {"hash_seed": hash_seed, "random_seed": random_seed, "numpy_seed": random_seed, "fixed_addresses": False}
-    return policy.model_copy(update={"determinism": policy.determinism.model_copy(update=seeds)})
-
-
 Judged = tuple[str | None, str]
 """None or a reason, and a line for a person."""
 VARIES = ("nondeterministic", "its results differ from run to run")
@@ -58,21 +51,9 @@ VARIES = ("nondeterministic", "its results differ from run to run")
 class Reasons:
     """Judges the pairs of a function from their two runs, and runs more where these do not settle it."""
 
-    def __init__(self, policy: Policy, one: Executor, two: Executor) -> None:
-        self._policy, self._one, self._two = policy, one, two
-        self._rule = policy.comparison
-        self._more: list[Executor] = []
-
-    def close(self) -> None:
-        for executor in self._more:
-            executor.shutdown()
-
-    def _others(self) -> list[Executor]:
-        """Executors under further seeds, started when they are first needed."""
-        if not self._more:
-            python = self._one.interpreter.executable
-            self._more = [Executor(reseeded(self._policy, *seeds), workers=1, python=python) for seeds in MORE_SEEDS]
-        return self._more
+    def __init__(self, executors: SeededExecutors) -> None:
+        self._executors, self._one, self._two = executors, executors.one, executors.two
+        self._rule = executors.policy.comparison
 
     def of_all(self, record: FunctionRecord, results: list[tuple[Outcome, Outcome]]) -> list[Judged]:
         """The judgement on each pair of `record`. What one pair shows may explain another one."""
@@ -100,7 +81,7 @@ class Reasons:
         if all(judge(outcome, expected, self._rule).accepted for outcome in (first, second)):
             return None, ""
         for outcome in (first, second):
-            if outcome.kind not in ("value", "exception"):
+            if outcome.kind in LIMITS:
                 return outcome.kind, outcome.describe()
         if first.kind != second.kind:
             return VARIES
@@ -119,7 +100,7 @@ class Reasons:
         return self._under_other_seeds(record, index, results[index][0]) or found
 
     def _under_other_seeds(self, record: FunctionRecord, index: int, outcome: Outcome) -> Judged | None:
-        for executor in self._others():
+        for executor in self._executors.more():
             again = executor.submit(record.program, record.pairs[index].input).result()
             if not (again.ok and compare(again.value, outcome.value, self._rule).equal):
                 return VARIES

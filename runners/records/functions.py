@@ -4,7 +4,6 @@ Only positions and ids are held in memory (about 100 bytes a function); rows are
 and the last ones kept, because predictions usually come in the order of their functions.
 """
 
-import hashlib
 import weakref
 from collections import OrderedDict
 from dataclasses import dataclass
@@ -15,6 +14,7 @@ from reexec.engine.arguments import encode_call
 from reexec.engine.errors import UsageError
 from reexec.engine.program import Call, Program
 
+from ..digests import digest_of, empty_digest
 from ..rows.source import MAX_LINE_BYTES, OVERLONG_REASON, open_seekable
 from ..rows.text import BadRowError, canonical, kind_of, parse_row
 
@@ -42,39 +42,32 @@ class FunctionRecord:
     row: dict[str, Any]
 
 
-class BadFunctionError(ValueError):
-    """A function's row that cannot be used; the message says why and where."""
-
-
 def pair_id(function_id: str, given: Any, output: Any) -> str:
     """32 hex digits over the function's id, the input and the output."""
-    body = function_id.encode() + b"\0" + canonical(given) + b"\0" + canonical(output)
-    return hashlib.blake2b(body, digest_size=16).hexdigest()
+    return digest_of(function_id, canonical(given), canonical(output))
 
 
 def parse_function(row: dict[str, Any], position: int, line: int) -> FunctionRecord:
-    """Raises BadFunctionError. An id that the row carries must be the digest of what it holds."""
+    """Raises BadRowError. An id that the row carries must be the digest of what it holds."""
     for name in ("refcode", "funcname"):
         if not isinstance(row.get(name), str):
-            raise BadFunctionError(f"{name} must be a text, not {kind_of(row.get(name))}, at $.{name}")
+            raise BadRowError(f"{name} must be a text, not {kind_of(row.get(name))}, at $.{name}")
     program = Program(row["refcode"], row["funcname"])
     given_id = row.get("function_id")
     if given_id is not None and given_id != program.id:
-        raise BadFunctionError("the id does not belong to this code and name, at $.function_id")
+        raise BadRowError("the id does not belong to this code and name, at $.function_id")
     ios = row.get("ios")
     if not isinstance(ios, list):
-        raise BadFunctionError(f"ios must be an array of pairs, not {kind_of(ios)}, at $.ios")
+        raise BadRowError(f"ios must be an array of pairs, not {kind_of(ios)}, at $.ios")
     pairs = []
     for index, entry in enumerate(ios):
         if not isinstance(entry, dict) or "input" not in entry or "output" not in entry:
-            raise BadFunctionError(f"a pair has `input` and `output`, at $.ios[{index}]")
+            raise BadRowError(f"a pair has `input` and `output`, at $.ios[{index}]")
         if not isinstance(entry["input"], dict):
-            raise BadFunctionError(
-                f"input must be an object of arguments, not {kind_of(entry['input'])}, at $.ios[{index}].input"
-            )
+            raise BadRowError(f"input must be an object of arguments, not {kind_of(entry['input'])}, at $.ios[{index}].input")
         own = pair_id(program.id, entry["input"], entry["output"])
         if entry.get("pair_id", own) != own:
-            raise BadFunctionError(f"the id does not belong to this pair, at $.ios[{index}].pair_id")
+            raise BadRowError(f"the id does not belong to this pair, at $.ios[{index}].pair_id")
         pairs.append(Pair(own, entry["input"], entry["output"]))
     return FunctionRecord(program.id, position, line, program, tuple(pairs), row)
 
@@ -92,7 +85,7 @@ def why_not_sendable(line: bytes, arguments: dict[str, Any]) -> str:
 
 
 class FunctionStore:
-    """Random access to a functions file by position (`itemid` of the original) and by id."""
+    """Random access to a functions file by position (`itemid` of CodeI/O's files) and by id."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -100,8 +93,8 @@ class FunctionStore:
         weakref.finalize(self, self._file.close)
         self._offsets: list[tuple[int, int, int]] = []  # (offset, length or -1 where overlong, line number)
         self._by_id: dict[str, int] | None = None
-        self._kept: OrderedDict[int, FunctionRecord | BadFunctionError] = OrderedDict()
-        digest = hashlib.blake2b(digest_size=16)
+        self._kept: OrderedDict[int, FunctionRecord | BadRowError] = OrderedDict()
+        digest = empty_digest()
         offset, number = 0, 0
         while line := self._file.readline(MAX_LINE_BYTES + 1):
             number += 1
@@ -123,7 +116,7 @@ class FunctionStore:
         return len(self._offsets)
 
     def at(self, position: int) -> FunctionRecord:
-        """Raises BadFunctionError, IndexError."""
+        """Raises BadRowError, IndexError."""
         if position < 0:
             raise IndexError(position)
         found = self._kept.get(position)
@@ -132,7 +125,7 @@ class FunctionStore:
             self._kept[position] = found
             if len(self._kept) > _KEPT:
                 self._kept.popitem(last=False)
-        if isinstance(found, BadFunctionError):
+        if isinstance(found, BadRowError):
             raise found
         return found
 
@@ -146,13 +139,13 @@ class FunctionStore:
                     self._by_id.setdefault(record.id, position)
         return self._by_id.get(function_id)
 
-    def _read(self, position: int) -> FunctionRecord | BadFunctionError:
+    def _read(self, position: int) -> FunctionRecord | BadRowError:
         offset, length, number = self._offsets[position]
         where = f"{self.path}, line {number}"
         if length < 0:
-            return BadFunctionError(f"{where}: {OVERLONG_REASON}")
+            return BadRowError(f"{where}: {OVERLONG_REASON}")
         self._file.seek(offset)
         try:
             return parse_function(parse_row(self._file.read(length).rstrip()), position, number)
-        except (BadRowError, BadFunctionError) as error:
-            return BadFunctionError(f"{where}: {error}")
+        except BadRowError as error:
+            return BadRowError(f"{where}: {error}")

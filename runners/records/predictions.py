@@ -1,15 +1,11 @@
 """What a row of responses says: which pair it is about, and what it predicts."""
 
-import hashlib
 from dataclasses import dataclass
 from typing import Any
 
-from ..rows.text import kind_of
-from .functions import BadFunctionError, FunctionRecord, FunctionStore, Pair
-
-
-class BadPredictionError(ValueError):
-    """A response row that cannot be tied to a pair; the message says why and where."""
+from ..digests import digest_of
+from ..rows.text import BadRowError, kind_of
+from .functions import FunctionRecord, FunctionStore, Pair
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,61 +21,62 @@ class Prediction:
 
 def read_prediction(row: dict[str, Any], functions: FunctionStore) -> Prediction:
     """Binds a response row to its pair: by `function_id` and `pair_id` where it has them, else by `itemid` and `ioid`, the
-    positions in the original's files. Where it has both they must agree. Raises BadPredictionError."""
+    positions in the original's files. Where it has both they must agree. Raises BadRowError."""
     io_pred = row.get("io_pred")
     if io_pred not in ("i", "o"):
-        raise BadPredictionError('io_pred must be "i" or "o", at $.io_pred')
+        raise BadRowError('io_pred must be "i" or "o", at $.io_pred')
     if "output" not in row:
-        raise BadPredictionError("the response is missing, at $.output")
+        raise BadRowError("the response is missing, at $.output")
     text = row["output"]
     if text is None:
         text = ""
     if not isinstance(text, str):
-        raise BadPredictionError(f"the response must be a text, not {kind_of(text)}, at $.output")
+        raise BadRowError(f"the response must be a text, not {kind_of(text)}, at $.output")
     function = _function(row, functions)
     pair = _pair(row, function)
-    body = "\0".join((pair.id, io_pred, str(row.get("index", 0)), text)).encode("utf-8", "surrogatepass")
-    return Prediction(function, pair, io_pred, text, hashlib.blake2b(body, digest_size=16).hexdigest())
+    return Prediction(function, pair, io_pred, text, digest_of(pair.id, io_pred, str(row.get("index", 0)), text))
 
 
 def _position(row: dict[str, Any], name: str, count: int, what: str) -> int:
     value = row[name]
     if type(value) is not int:
-        raise BadPredictionError(f"{name} must be a whole number, not {kind_of(value)}, at $.{name}")
+        raise BadRowError(f"{name} must be a whole number, not {kind_of(value)}, at $.{name}")
     if not 0 <= value < count:
-        raise BadPredictionError(f"{name} is {value}, but there are {count} {what} (0 to {count - 1}), at $.{name}")
+        raise BadRowError(f"{name} is {value}, but there are {count} {what} (0 to {count - 1}), at $.{name}")
     return value
 
 
 def _function(row: dict[str, Any], functions: FunctionStore) -> FunctionRecord:
     function_id = row.get("function_id")
     if not isinstance(function_id, str | None):
-        raise BadPredictionError(f"function_id must be a text, not {kind_of(function_id)}, at $.function_id")
+        raise BadRowError(f"function_id must be a text, not {kind_of(function_id)}, at $.function_id")
     position = None
     if "itemid" in row:
         # A file of proven pairs has fewer rows than the one it was made from: there ids bind, positions are history.
         if function_id is None or (type(row["itemid"]) is int and 0 <= row["itemid"] < len(functions)):
             position = _position(row, "itemid", len(functions), "functions")
     elif function_id is None:
-        raise BadPredictionError("neither function_id nor itemid says which function is meant, at $.itemid")
+        raise BadRowError("neither function_id nor itemid says which function is meant, at $.itemid")
+    if function_id is None:
+        assert position is not None
+        return _usable(functions, position)
+    if position is not None:
+        record = _usable(functions, position)
+        if record.id == function_id:
+            return record
+    by_id = functions.position_of(function_id)
+    if by_id is None:
+        raise BadRowError(f"no function has the id {function_id!r}, at $.function_id")
+    if position is not None:
+        raise BadRowError(f"itemid {position} and function_id disagree: that id is at position {by_id}, at $.function_id")
+    return _usable(functions, by_id)
+
+
+def _usable(functions: FunctionStore, position: int) -> FunctionRecord:
     try:
-        if function_id is None:
-            assert position is not None
-            return functions.at(position)
-        if position is not None:
-            record = functions.at(position)
-            if record.id == function_id:
-                return record
-        by_id = functions.position_of(function_id)
-        if by_id is None:
-            raise BadPredictionError(f"no function has the id {function_id!r}, at $.function_id")
-        if position is not None:
-            raise BadPredictionError(
-                f"itemid {position} and function_id disagree: that id is at position {by_id}, at $.function_id"
-            )
-        return functions.at(by_id)
-    except BadFunctionError as error:
-        raise BadPredictionError(f"its function cannot be used: {error}") from None
+        return functions.at(position)
+    except BadRowError as error:
+        raise BadRowError(f"its function cannot be used: {error}") from None
 
 
 def _pair(row: dict[str, Any], function: FunctionRecord) -> Pair:
@@ -88,11 +85,11 @@ def _pair(row: dict[str, Any], function: FunctionRecord) -> Pair:
         position = _position(row, "ioid", len(function.pairs), "pairs")
         pair = function.pairs[position]
         if wanted is not None and wanted != pair.id:
-            raise BadPredictionError(f"ioid {position} and pair_id disagree, at $.pair_id")
+            raise BadRowError(f"ioid {position} and pair_id disagree, at $.pair_id")
         return pair
     if wanted is None:
-        raise BadPredictionError("neither pair_id nor ioid says which pair is meant, at $.ioid")
+        raise BadRowError("neither pair_id nor ioid says which pair is meant, at $.ioid")
     for pair in function.pairs:
         if pair.id == wanted:
             return pair
-    raise BadPredictionError(f"the function has no pair with the id {wanted!r}, at $.pair_id")
+    raise BadRowError(f"the function has no pair with the id {wanted!r}, at $.pair_id")

@@ -4,18 +4,14 @@ A revision row's id is the digest of the row that it revises (its id and index) 
 found again by ids alone, whatever the order of their files, and however many samples each turn had.
 """
 
-import hashlib
 from dataclasses import dataclass
 from typing import Any
 
-from ..rows.text import kind_of
+from ..digests import digest_of
+from ..rows.text import BadRowError, kind_of
 
 # The words of the original's `res.status` where a row has no verdict of ours; all others are failures.
 _OF_STATUS = {"success": "accepted", "error": "engine-error"}
-
-
-class BadTurnError(ValueError):
-    """A verified row that cannot be used; the message says why and where."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,43 +35,42 @@ class Turn:
 
 
 def read_turn(row: dict[str, Any]) -> Turn:
-    """Raises BadTurnError. Rows of the original have `res.status` and no `verdict`."""
+    """Raises BadRowError. Rows of the original have `res.status` and no `verdict`."""
     result = row.get("res")
     status = result.get("status") if isinstance(result, dict) else None
     verdict = row.get("verdict")
     if verdict is None and isinstance(status, str):
         verdict = _OF_STATUS.get(status, status)
     if not isinstance(verdict, str):
-        raise BadTurnError("not a verified row: it has no verdict, at $.verdict")
+        raise BadRowError("not a verified row: it has no verdict, at $.verdict")
     message = result.get("message") if isinstance(result, dict) else None
     if not isinstance(message, str):
-        raise BadTurnError(f"the feedback must be a text, not {kind_of(message)}, at $.res.message")
+        raise BadRowError(f"the feedback must be a text, not {kind_of(message)}, at $.res.message")
     text = row.get("output")
     if not isinstance(text, str | None):
-        raise BadTurnError(f"the response must be a text, not {kind_of(text)}, at $.output")
+        raise BadRowError(f"the response must be a text, not {kind_of(text)}, at $.output")
     given = row.get("id")
     if not isinstance(given, str) or not given:
-        raise BadTurnError("the row has no id to tie its turns together by, at $.id")
+        raise BadRowError("the row has no id to tie its turns together by, at $.id")
     index = row.get("index", 0)
     if type(index) is not int:
-        raise BadTurnError(f"index must be a whole number, not {kind_of(index)}, at $.index")
+        raise BadRowError(f"index must be a whole number, not {kind_of(index)}, at $.index")
     return Turn(given, index, text or "", message, verdict)
 
 
 def revision_id(turn: Turn, number: int) -> str:
     """The id of the row that asks for turn `number` (from 2) after this one: 32 hex digits."""
-    body = f"{turn.id}\0{turn.index}\0{number}".encode("utf-8", "surrogatepass")
-    return hashlib.blake2b(body, digest_size=16).hexdigest()
+    return digest_of(turn.id, str(turn.index), str(number))
 
 
 def messages_of(row: dict[str, Any]) -> list[dict[str, Any]]:
-    """The row's conversation so far. Raises BadTurnError."""
+    """The row's conversation so far. Raises BadRowError."""
     messages = row.get("messages")
     if not isinstance(messages, list) or not messages:
-        raise BadTurnError(f"messages must be an array with what was asked, not {kind_of(messages)}, at $.messages")
+        raise BadRowError(f"messages must be an array with what was asked, not {kind_of(messages)}, at $.messages")
     for place, message in enumerate(messages):
         if not isinstance(message, dict) or not isinstance(message.get("content"), str | None):
-            raise BadTurnError(f"a message has `role` and the text `content`, at $.messages[{place}]")
+            raise BadRowError(f"a message has `role` and the text `content`, at $.messages[{place}]")
         if not isinstance(message.get("role"), str):
-            raise BadTurnError(f"the role must be a text, at $.messages[{place}].role")
+            raise BadRowError(f"the role must be a text, at $.messages[{place}].role")
     return messages

@@ -14,11 +14,10 @@ with another key, is never touched without `overwrite`.
 """
 
 import contextlib
-import hashlib
-import json
+import copy
 import os
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -26,36 +25,18 @@ from typing import Any
 from reexec.engine.errors import UsageError
 from reexec.engine.version import VERSION
 
-from .sink import OutputError, Sink, locked
+from ..digests import empty_digest
+from .documents import OutputError, lock, read_document, replace_document
+from .row import Result
+from .row import Row as Row  # for stages/infer
+from .row import Selection as Selection
+from .sink import Sink
 from .source import OVERLONG_REASON, open_lines, read_lines
 from .text import BadRowError, dump, parse_row
 
 FLUSH_S = 0.5
 FLUSH_ROWS = 4096
 SCHEMA = 1
-
-
-@dataclass(frozen=True, slots=True)
-class Row:
-    """A line of the input. Where `fault` is set it cannot be used; it still has its place in the order of writing."""
-
-    number: int
-    line: bytes
-    data: dict[str, Any]
-    fault: str | None = None
-    position: int = 0
-    """Its place among the lines of the whole input that are not blank, from 0."""
-
-
-@dataclass(slots=True)
-class Selection:
-    """Which lines of the input belong to this run: `limit` of them, or shard `index` of `count`."""
-
-    limit: int | None = None
-    shard: tuple[int, int] | None = None
-
-    def takes(self, position: int) -> bool:
-        return self.shard is None or position % self.shard[1] == self.shard[0]
 
 
 def beside(output: Path, suffix: str) -> Path:
@@ -90,10 +71,10 @@ class StageRun:
         overwrite: bool = False,
         side_files: tuple[Path, ...] = (),
         also_read: tuple[Path, ...] = (),
-        on_consumed: Callable[[int, bytes], None] | None = None,
+        on_consumed: Callable[[int, int, bytes], None] | None = None,
     ) -> None:
-        """`also_read`: further files that no output may replace. `on_consumed` is told (number, line) of the lines that an
-        earlier run has done."""
+        """`also_read`: further files that no output may replace. `on_consumed` is told (line number, position, line)
+        of what an earlier run has done."""
         self.stage, self.source, self.output = stage, source, output
         self.selection = selection or Selection()
         self.key = {
@@ -115,7 +96,7 @@ class StageRun:
         self.progress = self._resume_point(overwrite)
         self.resumed_lines = self.progress.lines
         self._behind = self.resumed_lines > 0  # until the lines of the earlier run are passed
-        self._digest = hashlib.blake2b(digest_size=16)
+        self._digest = empty_digest()
         self._sinks: dict[str, Sink] = {}
         self._lock: int | None = None
         self._started = time.time()
@@ -149,7 +130,7 @@ class StageRun:
         if overwrite:
             return Progress()
         try:
-            manifest = json.loads(self.manifest_path.read_text())
+            manifest = read_document(self.manifest_path)
             old = {"stage": manifest["stage"], **manifest["key"]}
             progress = Progress(**manifest["progress"])
         except FileNotFoundError:
@@ -188,7 +169,7 @@ class StageRun:
             if taken <= skipping:
                 self._consume(line)
                 if self._on_consumed is not None:
-                    self._on_consumed(number, line)
+                    self._on_consumed(number, position, line)
                 if taken < skipping:
                     continue
                 if self._digest.hexdigest() != self.progress.input_digest:
@@ -230,7 +211,7 @@ class StageRun:
         """Cuts the files back to where the run goes on. The manifest comes first: files of ours never lack one."""
         if not self.progress.lines:
             self.progress.sizes = {}
-        self._lock = locked(self.output)
+        self._lock = lock(self.output, "another run is writing it; wait for its end, or choose another name")
         self._save("running")
         for name in ("output", *self.side_names):
             self._sinks[name] = Sink(self._paths[name], self.progress.sizes.get(name, 0))
@@ -240,38 +221,41 @@ class StageRun:
         elif self.rejects_path.exists():
             self.rejects_path.unlink()
 
-    def begin(self) -> None:
-        """A stage says so before it counts and writes a row: an interruption from here to the row's end leaves it undone."""
+    def take(self, result: Result) -> None:
+        """Counts and writes what came of a row. Rows must come in the order of the input, rejects included. An interruption in
+        here leaves the row undone."""
         self._whole = False
-
-    def write(self, row: Row, lines: list[bytes], side: list[list[bytes]] | None = None) -> None:
-        """The output of one input row. Rows must come in the order of the input, rejects included."""
-        self._whole = False
-        for line in lines:
+        row, counts = result.row, self.progress.counts
+        for name, more in result.counts.items():
+            if isinstance(more, Mapping):
+                tally = counts.setdefault(name, {})
+                for word, number in more.items():
+                    tally[word] = tally.get(word, 0) + number
+            else:
+                counts[name] = counts.get(name, 0) + more
+        for line in result.lines:
             self._sinks["output"].write(line)
-        for index, extra in enumerate(side or []):
-            for line in extra:
-                self._sinks[f"side{index}"].write(line)
+        if "side0" in self._sinks:
+            for line in result.side:
+                self._sinks["side0"].write(line)
+        if result.reason is not None:
+            self._reject(row, result.reason, result.more)
         self._done(row.line)
 
-    def reject(
-        self,
-        row: Row,
-        reason: str,
-        side: list[list[bytes]] | None = None,
-        *,
-        lines: Sequence[bytes] = (),
-        more: dict[str, Any] | None = None,
-    ) -> None:
-        """The row is not usable; `reason` says why and where. The text of short rows is kept with it. `lines` are written all
-        the same, where a part of the row is usable; `more` are members of the reject's record."""
+    # For stages/infer, until it runs on the skeleton too.
+
+    def begin(self) -> None:
         self._whole = False
-        for line in lines:
-            self._sinks["output"].write(line)
-        for index, extra in enumerate(side or []):
-            for line in extra:
-                self._sinks[f"side{index}"].write(line)
-        record: dict[str, Any] = {"file": str(self.source), "line": row.number, "reason": reason, **(more or {})}
+
+    def write(self, row: Row, lines: list[bytes]) -> None:
+        self.take(Result(row, (), lines))
+
+    def reject(self, row: Row, reason: str, *, lines: Sequence[bytes] = (), more: Mapping[str, Any] | None = None) -> None:
+        self.take(Result(row, (), lines, reason=reason, more=more or {}))
+
+    def _reject(self, row: Row, reason: str, more: Mapping[str, Any]) -> None:
+        """The text of short rows is kept with the reason."""
+        record: dict[str, Any] = {"file": str(self.source), "line": row.number, "reason": reason, **more}
         if len(row.line) <= 65536:
             record["text"] = row.line.decode("utf-8", "replace")
         if "rejects" not in self._sinks:
@@ -281,7 +265,6 @@ class StageRun:
         counts["rejected"] = counts.get("rejected", 0) + 1
         counts["unreadable"] = counts.get("unreadable", 0) + (row.fault is not None)
         counts.setdefault("first_reject", f"{self.source}, line {row.number}: {reason}")
-        self._done(row.line)
 
     def _done(self, line: bytes) -> None:
         self._consume(line)
@@ -337,13 +320,5 @@ class StageRun:
         self._replace_manifest(manifest)
 
     def _replace_manifest(self, manifest: dict[str, Any]) -> None:
-        text = json.dumps(manifest, indent=1)
-        temporary = self.manifest_path.with_name(self.manifest_path.name + ".new")
-        try:
-            temporary.write_text(text + "\n")
-            os.replace(temporary, self.manifest_path)  # noqa: PTH105
-        except OSError as error:
-            with contextlib.suppress(OSError):
-                temporary.unlink()
-            raise OutputError(f"{self.manifest_path}: cannot be written ({os.strerror(error.errno or 0).lower()})") from None
-        self._saved = json.loads(text)
+        replace_document(self.manifest_path, manifest)
+        self._saved = copy.deepcopy(manifest)

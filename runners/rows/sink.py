@@ -2,7 +2,6 @@
 at a flush is a file that any tool reads."""
 
 import contextlib
-import fcntl
 import gzip
 import os
 from pathlib import Path
@@ -10,9 +9,9 @@ from typing import Any
 
 from reexec.engine.errors import UsageError
 
+from .documents import cannot
 
-class OutputError(UsageError):
-    """Writing failed; what was written before is whole."""
+ON_FROM_THERE = "; what was written before is whole, and the same command goes on from there"
 
 
 class Sink:
@@ -26,7 +25,7 @@ class Sink:
             self._fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o666)
             os.ftruncate(self._fd, size)
         except OSError as error:
-            raise OutputError(f"{path}: cannot be written ({os.strerror(error.errno or 0).lower()})") from None
+            raise cannot(path, "written", error) from None
         self._size = size
 
     def write(self, line: bytes) -> None:
@@ -46,31 +45,12 @@ class Sink:
             except OSError as error:
                 with contextlib.suppress(OSError):
                     os.ftruncate(self._fd, self._size)
-                raise OutputError(
-                    f"{self.path}: cannot be written ({os.strerror(error.errno or 0).lower()}); the rows before are whole, "
-                    "and the same command goes on from there"
-                ) from None
+                raise cannot(self.path, "written", error, ON_FROM_THERE) from None
             self._size, self._lines = size, []  # no call in between: a signal finds both done or none
         return self._size
 
     def close(self) -> None:
         os.close(self._fd)
-
-
-def locked(path: Path) -> int:
-    """A descriptor of the file that keeps other runs from it until it is closed, or this process ends. Raises OutputError."""
-    try:
-        fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o666)
-    except OSError as error:
-        raise OutputError(f"{path}: cannot be written ({os.strerror(error.errno or 0).lower()})") from None
-    try:
-        fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        os.close(fd)
-        raise OutputError(f"{path}: another run is writing it; wait for its end, or choose another name") from None
-    except OSError:
-        pass  # a file system without locks
-    return fd
 
 
 def _compressor(path: Path) -> Any:

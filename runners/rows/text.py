@@ -7,6 +7,8 @@ from typing import Any
 
 from reexec.engine.decoding import UnreadableError, read_json
 
+MAX_QUOTED_CHARACTERS = 600
+
 
 class BadRowError(ValueError):
     """A row that cannot be used; the message says why and ends with the path where there is one."""
@@ -50,6 +52,11 @@ def dump(value: Any) -> str:
     return _with_all_digits(_encoder.encode, value)
 
 
+def dump_line(value: Any) -> bytes:
+    """A row's line, without its end."""
+    return _with_all_digits(_encoder.encode, value).encode("ascii")
+
+
 def dump_readable(value: Any) -> str:
     """Compact JSON text as a person or a model reads it: other scripts as they are, and escapes only for lone surrogates,
     which are no characters."""
@@ -59,6 +66,15 @@ def dump_readable(value: Any) -> str:
     except UnicodeEncodeError:
         return dump(value)
     return text
+
+
+def quoted(value: Any) -> str:
+    """A value as JSON text for a person or a model, cut in the middle."""
+    text = dump(value)
+    if len(text) <= MAX_QUOTED_CHARACTERS:
+        return text
+    half = MAX_QUOTED_CHARACTERS // 2 - 20
+    return f"{text[:half]} ... ({len(text) - 2 * half} characters left out) ... {text[-half:]}"
 
 
 def _with_all_digits(encode: Callable[[Any], str], value: Any) -> str:

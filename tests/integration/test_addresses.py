@@ -3,7 +3,7 @@
 import json
 
 from reexec import Executor, Policy, Program, load_policy
-from reexec.runners.proof.reasons import MORE_SEEDS, SEEDS, reseeded
+from reexec.runners.proof.seeds import MORE_SEEDS, SEEDS, reseeded
 
 ORDER = Program(
     """

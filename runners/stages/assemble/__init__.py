@@ -5,6 +5,6 @@ row     one training row of the turns of one conversation
 stage   the run over the first turn's file: what is kept, what is counted
 """
 
-from .stage import AssembleSummary, assemble
+from .stage import Assemble, AssembleSettings, assemble
 
-__all__ = ["AssembleSummary", "assemble"]
+__all__ = ["Assemble", "AssembleSettings", "assemble"]

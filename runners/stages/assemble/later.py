@@ -5,7 +5,6 @@ conversation took the row: 30 MB for the 1.8 million failures of the original's 
 their whole id compared, so that a collision costs a read and nothing else.
 """
 
-import hashlib
 import weakref
 from array import array
 from pathlib import Path
@@ -15,7 +14,8 @@ import numpy as np
 
 from reexec.engine.errors import UsageError
 
-from ...records.turns import BadTurnError, Turn, read_turn
+from ...digests import empty_digest, number_of
+from ...records.turns import Turn, read_turn
 from ...rows.source import MAX_LINE_BYTES, open_seekable
 from ...rows.text import BadRowError, parse_row
 
@@ -28,7 +28,7 @@ class LaterTurn:
         self._file = open_seekable(path)
         weakref.finalize(self, self._file.close)
         keys, offsets = array("Q"), array("Q")
-        digest = hashlib.blake2b(digest_size=16)
+        digest = empty_digest()
         self.unusable = 0
         """Lines without a verified row."""
         self.first_fault = ""
@@ -47,8 +47,8 @@ class LaterTurn:
             try:
                 if not whole:
                     raise BadRowError(f"a line of more than {MAX_LINE_BYTES >> 20} MiB")
-                keys.append(_short(read_turn(parse_row(line)).id))
-            except (BadRowError, BadTurnError) as error:
+                keys.append(number_of(read_turn(parse_row(line)).id))
+            except BadRowError as error:
                 self.unusable += 1
                 self.first_fault = self.first_fault or f"{path}, line {number}: {error}"
             else:
@@ -61,7 +61,7 @@ class LaterTurn:
 
     def find(self, row_id: str) -> list[tuple[dict[str, Any], Turn]]:
         """The rows with this id, in the order of the file: one, or the samples of one prompt."""
-        key = np.uint64(_short(row_id))
+        key = np.uint64(number_of(row_id))
         found = []
         for place in range(int(np.searchsorted(self._keys, key)), len(self._keys)):
             if self._keys[place] != key:
@@ -70,7 +70,7 @@ class LaterTurn:
             try:
                 row = parse_row(self._file.readline())
                 turn = read_turn(row)
-            except (BadRowError, BadTurnError):
+            except BadRowError:
                 raise UsageError(f"{self.path}: has changed while it was read") from None
             if turn.id == row_id:
                 self._taken[place] = True
@@ -81,7 +81,3 @@ class LaterTurn:
     def unmatched(self) -> int:
         """Rows that no conversation has asked for so far."""
         return len(self._taken) - int(self._taken.sum())
-
-
-def _short(row_id: str) -> int:
-    return int.from_bytes(hashlib.blake2b(row_id.encode("utf-8", "surrogatepass"), digest_size=8).digest())

@@ -1,11 +1,12 @@
 """One training row: `prompt, turn_1, feedback_1, turn_2, feedback_2, ...` and what binds it to its origin."""
 
-import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from ...records.turns import BadTurnError, Turn, messages_of, read_turn, revision_id
+from ...digests import key_of
+from ...records.turns import Turn, messages_of, read_turn, revision_id
+from ...rows.text import BadRowError
 from .later import LaterTurn
 
 
@@ -26,10 +27,10 @@ class Conversation:
 
 def conversation(row: dict[str, Any], later: Sequence[LaterTurn]) -> Conversation:
     """Follows a first turn through the later ones. Of several samples of a later turn the first accepted one counts, else
-    the first; a row on which the engine failed counts as missing. Raises BadTurnError."""
+    the first; a row on which the engine failed counts as missing. Raises BadRowError."""
     turns, others = [read_turn(row)], 0
     if row.get("original_id") is not None:
-        raise BadTurnError("a row of a later turn; the first turn's file comes first, at $.original_id")
+        raise BadRowError("a row of a later turn; the first turn's file comes first, at $.original_id")
     for number, file in enumerate(later, start=2):
         if turns[-1].accepted or not turns[-1].checked:
             break
@@ -43,7 +44,7 @@ def conversation(row: dict[str, Any], later: Sequence[LaterTurn]) -> Conversatio
 
 
 def training_row(found: Conversation, columns: int) -> dict[str, Any]:
-    """Raises BadTurnError where the row does not say what was asked."""
+    """Raises BadRowError where the row does not say what was asked."""
     row, first = found.row, found.turns[0]
     prompt, system = _asked(row)
     record: dict[str, Any] = {"prompt": prompt}
@@ -71,12 +72,11 @@ def _asked(row: dict[str, Any]) -> tuple[str, str]:
     for message in messages_of(row):
         texts.setdefault(message["role"], []).append(message.get("content") or "")
     if not texts["user"]:
-        raise BadTurnError("no message of the user, at $.messages")
+        raise BadRowError("no message of the user, at $.messages")
     return "\n\n".join(texts["user"]), "\n\n".join(texts["system"])
 
 
-def same_digest(record: dict[str, Any]) -> bytes:
+def same_key(record: dict[str, Any]) -> bytes:
     """Equal for rows with the same prompt and the same answers."""
     answers = (str(value) for name, value in record.items() if name.startswith("turn_") and value is not None)
-    body = "\0".join((record["prompt"], *answers)).encode("utf-8", "surrogatepass")
-    return hashlib.blake2b(body, digest_size=16).digest()
+    return key_of(record["prompt"], *answers)

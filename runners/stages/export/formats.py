@@ -11,7 +11,8 @@ from typing import Any, Protocol
 
 from reexec.engine.errors import UsageError
 
-from ...rows.sink import OutputError, Sink
+from ...rows.documents import OutputError
+from ...rows.sink import Sink
 from ...rows.text import dump
 from .rows import Example
 

@@ -9,6 +9,6 @@ function  one function on its way: rounds of inputs, waves of proofs
 stage     the run over a file
 """
 
-from .stage import CALLS, PAIRS, GenerateSummary, generate
+from .stage import Generate, GenerateSettings, generate
 
-__all__ = ["CALLS", "PAIRS", "GenerateSummary", "generate"]
+__all__ = ["Generate", "GenerateSettings", "generate"]

@@ -8,9 +8,9 @@ from collections import Counter, deque
 from dataclasses import dataclass, field
 from typing import Any
 
-from ...proof.pairs import Proof, Prover
+from ...proof.pairs import Input, Proof, Prover
 from ...rows.text import canonical
-from .inputs import LONGEST_PER_BYTE, Call, Input, driver, read_round, seed_of
+from .inputs import LONGEST_PER_BYTE, Call, driver, read_round, seed_of
 from .readers import Source
 
 GENERATION_S = 60.0

@@ -9,7 +9,6 @@ What comes back was written beside the generator's code: it is text, read as JSO
 """
 
 import hashlib
-import re
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,6 +18,8 @@ from reexec.engine.outcome import Outcome
 from reexec.engine.program import Program
 from reexec.policies.size import SizeRule
 
+from ...proof.pairs import Input
+from ...proof.patterns import CLOCK
 from ...rows.text import canonical
 from .readers import Source
 
@@ -63,15 +64,6 @@ def __reexec_inputs(seed, first, count, want, longest):
 LONGEST_PER_BYTE = 8
 """Characters of JSON that a byte of a value can make: six for one of Latin-1, and some white space."""
 
-MAY_VARY = re.compile(
-    r"\b(?:time|datetime|date|today|now|secrets|uuid\w*|urandom|SystemRandom|random\w*|rand\w*|default_rng|getpid|os|id|hash|"
-    r"perf_counter|monotonic|shuffle|choices?|sample)\b"
-)
-"""Programs that name none of these read neither clock nor chance; they are spared the watching, which makes them slower."""
-CLOCK = "clock"
-CHANCE = frozenset(("random", "entropy", "process"))
-"""What an outcome's `sources` calls them. Two runs in a row see almost the same clock, and never the same entropy."""
-
 
 def driver(source: Source) -> Program:
     """The program of a function's generator calls."""
@@ -82,15 +74,6 @@ def driver(source: Source) -> Program:
 def seed_of(random_seed: int, program_id: str) -> str:
     """What the seeds of a function's generator calls begin with."""
     return hashlib.blake2b(f"{random_seed}\0{program_id}".encode(), digest_size=8).hexdigest()
-
-
-@dataclass(frozen=True, slots=True)
-class Input:
-    """Arguments as they will be recorded: held here before the function sees them."""
-
-    arguments: dict[str, Any]
-    text: bytes
-    """Canonical JSON."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,9 +6,7 @@ A function is kept with two pairs. One that is dropped has the reason that most 
 
 from collections.abc import Mapping
 
-from reexec.engine.outcome import KINDS
-
-LIMITS = KINDS - {"value", "exception"}
+from ...proof.reasons import LIMITS
 
 ROW_REASONS = {
     "no-response": "the row holds no text of a model, or fields of the wrong kind",

@@ -19,7 +19,7 @@ from typing import Any
 
 from reexec.engine.errors import UsageError
 
-from ...rows.sink import OutputError
+from ...rows.documents import OutputError
 from ...rows.text import dump
 from .prompts import Request, request_key
 

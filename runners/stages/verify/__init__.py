@@ -1,6 +1,5 @@
 """The verify stage: model responses to verdicts, feedback and pass rates."""
 
-from .feedback import Feedback, default_feedback, status_of
-from .stage import VerifySummary, verify
+from .stage import Verify, VerifySettings, verify
 
-__all__ = ["Feedback", "VerifySummary", "default_feedback", "status_of", "verify"]
+__all__ = ["Verify", "VerifySettings", "verify"]

@@ -3,20 +3,15 @@
 Reads the finished output twice, so that a resumed run counts all of it and memory stays small: one integer a prompt.
 """
 
-import hashlib
 from pathlib import Path
 from typing import Any
 
+from ...digests import number_of
 from ...rows.run import beside
 from ...rows.source import read_lines
 from ...rows.text import dump, parse_row
 
 _SAMPLE = 1 << 32  # a tally is samples x 2**32 + accepted
-
-
-def _short(*parts: str) -> int:
-    """Eight bytes of a digest: a million prompts collide with a chance of 1 in 37 million."""
-    return int.from_bytes(hashlib.blake2b("\0".join(parts).encode(), digest_size=8).digest())
 
 
 def _revised(row: dict[str, Any]) -> tuple[str, ...]:
@@ -25,7 +20,7 @@ def _revised(row: dict[str, Any]) -> tuple[str, ...]:
 
 
 def _prompt(row: dict[str, Any]) -> int:
-    return _short(*(str(row[name]) for name in ("pair_id", "io_pred", *_revised(row))))
+    return number_of(*(str(row[name]) for name in ("pair_id", "io_pred", *_revised(row))))
 
 
 def write_pass_rates(output: Path) -> dict[str, Any] | None:
@@ -38,7 +33,7 @@ def write_pass_rates(output: Path) -> dict[str, Any] | None:
         row = parse_row(line)
         if row["verdict"] != "engine-error":
             more = _SAMPLE + (row["verdict"] == "accepted")
-            prompt, function = _prompt(row), _short(row["function_id"])
+            prompt, function = _prompt(row), number_of(row["function_id"])
             pairs[prompt] = pairs.get(prompt, 0) + more
             functions[function] = functions.get(function, 0) + more
     path = beside(output, "passrates.jsonl")
@@ -58,7 +53,7 @@ def write_pass_rates(output: Path) -> dict[str, Any] | None:
             tally = pairs.pop(_prompt(row), None)
             if tally is not None:
                 file.write(dump({**record, **_counts(tally)}) + "\n")
-            tally = functions.pop(_short(row["function_id"]), None)
+            tally = functions.pop(number_of(row["function_id"]), None)
             if tally is not None:
                 file.write(dump({"function_id": row["function_id"], **_counts(tally)}) + "\n")
     return means

@@ -5,13 +5,13 @@ returns is compared with the recorded output. One output row for every response 
 own text kept and `res`, `verdict`, `function_id`, `pair_id` and `id` added.
 """
 
-import contextlib
-import hashlib
-import re
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from collections.abc import Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
+
+from pydantic import Field
 
 from reexec.engine.executor import Executor
 from reexec.engine.judging.compare import compare
@@ -20,258 +20,158 @@ from reexec.engine.outcome import Outcome
 from reexec.engine.program import Program
 
 from ...answers import extract_answer
+from ...execution import ExecutorOptions, Work, executed, opened
+from ...proof.patterns import MAY_VARY
 from ...records.functions import FunctionStore, why_not_sendable
-from ...records.predictions import BadPredictionError, Prediction, read_prediction
-from ...rows.run import Row, Selection, StageRun
-from ...rows.text import BadRowError, dump, parse_row, splice
-from .feedback import Feedback, default_feedback, status_of
+from ...records.predictions import Prediction, read_prediction
+from ...rows.row import Result, Row
+from ...rows.text import dump_line, splice
+from ...settings import Flag, Settings, Templates
+from ...stage import Stage
+from .feedback import FEEDBACK_FILE, feedback_text, status_of
 from .pass_rates import write_pass_rates
 
-# Programs that name none of these return the same value each time under a fixed seed and hash seed; for the others a
-# wrong value is asked for twice before it is quoted.
-_MAY_VARY = re.compile(r"\b(?:time|datetime|date|random|secrets|uuid\w*|urandom|id|hash|getpid|perf_counter|monotonic|os)\b")
+
+class VerifySettings(Settings):
+    functions: Annotated[
+        Path, Field(description="Rows with refcode, funcname and ios."), Flag(("--functions", "-f"), "FILE", decides=False)
+    ]
+    usage: Annotated[
+        Path | None,
+        Field(description="Write CPU, wall and memory of each check here."),
+        Flag(metavar="FILE", decides=False),
+    ] = None
+    templates: Templates = None
 
 
 @dataclass(slots=True)
-class _Item:
-    """A response row on its way: a fault, a verdict that needed no execution, or an execution to wait for."""
+class _Read:
+    """A prediction with its answer: with a verdict where it needs no execution."""
 
-    row: Row
-    prediction: Prediction | None = None
-    fault: str | None = None
-    verdict: Verdict | None = None
-    predicted: Any = None
-    style: str = "none"
+    prediction: Prediction
+    predicted: Any
+    style: str
     detail: str = ""
+    verdict: Verdict | None = None
 
 
-@dataclass(slots=True)
-class VerifySummary:
-    rows: int = 0
-    rejected: int = 0
-    first_reject: str = ""
-    """Where and why the first row was rejected."""
-    unreadable: int = 0
-    """Rejected lines that hold no row at all."""
-    resumed_rows: int = 0
-    verdicts: dict[str, int] = field(default_factory=dict)
-    missing_modules: dict[str, int] = field(default_factory=dict)
-    engine_errors: int = 0
-    limit_disagreements: int = 0
-    """Limits on time whose confirmation came to another end; the usage file says which rows."""
-    pass_rates: dict[str, Any] | None = None
+class Verify(Stage[VerifySettings]):
+    """Counts `verdicts` by word, `missing_modules`, and `limit_disagreements`: limits on time whose confirmation came to
+    another end (the usage file says which rows). Where prompts have several samples there are `pass_rates`."""
 
+    name = "verify"
+    settings_type = VerifySettings
+    texts_file = FEEDBACK_FILE
+    executes = True
+    numbers = ("limit_disagreements",)
+    tallies = ("verdicts", "missing_modules")
 
-def verify(
-    functions_path: Path,
-    responses_path: Path,
-    output_path: Path,
-    executor: Executor,
-    *,
-    feedback: Feedback | None = None,
-    usage_path: Path | None = None,
-    selection: Selection | None = None,
-    overwrite: bool = False,
-    on_row: Callable[[str], None] | None = None,
-    on_resume: Callable[[int], None] | None = None,
-) -> VerifySummary:
-    """Verifies a file of responses against a file of functions. `on_row` is told each verdict word, or `rejected`.
+    def open(self, stack: ExitStack, executor: Executor | ExecutorOptions | None) -> None:
+        self._functions = FunctionStore(self.settings.functions)
+        self._executor = stack.enter_context(opened(executor))
+        self.executors, self.policy = (self._executor,), self._executor.policy
+        self._rule, self._limits = self.policy.comparison, self.policy.limits
 
-    Raises UsageError where nothing could be read or written. A KeyboardInterrupt leaves whole files behind, from which
-    the same call goes on.
-    """
-    functions = FunctionStore(functions_path)
-    feedback = feedback or default_feedback()
-    seen = _SeenIds()
-    run = StageRun(
-        "verify",
-        responses_path,
-        output_path,
-        key={
-            "functions": functions.digest,
-            "policy": executor.policy.digest,
-            "templates": _digest_of(feedback.source),
-            "python": executor.interpreter.version_text,
-        },
-        facts={
-            "functions": str(functions_path),
-            "isolation": executor.isolation.value,
-            "workers": executor.workers,
-            "policy": executor.policy.model_dump(mode="json"),
-        },
-        selection=selection,
-        overwrite=overwrite,
-        side_files=(usage_path,) if usage_path else (),
-        also_read=(functions_path,),
-        on_consumed=seen.note,
-    )
-    stage = _Verify(functions, executor, feedback, run, seen)
-    if on_resume is not None and run.resumed_lines:
-        on_resume(run.resumed_lines)
-    run.open()
-    state = "interrupted"
-    try:
-        outcomes = executor.run_many(stage.items())
-        for outcome, item in outcomes:
-            word = stage.finish(item, outcome)
-            if on_row is not None:
-                on_row(word)
-        state = "done"
-    finally:
-        run.close(state)
-    if run.fault is not None:
-        raise run.fault
-    return stage.summary(output_path)
+    def key(self) -> dict[str, Any]:
+        return {"functions": self._functions.digest}
 
+    def facts(self) -> dict[str, Any]:
+        return {"functions": str(self.settings.functions)}
 
-class _SeenIds:
-    """The ids that rows of the input carry, with the line where each came first. Samples of one prompt share its id and
-    differ in `index`."""
+    @property
+    def side_file(self) -> Path | None:
+        return self.settings.usage
 
-    def __init__(self) -> None:
-        self._first: dict[str, int] = {}
+    @property
+    def also_read(self) -> tuple[Path, ...]:
+        return (self.settings.functions,)
 
-    def first_line(self, row: dict[str, Any], number: int) -> int:
-        """The line where this row's id and index came first; `number` where that is this one, or the row has no id."""
-        given = row.get("id")
-        if not isinstance(given, str | int):
-            return number
-        index = row.get("index")
-        return self._first.setdefault(f"{given}\0{index}" if index else str(given), number)
+    def note(self, row: Row) -> None:
+        key = _sample(row.data)
+        if key is not None:
+            self.seen.note(key, row)
 
-    def note(self, number: int, line: bytes) -> None:
-        """A line that an earlier run has done."""
-        if b'"id"' in line:
-            with contextlib.suppress(BadRowError):
-                self.first_line(parse_row(line), number)
-
-
-def _and_index(row: dict[str, Any]) -> str:
-    return " and index" if "index" in row else ""
-
-
-def _digest_of(text: str) -> str:
-    return hashlib.blake2b(text.encode(), digest_size=16).hexdigest()
-
-
-class _Verify:
-    def __init__(self, functions: FunctionStore, executor: Executor, feedback: Feedback, run: StageRun, seen: _SeenIds) -> None:
-        self._functions, self._executor, self._feedback, self._run = functions, executor, feedback, run
-        self._rule = executor.policy.comparison
-        counts = run.progress.counts
-        counts.setdefault("rejected", 0)
-        self._verdicts: dict[str, int] = counts.setdefault("verdicts", {})
-        self._missing: dict[str, int] = counts.setdefault("missing_modules", {})
-        self._seen = seen
+    def results(self, rows: Iterator[Row]) -> Iterator[Result]:
+        """Words: the verdict's."""
+        return executed(rows, self.executors, self._prepare, self._finish)
 
     # -- before execution -------------------------------------------------------------------------------------
 
-    def items(self) -> Iterator[tuple[Program | None, Any, _Item]]:
-        for row in self._run.rows():
-            item = self._prepare(row)
-            if item.fault is None and item.verdict is None:
-                assert item.prediction is not None
-                yield item.prediction.function.program, item.predicted, item
-            else:
-                yield None, (), item
+    def _prepare(self, row: Row) -> Work:
+        key = _sample(row.data)
+        if key is not None:
+            self.seen.refuse_repeated(key, row, f"repeats the id{' and index' if 'index' in row.data else ''} of", "id")
+        read = self._read(row, read_prediction(row.data, self._functions))
+        calls = [] if read.verdict is not None else [(read.prediction.function.program, read.predicted)]
+        return Work(row, read, calls)
 
-    def _prepare(self, row: Row) -> _Item:
-        if row.fault is not None:
-            return _Item(row, fault=row.fault)
-        first = self._seen.first_line(row.data, row.number)
-        if first != row.number:
-            return _Item(row, fault=f"repeats the id{_and_index(row.data)} of line {first}, at $.id")
-        try:
-            prediction = read_prediction(row.data, self._functions)
-        except BadPredictionError as error:
-            return _Item(row, fault=str(error))
+    def _read(self, row: Row, prediction: Prediction) -> _Read:
         answer = extract_answer(prediction.text, "output" if prediction.io_pred == "o" else "input")
-        item = _Item(row, prediction, predicted=answer.value, style=answer.style)
+        read = _Read(prediction, answer.value, answer.style)
         if not answer.found:
-            item.detail = answer.reason
+            read.detail = answer.reason
         elif prediction.io_pred == "i":
-            item.detail = _why_not_arguments(answer.value) or why_not_sendable(row.line, answer.value)
-        if item.detail:
-            item.verdict = Verdict("no-answer")
+            read.detail = _why_not_arguments(answer.value) or why_not_sendable(row.line, answer.value)
+        if read.detail:
+            read.verdict = Verdict("no-answer")
         elif prediction.io_pred == "o":
             comparison = compare(answer.value, prediction.pair.output, self._rule)
-            item.verdict = Verdict("accepted" if comparison.equal else "wrong-answer", None, comparison)
-        return item
+            read.verdict = Verdict("accepted" if comparison.equal else "wrong-answer", None, comparison)
+        return read
 
     # -- after it ---------------------------------------------------------------------------------------------
 
-    def finish(self, item: _Item, outcome: Outcome | None) -> str:
-        """Writes the row; the verdict's word, or `rejected`."""
-        if item.fault is not None:
-            self._run.reject(item.row, item.fault)
-            return "rejected"
-        prediction = item.prediction
-        assert prediction is not None
-        verdict, varying = item.verdict, False
+    def _finish(self, work: Work) -> Result:
+        row, read, outcome = work.row, work.state, work.outcomes[0][0] if work.outcomes else None
+        prediction: Prediction = read.prediction
+        verdict, varying = read.verdict, False
         if verdict is None:
             assert outcome is not None
             verdict = judge(outcome, prediction.pair.output, self._rule)
-            varying = self._varies(prediction.function.program, item.predicted, verdict)
-        word = verdict.word
-        limits = self._executor.policy.limits
-        message = self._feedback.text(
+            varying = self._varies(prediction.function.program, read.predicted, verdict)
+        message = feedback_text(
+            self.texts,
             verdict,
             prediction.io_pred,
-            predicted=item.predicted,
+            predicted=read.predicted,
             expected=prediction.pair.output,
-            limit=limits.idle_s if word == "wall-limit" else limits.cpu_s,
+            limit=self._limits.idle_s if verdict.word == "wall-limit" else self._limits.cpu_s,
             varying=varying,
-            detail=item.detail,
+            detail=read.detail,
         )
         members = {
-            "res": {"status": status_of(word, prediction.io_pred), "message": message},
-            "verdict": word,
-            "answer_style": item.style,
+            "res": {"status": status_of(verdict.word, prediction.io_pred), "message": message},
+            "verdict": verdict.word,
+            "answer_style": read.style,
             "function_id": prediction.function.id,
             "pair_id": prediction.pair.id,
-            "id": item.row.data.get("id", prediction.id),
+            "id": prediction.id,
         }
         for name in ("function_id", "pair_id", "id"):
-            if name in item.row.data:
+            if name in row.data:
                 del members[name]
-        side = [[_usage_line(prediction.id, word, outcome)]]
-        line = splice(item.row.line, item.row.data, members)
-        self._run.begin()
-        self._count(verdict)
-        self._run.write(item.row, [line], side[: len(self._run.side_names)])
-        return word
+        line = splice(row.line, row.data, members)
+        usage = [_usage_line(prediction.id, verdict.word, outcome)] if self.settings.usage else []
+        return Result(row, (verdict.word,), [line], usage, counts=_counts(verdict))
 
     def _varies(self, program: Program, predicted: Any, verdict: Verdict) -> bool:
         """Whether a wrong value comes out differently when it is asked for again: then it must not be quoted."""
-        if verdict.word != "wrong-answer" or not _MAY_VARY.search(program.source):
+        if verdict.word != "wrong-answer" or not MAY_VARY.search(program.source):
             return False
         again = self._executor.submit(program, predicted).result()
         assert verdict.outcome is not None
         return not (again.ok and compare(again.value, verdict.outcome.value, self._rule).equal)
 
-    def _count(self, verdict: Verdict) -> None:
-        self._verdicts[verdict.word] = self._verdicts.get(verdict.word, 0) + 1
-        if verdict.outcome is not None and verdict.outcome.disagreed_with:
-            counts = self._run.progress.counts
-            counts["limit_disagreements"] = counts.get("limit_disagreements", 0) + 1
-        exception = verdict.outcome.exception if verdict.outcome else None
-        if exception is not None and exception.missing_module:
-            name = exception.missing_module.partition(".")[0]
-            self._missing[name] = self._missing.get(name, 0) + 1
+    def conclude(self, partial: bool) -> dict[str, Any]:
+        return {"pass_rates": write_pass_rates(self.output)}
 
-    def summary(self, output: Path) -> VerifySummary:
-        return VerifySummary(
-            rows=sum(self._verdicts.values()),
-            rejected=self._run.progress.counts["rejected"],
-            first_reject=self._run.progress.counts.get("first_reject", ""),
-            unreadable=self._run.progress.counts.get("unreadable", 0),
-            resumed_rows=self._run.resumed_lines,
-            verdicts=dict(sorted(self._verdicts.items(), key=lambda item: (-item[1], item[0]))),
-            missing_modules=dict(sorted(self._missing.items(), key=lambda item: (-item[1], item[0]))),
-            engine_errors=self._verdicts.get("engine-error", 0),
-            limit_disagreements=self._run.progress.counts.get("limit_disagreements", 0),
-            pass_rates=write_pass_rates(output),
-        )
+
+def _sample(row: dict[str, Any]) -> str | None:
+    """What tells a row from all others: samples of one prompt share its id and differ in `index`. None for rows without id."""
+    given, index = row.get("id"), row.get("index")
+    if not isinstance(given, str | int):
+        return None
+    return f"{given}\0{index}" if index else str(given)
 
 
 def _why_not_arguments(value: Any) -> str:
@@ -280,6 +180,18 @@ def _why_not_arguments(value: Any) -> str:
     if not all(isinstance(key, str) for key in value):
         return "the names of the arguments must be texts"
     return ""
+
+
+def _counts(verdict: Verdict) -> dict[str, Any]:
+    counts: dict[str, Any] = {"rows": 1, "verdicts": {verdict.word: 1}}
+    if verdict.word == "engine-error":
+        counts["engine_errors"] = 1
+    if verdict.outcome is not None and verdict.outcome.disagreed_with:
+        counts["limit_disagreements"] = 1
+    exception = verdict.outcome.exception if verdict.outcome else None
+    if exception is not None and exception.missing_module:
+        counts["missing_modules"] = {exception.missing_module.partition(".")[0]: 1}
+    return counts
 
 
 def _usage_line(row_id: str, word: str, outcome: Outcome | None) -> bytes:
@@ -293,4 +205,7 @@ def _usage_line(row_id: str, word: str, outcome: Outcome | None) -> bytes:
         "attempts": outcome.attempts if outcome else 0,
         "disagreed_with": outcome.disagreed_with if outcome else None,
     }
-    return dump(record).encode("ascii")
+    return dump_line(record)
+
+
+verify = Verify.run

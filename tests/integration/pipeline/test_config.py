@@ -13,7 +13,7 @@ RAW = 'raw = "raw.jsonl"'
 MODEL = '[infer]\nmodel = "m"'
 
 FAULTS = [
-    ("turnz = 3", [RAW, MODEL], "unknown key 'turnz', did you mean 'turns'?, at $.turnz"),
+    ("turnz = 3", [RAW, MODEL], "unknown key 'turnz', did you mean 'turns'? at $.turnz"),
     ("turns = 0", [RAW, MODEL], "at $.turns"),
     ("turns = 'two'", [RAW, MODEL], "at $.turns"),
     (
@@ -22,18 +22,18 @@ FAULTS = [
         "one of raw, unified, functions says where the run begins, not raw and functions",
     ),
     ("", [MODEL], "not none, at $.raw"),
-    (RAW, ['[infer]\nmodle = "m"'], "unknown key 'modle', did you mean 'model'?, at $.infer.modle"),
+    (RAW, ['[infer]\nmodle = "m"'], "unknown key 'modle', did you mean 'model'? at $.infer.modle"),
     (
         RAW,
         ['[infer]\nmodel = "m"\n[infer.turn2]\nsamples = 2'],
-        "'turn2', did you mean 'turn_2'?, at $.infer.turn2",
+        "'turn2', did you mean 'turn_2'? at $.infer.turn2",
     ),
-    (RAW, ['[infer]\nmodel = "m"\n[infer.turn_2]\nsample = 2'], "did you mean 'samples'?, at $.infer.turn_2.sample"),
+    (RAW, ['[infer]\nmodel = "m"\n[infer.turn_2]\nsample = 2'], "did you mean 'samples'? at $.infer.turn_2.sample"),
     (RAW, ['[infer]\nmodel = "m"\n[infer.turn_3]\nsamples = 2'], "there are 2 turns, at $.infer.turn_3"),
     (RAW, ['[infer.turn_1]\nmodel = "m"'], "which model is asked, or which recording replayed? at $.infer.transform.model"),
     (RAW, ['[infer]\nmodel = "m"\nprice_in = 1.0'], "price_in and price_out are needed both"),
-    (RAW, [MODEL, '[generate]\nreader = "codeoi"'], "unknown reader 'codeoi', did you mean 'codeio'?, at $.generate.reader"),
-    (RAW, [MODEL, '[export]\nto = "parket"'], "unknown format 'parket', did you mean 'parquet'?, at $.export.to"),
+    (RAW, [MODEL, '[generate]\nreader = "codeoi"'], "unknown reader 'codeoi', did you mean 'codeio'? at $.generate.reader"),
+    (RAW, [MODEL, '[export]\nto = "parket"'], "unknown format 'parket', did you mean 'parquet'? at $.export.to"),
     (RAW, [MODEL, "[prompts]\npairs = 0"], "at $.prompts.pairs"),
     (RAW, [MODEL, "[prompts"], "not a TOML file"),
 ]

@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 
 from reexec.engine.errors import UsageError
-from reexec.runners.stages.assemble import AssembleSummary, assemble
+from reexec.runners.stage import Summary
+from reexec.runners.stages.assemble import AssembleSettings, assemble
 from tests.e2e.test_resume import killed_and_left_in_peace
 from tests.support.helpers import Row, read_rows, reexec, write_rows
 from tests.support.turns import after, verified
@@ -15,9 +16,10 @@ from tests.support.turns import after, verified
 FIVE = ("prompt", "turn_1", "feedback_1", "turn_2", "feedback_2")
 
 
-def assembled(tmp_path: Path, *turns: list[Row], **more: Any) -> tuple[AssembleSummary, list[Row]]:
+def assembled(tmp_path: Path, *turns: list[Row], **more: Any) -> tuple[Summary, list[Row]]:
     paths = [write_rows(tmp_path / f"v{number}.jsonl", rows) for number, rows in enumerate(turns, start=1)]
-    return assemble(paths, tmp_path / "final.jsonl", **more), read_rows(tmp_path / "final.jsonl")
+    settings = AssembleSettings(later=tuple(paths[1:]), **more)
+    return assemble(paths[0], tmp_path / "final.jsonl", settings), read_rows(tmp_path / "final.jsonl")
 
 
 def test_a_first_turn_that_is_right_has_no_second_one(tmp_path: Path) -> None:
@@ -27,7 +29,7 @@ def test_a_first_turn_that_is_right_has_no_second_one(tmp_path: Path) -> None:
     assert (row["id"], row["index"], row["io_pred"]) == ("id of a", 0, "o")
     assert (row["function_id"], row["pair_id"]) == ("f", "pair a")
     assert (row["verdicts"], row["provenance"]) == (["accepted"], {"license": "MIT"})
-    assert summary.accepted == {"1": 1}
+    assert summary.counts["accepted"] == {"1": 1}
 
 
 def test_turns_are_found_by_their_ids_in_whatever_order_the_later_file_has_them(tmp_path: Path) -> None:
@@ -39,8 +41,8 @@ def test_turns_are_found_by_their_ids_in_whatever_order_the_later_file_has_them(
     for number, row in enumerate(rows):
         assert row["turn_2"] == (f"turn 2 of answer {number}.0" if number % 3 else None)
         assert len(row["verdicts"]) == (2 if number % 3 else 1)
-    assert (summary.rows, summary.accepted, summary.failed) == (30, {"1": 10, "2": 10}, 10)
-    assert (summary.without_next_turn, summary.unmatched) == (0, 0)
+    assert (summary.rows, summary.counts["accepted"], summary.counts["failed"]) == (30, {"1": 10, "2": 10}, 10)
+    assert (summary.counts["without_next_turn"], summary.counts["unmatched"]) == (0, 0)
 
 
 def test_any_number_of_turns(tmp_path: Path) -> None:
@@ -52,21 +54,21 @@ def test_any_number_of_turns(tmp_path: Path) -> None:
     assert row["turn_4"] == f"turn 4 of {third['output']}"
     assert (row["turn_5"], row["feedback_5"]) == (None, None)
     assert row["verdicts"] == ["wrong-answer", "wrong-answer", "wrong-answer", "accepted"]
-    assert summary.accepted == {"4": 1}
+    assert summary.counts["accepted"] == {"4": 1}
 
 
 def test_a_failure_whose_next_turn_is_missing_is_kept_and_counted(tmp_path: Path) -> None:
     first = [verified("a"), verified("b"), verified("c")]
     summary, rows = assembled(tmp_path, first, [after(first[0]), after(first[1], "engine-error")])
     assert [row["turn_2"] is None for row in rows] == [False, True, True]
-    assert (summary.failed, summary.without_next_turn) == (3, 2)
+    assert (summary.counts["failed"], summary.counts["without_next_turn"]) == (3, 2)
 
 
 def test_rows_of_a_later_turn_that_belong_to_nothing_are_counted(tmp_path: Path) -> None:
     stranger = after(verified("stranger"))
     summary, rows = assembled(tmp_path, [verified("a")], [stranger])
     assert rows[0]["turn_2"] is None
-    assert summary.unmatched == 1
+    assert summary.counts["unmatched"] == 1
 
 
 def test_samples_of_one_prompt_keep_their_own_second_turns(tmp_path: Path) -> None:
@@ -86,13 +88,13 @@ def test_of_several_samples_of_a_later_turn_the_first_right_one_counts(tmp_path:
     ]
     summary, rows = assembled(tmp_path, first, second)
     assert [row["turn_2"] for row in rows] == ["right", "one"]
-    assert (summary.other_samples, summary.unmatched) == (3, 0)
+    assert (summary.counts["other_samples"], summary.counts["unmatched"]) == (3, 0)
 
 
 def test_a_first_turn_that_the_engine_failed_on_is_left_out_and_counted(tmp_path: Path) -> None:
     summary, rows = assembled(tmp_path, [verified("a", "engine-error"), verified("b", "accepted")])
     assert [row["id"] for row in rows] == ["id of b"]
-    assert summary.dropped == {"unchecked": 1}
+    assert summary.counts["dropped"] == {"unchecked": 1}
 
 
 def test_only_successes_duplicates_and_the_cap(tmp_path: Path) -> None:
@@ -108,8 +110,8 @@ def test_only_successes_duplicates_and_the_cap(tmp_path: Path) -> None:
     second = [after(first[2]), after(first[3], "accepted")]
     summary, rows = assembled(tmp_path, first, second, only_successes=True, deduplicate=True, max_per_function=3)
     assert [row["id"][-1] for row in rows] == ["a", "c", "d", "f"]
-    assert summary.dropped == {"duplicate": 1, "failed": 1, "over-cap": 1}
-    assert summary.rows + sum(summary.dropped.values()) == len(first)
+    assert summary.counts["dropped"] == {"duplicate": 1, "failed": 1, "over-cap": 1}
+    assert summary.rows + sum(summary.counts["dropped"].values()) == len(first)
 
 
 def test_the_prompt_is_what_the_user_asked_and_the_systems_words_lie_beside(tmp_path: Path) -> None:
@@ -150,7 +152,7 @@ def test_another_later_file_is_another_run(tmp_path: Path) -> None:
 def test_compressed_turns_are_read_like_others(tmp_path: Path) -> None:
     first = [verified(str(number)) for number in range(5)]
     paths = [write_rows(tmp_path / "v1.jsonl.gz", first), write_rows(tmp_path / "v2.jsonl.gz", [after(row) for row in first])]
-    assemble(paths, tmp_path / "final.jsonl.gz")
+    assemble(paths[0], tmp_path / "final.jsonl.gz", AssembleSettings(later=tuple(paths[1:])))
     assert all(row["turn_2"] for row in read_rows(tmp_path / "final.jsonl.gz"))
 
 

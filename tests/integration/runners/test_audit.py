@@ -9,7 +9,9 @@ from typing import Any
 import pytest
 
 from reexec import load_policy
-from reexec.runners.stages.audit import AuditSummary, audit
+from reexec.runners.execution import ExecutorOptions
+from reexec.runners.stage import Summary
+from reexec.runners.stages.audit import AuditSettings, audit
 from tests.support.helpers import Row, function_row, read_rows, reexec, response, write_rows
 
 FIXTURES = sorted(Path(__file__).with_name("fixtures").glob("*.toml"))
@@ -36,15 +38,17 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def summary(folder: Path) -> AuditSummary:
+def summary(folder: Path) -> Summary:
     """One audit over all fixtures."""
     functions = write_rows(folder / "functions.jsonl", [fixture_row(name) for name in NAMES])
     policy = load_policy("codeio", settings=SETTINGS)
-    return audit(functions, folder / "report.jsonl", policy, workers=2, keep_path=folder / "kept.jsonl")
+    return audit(
+        functions, folder / "report.jsonl", AuditSettings(keep=folder / "kept.jsonl"), ExecutorOptions(policy, workers=2)
+    )
 
 
 @pytest.fixture(scope="module")
-def report(folder: Path, summary: AuditSummary) -> list[Row]:
+def report(folder: Path, summary: Summary) -> list[Row]:
     return read_rows(folder / "report.jsonl")
 
 
@@ -66,10 +70,10 @@ def test_the_fixtures_cover_the_closed_list(report: list[Row]) -> None:
     )
 
 
-def test_the_summary_adds_up(summary: AuditSummary, report: list[Row]) -> None:
-    assert summary.functions == len(NAMES)
-    assert summary.pairs == len(report) == summary.reproducible + sum(summary.reasons.values())
-    assert summary.missing_modules == {"no_such_module_of_reexec": 1}
+def test_the_summary_adds_up(summary: Summary, report: list[Row]) -> None:
+    assert summary.counts["functions"] == len(NAMES)
+    assert summary.counts["pairs"] == len(report) == summary.counts["reproducible"] + sum(summary.counts["reasons"].values())
+    assert summary.counts["missing_modules"] == {"no_such_module_of_reexec": 1}
     assert summary.engine_errors == summary.rejected == 0
 
 
@@ -86,11 +90,13 @@ def test_what_is_kept_is_exactly_what_is_proven_with_ids(folder: Path, report: l
     assert all(row["ios"] for row in kept)
 
 
-def test_what_is_kept_can_be_audited_and_verified_again(folder: Path, summary: AuditSummary, tmp_path: Path) -> None:
+def test_what_is_kept_can_be_audited_and_verified_again(folder: Path, summary: Summary, tmp_path: Path) -> None:
     kept = folder / "kept.jsonl"
     policy = load_policy("codeio", settings=SETTINGS)
-    again = audit(kept, tmp_path / "report.jsonl", policy, workers=2, keep_path=tmp_path / "kept.jsonl")
-    assert again.reproducible == again.pairs == summary.reproducible
+    again = audit(
+        kept, tmp_path / "report.jsonl", AuditSettings(keep=tmp_path / "kept.jsonl"), ExecutorOptions(policy, workers=2)
+    )
+    assert again.counts["reproducible"] == again.counts["pairs"] == summary.counts["reproducible"]
     assert (tmp_path / "kept.jsonl").read_bytes() == kept.read_bytes()
 
     def predictions() -> Iterator[Row]:
@@ -104,7 +110,7 @@ def test_what_is_kept_can_be_audited_and_verified_again(folder: Path, summary: A
 
     rows = write_rows(tmp_path / "predictions.jsonl", predictions())
     done = reexec("verify", rows, "-f", kept, "-o", tmp_path / "v.jsonl", "--json")
-    assert done.summary["verdicts"] == {"accepted": 2 * again.pairs}
+    assert done.summary["verdicts"] == {"accepted": 2 * again.counts["pairs"]}
 
 
 def test_a_shard_keeps_the_positions_of_the_whole_file(tmp_path: Path) -> None:

@@ -8,52 +8,55 @@ from reexec.engine.errors import UsageError
 from reexec.engine.judging.compare import Comparison
 from reexec.engine.judging.verdict import VERDICT_WORDS, Verdict, VerdictWord
 from reexec.engine.outcome import Outcome, OutcomeKind, RaisedException
-from reexec.runners.stages.verify.feedback import MAX_QUOTED_CHARACTERS, Feedback, default_feedback, quoted, status_of
+from reexec.runners.rows.text import MAX_QUOTED_CHARACTERS, quoted
+from reexec.runners.stages.verify.feedback import FEEDBACK_FILE, feedback_text, status_of
+from reexec.runners.texts import Texts
 from tests.support.helpers import function_row, read_rows, reexec, response, write_rows
 
-OURS = default_feedback().path.read_text()
+DEFAULT = FEEDBACK_FILE.load()
+OURS = DEFAULT.path.read_text()
 UNEQUAL = Comparison(False, "$[1]", "other")
 
 
-def text(feedback: Feedback, verdict: Verdict, side: str, **more: object) -> str:
+def text(texts: Texts, verdict: Verdict, side: str, **more: object) -> str:
     arguments = {"predicted": {"n": 1}, "expected": [1, 2], "limit": 5.0} | more
-    return feedback.text(verdict, side, **arguments)  # type: ignore[arg-type]
+    return feedback_text(texts, verdict, side, **arguments)  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("word", VERDICT_WORDS)
 def test_every_word_has_a_text_for_inputs(word: VerdictWord) -> None:
     kind: OutcomeKind = "exception" if word == "runtime-error" else "value"
     outcome = Outcome(kind, [1, 3], RaisedException("KeyError", "'x'"), "some detail")
-    said = text(default_feedback(), Verdict(word, outcome, UNEQUAL), "i")
+    said = text(DEFAULT, Verdict(word, outcome, UNEQUAL), "i")
     assert len(said) > 20
     assert "{" not in said.replace('{"n": 1}', "").replace('{"input": {...}}', "")
 
 
 @pytest.mark.parametrize("word", ["accepted", "wrong-answer", "no-answer"])
 def test_every_word_that_occurs_for_outputs_has_a_text(word: VerdictWord) -> None:
-    assert len(text(default_feedback(), Verdict(word, None, UNEQUAL), "o", detail="no JSON object")) > 20
+    assert len(text(DEFAULT, Verdict(word, None, UNEQUAL), "o", detail="no JSON object")) > 20
 
 
 def test_the_text_says_what_was_wrong_and_what_the_program_really_returned() -> None:
-    wrong = text(default_feedback(), Verdict("wrong-answer", Outcome("value", [1, 3]), UNEQUAL), "i")
+    wrong = text(DEFAULT, Verdict("wrong-answer", Outcome("value", [1, 3]), UNEQUAL), "i")
     for part in ('{"n": 1}', "[1, 3]", "[1, 2]", "$[1]"):
         assert part in wrong
     raised = Outcome("exception", None, RaisedException("KeyError", "'x'"))
-    error = text(default_feedback(), Verdict("runtime-error", raised), "i")
+    error = text(DEFAULT, Verdict("runtime-error", raised), "i")
     assert "KeyError" in error
     assert "'x'" in error
-    assert "5 seconds" in text(default_feedback(), Verdict("cpu-limit", Outcome("cpu-limit")), "i")
+    assert "5 seconds" in text(DEFAULT, Verdict("cpu-limit", Outcome("cpu-limit")), "i")
 
 
 def test_whoever_predicts_an_output_is_not_told_the_right_one() -> None:
     """The next turn asks for it again."""
-    said = text(default_feedback(), Verdict("wrong-answer", None, UNEQUAL), "o", predicted=[9, 9], expected="the marker")
+    said = text(DEFAULT, Verdict("wrong-answer", None, UNEQUAL), "o", predicted=[9, 9], expected="the marker")
     assert "[9, 9]" in said
     assert "the marker" not in said
 
 
 def test_a_value_that_varies_is_not_quoted() -> None:
-    said = text(default_feedback(), Verdict("wrong-answer", Outcome("value", 0.123456), UNEQUAL), "i", varying=True)
+    said = text(DEFAULT, Verdict("wrong-answer", Outcome("value", 0.123456), UNEQUAL), "i", varying=True)
     assert "0.123456" not in said
 
 
@@ -90,7 +93,7 @@ def own(tmp_path: Path, template: str) -> Path:
 
 def test_a_users_template_replaces_ours(tmp_path: Path) -> None:
     folder = own(tmp_path, OURS.replace("The predicted output is right.", "Yes: {predicted} {{really}}"))
-    assert text(Feedback(folder), Verdict("accepted"), "o", predicted=7) == "Yes: 7 {really}"
+    assert text(FEEDBACK_FILE.load(folder), Verdict("accepted"), "o", predicted=7) == "Yes: 7 {really}"
     functions = write_rows(tmp_path / "f.jsonl", [function_row("def f(n):\n    return n\n", ({"n": 1}, 1))])
     rows = write_rows(tmp_path / "r.jsonl", [response(0, 0, 1)])
     command: list[str | Path] = ["verify", rows, "-f", functions, "-o", tmp_path / "v.jsonl", "--templates", folder]
@@ -102,9 +105,9 @@ def test_a_users_template_replaces_ours(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("template", "says"),
     [
-        (OURS.replace('cpu-limit = "', 'x = "'), r"'cpu-limit' is missing.*at \$\.input\.cpu-limit"),
+        (OURS.replace('cpu-limit = "', 'x = "'), r"a text is wanted, at \$\.input\.cpu-limit"),
         (OURS.replace("[input]", "[other]"), r"at \$\.input\.accepted"),
-        (OURS.replace("{exception}", "{exeption}"), r"'exeption'.*at \$\.input\.runtime-error"),
+        (OURS.replace("{exception}", "{exeption}"), r"\{exeption\} is not a placeholder, at \$\.input\.runtime-error"),
         (OURS.replace("is right.", "is right {"), r"at \$\.output\.accepted"),
         (OURS.replace("is right.", "is {} right"), r"at \$\.output\.accepted"),
         (OURS.replace('"The predicted output is right."', "3"), r"at \$\.output\.accepted"),
@@ -117,10 +120,10 @@ def test_a_users_template_replaces_ours(tmp_path: Path) -> None:
 def test_a_template_that_lacks_something_is_refused_before_the_run(template: str, says: str, tmp_path: Path) -> None:
     assert template != OURS
     with pytest.raises(UsageError, match=rf"feedback\.toml: .*{says}"):
-        Feedback(own(tmp_path, template))
+        FEEDBACK_FILE.load(own(tmp_path, template))
 
 
 def test_a_folder_without_the_file_means_ours_and_no_folder_is_refused(tmp_path: Path) -> None:
-    assert Feedback(tmp_path).source == OURS
+    assert FEEDBACK_FILE.load(tmp_path).digest == DEFAULT.digest
     with pytest.raises(UsageError, match="not a folder of templates"):
-        Feedback(tmp_path / "none")
+        FEEDBACK_FILE.load(tmp_path / "none")

@@ -9,7 +9,8 @@ import pytest
 import zstandard
 
 from reexec.engine.errors import UsageError
-from reexec.runners.rows.sink import OutputError, Sink
+from reexec.runners.rows.documents import OutputError
+from reexec.runners.rows.sink import Sink
 from reexec.runners.rows.source import MAX_LINE_BYTES, read_lines
 from reexec.runners.rows.text import BadRowError, canonical, dump, parse_row, splice
 

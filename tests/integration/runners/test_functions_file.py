@@ -8,8 +8,9 @@ import pytest
 
 from reexec.engine.errors import UsageError
 from reexec.engine.program import Program
-from reexec.runners.records.functions import BadFunctionError, FunctionStore, pair_id
-from reexec.runners.records.predictions import BadPredictionError, read_prediction
+from reexec.runners.records.functions import FunctionStore, pair_id
+from reexec.runners.records.predictions import read_prediction
+from reexec.runners.rows.text import BadRowError
 from tests.support.helpers import FUNCTIONS, Row, function_row, read_rows, response, write_rows
 
 SOURCES = [f"def f(n):\n    return n + {number}\n" for number in range(4)]
@@ -59,7 +60,7 @@ def test_bad_rows_and_blank_lines_keep_the_positions_of_the_others(tmp_path: Pat
     assert [store.at(position).program.source for position in (0, 4, 5)] == SOURCES[:3]
     assert store.at(5).line == 8
     for position, line, says in ((1, 3, "not JSON"), (2, 4, "a line of more than"), (3, 5, "must be a JSON object")):
-        with pytest.raises(BadFunctionError, match=rf"f\.jsonl, line {line}: .*{says}"):
+        with pytest.raises(BadRowError, match=rf"f\.jsonl, line {line}: .*{says}"):
             store.at(position)
     assert store.position_of(store.at(5).id) == 5
 
@@ -101,9 +102,9 @@ def test_an_id_that_does_not_belong_to_the_row_is_refused(tmp_path: Path) -> Non
     swapped["ios"][0]["pair_id"], swapped["ios"][1]["pair_id"] = record.pairs[1].id, record.pairs[0].id
     store = FunctionStore(write_rows(tmp_path / "g.jsonl", [proven, {**proven, "refcode": SOURCES[1]}, swapped]))
     assert store.at(0).pairs == record.pairs
-    with pytest.raises(BadFunctionError, match=r"at \$\.function_id"):
+    with pytest.raises(BadRowError, match=r"at \$\.function_id"):
         store.at(1)
-    with pytest.raises(BadFunctionError, match=r"at \$\.ios\[0\]\.pair_id"):
+    with pytest.raises(BadRowError, match=r"at \$\.ios\[0\]\.pair_id"):
         store.at(2)
 
 
@@ -147,7 +148,7 @@ def test_positions_and_ids_lead_to_the_same_pair(store: FunctionStore) -> None:
     ],
 )
 def test_what_cannot_be_bound_says_where(change: Row, says: str, store: FunctionStore) -> None:
-    with pytest.raises(BadPredictionError, match=says):
+    with pytest.raises(BadRowError, match=says):
         read_prediction(response(2, 1, 4) | change, store)
 
 
@@ -155,14 +156,14 @@ def test_what_cannot_be_bound_says_where(change: Row, says: str, store: Function
 def test_a_missing_field_is_named(missing: str, store: FunctionStore) -> None:
     row = response(2, 1, 4)
     del row[missing]
-    with pytest.raises(BadPredictionError, match=rf"at \$\.{missing}$"):
+    with pytest.raises(BadRowError, match=rf"at \$\.{missing}$"):
         read_prediction(row, store)
 
 
 def test_ids_and_positions_that_disagree_are_refused(store: FunctionStore) -> None:
-    with pytest.raises(BadPredictionError, match=r"that id is at position 1, at \$\.function_id"):
+    with pytest.raises(BadRowError, match=r"that id is at position 1, at \$\.function_id"):
         read_prediction(response(2, 1, 4) | {"function_id": store.at(1).id}, store)
-    with pytest.raises(BadPredictionError, match=r"disagree, at \$\.pair_id"):
+    with pytest.raises(BadRowError, match=r"disagree, at \$\.pair_id"):
         read_prediction(response(2, 1, 4) | with_ids(store, 2, 0), store)
 
 

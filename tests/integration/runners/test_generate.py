@@ -7,12 +7,13 @@ from typing import Any
 import pytest
 
 from reexec import load_policy
-from reexec.engine.errors import UsageError
 from reexec.engine.executor import Executor
 from reexec.engine.judging.size_guard import check_output_size, strict_check_size
 from reexec.policies.model import Policy
+from reexec.runners.execution import ExecutorOptions
 from reexec.runners.records.functions import parse_function
-from reexec.runners.stages.generate import GenerateSummary, generate
+from reexec.runners.stage import Summary
+from reexec.runners.stages.generate import GenerateSettings, generate
 from reexec.runners.stages.generate.reasons import REASONS, of_function
 from tests.support.helpers import Row, read_rows, reexec, write_rows
 
@@ -127,13 +128,14 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def summary(folder: Path, policy: Policy) -> GenerateSummary:
+def summary(folder: Path, policy: Policy) -> Summary:
     """One run over all of them."""
-    return generate(folder / "unified.jsonl", folder / "functions.jsonl", policy, pairs=6, calls=300, workers=2)
+    settings, executor = GenerateSettings(pairs=6, calls=300), ExecutorOptions(policy, workers=2)
+    return generate(folder / "unified.jsonl", folder / "functions.jsonl", settings, executor)
 
 
 @pytest.fixture(scope="module")
-def kept(folder: Path, summary: GenerateSummary) -> dict[str, Row]:
+def kept(folder: Path, summary: Summary) -> dict[str, Row]:
     """Rows of the output by name: they come in the order of the input."""
     rows = read_rows(folder / "functions.jsonl")
     drops = read_rows(folder / "functions.drops.jsonl")
@@ -143,7 +145,7 @@ def kept(folder: Path, summary: GenerateSummary) -> dict[str, Row]:
 
 
 @pytest.fixture(scope="module")
-def drops(folder: Path, summary: GenerateSummary) -> dict[str, Row]:
+def drops(folder: Path, summary: Summary) -> dict[str, Row]:
     return {NAMES[row["line"] - 1]: row for row in read_rows(folder / "functions.drops.jsonl")}
 
 
@@ -153,19 +155,18 @@ def test_what_is_kept_and_what_is_dropped(kept: dict[str, Row], drops: dict[str,
     assert list(kept) == list(KEPT)
 
 
-def test_the_summary_adds_up(summary: GenerateSummary, kept: dict[str, Row], folder: Path) -> None:
-    assert summary.functions_in == len(NAMES)
-    assert summary.functions_kept == len(KEPT)
-    assert (
-        summary.rejected == len(DROPPED) == sum(summary.reasons.values()) == len(read_rows(folder / "functions.rejects.jsonl"))
-    )
-    assert summary.pairs_kept == sum(len(row["ios"]) for row in kept.values())
-    assert set(summary.reasons) | set(summary.pair_reasons) <= set(REASONS)
+def test_the_summary_adds_up(summary: Summary, kept: dict[str, Row], folder: Path) -> None:
+    assert summary.counts["functions_in"] == len(NAMES)
+    assert summary.counts["functions_kept"] == len(KEPT)
+    rejects = read_rows(folder / "functions.rejects.jsonl")
+    assert summary.rejected == len(DROPPED) == sum(summary.counts["reasons"].values()) == len(rejects)
+    assert summary.counts["pairs_kept"] == sum(len(row["ios"]) for row in kept.values())
+    assert set(summary.counts["reasons"]) | set(summary.counts["pair_reasons"]) <= set(REASONS)
     assert summary.engine_errors == 0
-    assert summary.missing_modules == {"surely_not_there": 2}
+    assert summary.counts["missing_modules"] == {"surely_not_there": 2}
 
 
-def test_every_reject_says_why(folder: Path, summary: GenerateSummary) -> None:
+def test_every_reject_says_why(folder: Path, summary: Summary) -> None:
     for row in read_rows(folder / "functions.rejects.jsonl"):
         reason, _, said = row["reason"].partition(": ")
         assert reason == EXPECTED[NAMES[row["line"] - 1]]
@@ -234,9 +235,10 @@ def test_the_input_is_the_one_from_before_the_call(kept: dict[str, Row]) -> None
 
 def test_mutating_functions_can_be_dropped(tmp_path: Path, policy: Policy) -> None:
     source = write_rows(tmp_path / "unified.jsonl", [KEPT["sorts its argument"], KEPT["plain"]])
-    result = generate(source, tmp_path / "functions.jsonl", policy, workers=2, drop_mutating=True)
-    assert result.reasons == {"mutates-input": 1}
-    assert result.functions_kept == 1
+    settings, executor = GenerateSettings(drop_mutating=True), ExecutorOptions(policy, workers=2)
+    result = generate(source, tmp_path / "functions.jsonl", settings, executor)
+    assert result.counts["reasons"] == {"mutates-input": 1}
+    assert result.counts["functions_kept"] == 1
 
 
 def test_the_bytes_do_not_depend_on_the_workers(tmp_path: Path, policy: Policy) -> None:
@@ -244,7 +246,8 @@ def test_the_bytes_do_not_depend_on_the_workers(tmp_path: Path, policy: Policy) 
     source = write_rows(tmp_path / "unified.jsonl", quick)
     contents = []
     for workers in (1, 4):
-        generate(source, tmp_path / "functions.jsonl", policy, pairs=3, calls=60, workers=workers, overwrite=True)
+        settings, executor = GenerateSettings(pairs=3, calls=60), ExecutorOptions(policy, workers=workers)
+        generate(source, tmp_path / "functions.jsonl", settings, executor, overwrite=True)
         names = ("functions.jsonl", "functions.drops.jsonl", "functions.rejects.jsonl")
         contents.append([(tmp_path / name).read_bytes() for name in names])
     assert contents[0] == contents[1]
@@ -256,7 +259,7 @@ def test_seeds_derive_from_the_policys_seed_and_the_program(tmp_path: Path, poli
     other = load_policy("codeio", settings=(*SETTINGS, "determinism.random_seed=1"))
     inputs = []
     for name, used in (("a", policy), ("b", other)):
-        generate(source, tmp_path / f"{name}.jsonl", used, workers=2)
+        generate(source, tmp_path / f"{name}.jsonl", GenerateSettings(), ExecutorOptions(used, workers=2))
         inputs += [json.dumps([pair["input"] for pair in row["ios"]]) for row in read_rows(tmp_path / f"{name}.jsonl")]
     assert len(set(inputs)) == 4
 
@@ -269,7 +272,8 @@ def test_the_reader_for_generators_with_a_random_generator(tmp_path: Path, polic
         "    return {'a': rng.randint(0, 99), 'b': math.floor(rng.random() * 100)}",
     }  # fmt: skip
     source = write_rows(tmp_path / "rows.jsonl", [row, {**row, "code_sample": 5}, "{", "[]"])
-    result = generate(source, tmp_path / "functions.jsonl", policy, reader="reasoning-gym", pairs=3, workers=2)
+    settings, executor = GenerateSettings(reader="reasoning-gym", pairs=3), ExecutorOptions(policy, workers=2)
+    result = generate(source, tmp_path / "functions.jsonl", settings, executor)
     (made,) = read_rows(tmp_path / "functions.jsonl")
     assert (made["problem_description"], made["io_requirements"], made["meta"]) == (
         "Add.",
@@ -277,16 +281,19 @@ def test_the_reader_for_generators_with_a_random_generator(tmp_path: Path, polic
         {"difficulty": 3},
     )
     assert len(made["ios"]) == 3
-    assert (result.functions_in, result.rejected, result.unreadable) == (2, 3, 2)
-    assert result.reasons == {"no-response": 1}
+    assert (result.counts["functions_in"], result.rejected, result.unreadable) == (2, 3, 2)
+    assert result.counts["reasons"] == {"no-response": 1}
 
 
-def test_mistakes_of_the_caller_are_said(tmp_path: Path, policy: Policy) -> None:
+def test_mistakes_of_the_caller_are_said(tmp_path: Path) -> None:
     source = write_rows(tmp_path / "unified.jsonl", [KEPT["plain"]])
-    with pytest.raises(UsageError, match="no reader 'gym'; known ones are codeio, reasoning-gym"):
-        generate(source, tmp_path / "o.jsonl", policy, reader="gym")
-    with pytest.raises(UsageError, match="pairs and calls must be at least that"):
-        generate(source, tmp_path / "o.jsonl", policy, pairs=1)
+    for option, value, said in (
+        ("--reader", "gym", "reexec: --reader: unknown reader 'gym', did you mean 'reasoning-gym'?"),
+        ("--pairs", "1", "reexec: --pairs 1: must be 2 or more"),
+        ("--calls", "0", "reexec: --calls 0: must be 2 or more"),
+    ):
+        done = reexec("generate", source, "-o", tmp_path / "o.jsonl", option, value)
+        assert (done.code, done.one_line()) == (2, said)
     assert not (tmp_path / "o.jsonl").exists()
 
 

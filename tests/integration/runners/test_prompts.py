@@ -2,24 +2,26 @@
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from reexec.engine.errors import UsageError
 from reexec.runners.answers import extract_answer
 from reexec.runners.records.functions import parse_function
-from reexec.runners.rows.run import Selection
+from reexec.runners.rows.row import Selection
 from reexec.runners.rows.text import dump
-from reexec.runners.stages.prompts import PromptTemplate, prompt_id, prompts
+from reexec.runners.stages.prompts import Prompts, PromptsSettings, prompt_id, prompts
 from tests.conftest import ROOT, lacking
 from tests.support.helpers import FUNCTIONS, Row, function_row, read_rows, reexec, write_rows
+from tests.support.progress import StopAfter
 
 SAMPLE = ROOT.parent / "shared" / "data" / "codeio_parsed.jsonl"
 TRICKY = {"flag": True, "none": None, "text": 'a "quoted" Größe {x}', "huge": 10**400, "half": 0.5}
 
 
-def one(tmp_path: Path, row: Row | str, **more: object) -> list[Row]:
-    prompts(write_rows(tmp_path / "f.jsonl", [row]), tmp_path / "m.jsonl", **more)  # type: ignore[arg-type]
+def one(tmp_path: Path, row: Row | str, **more: Any) -> list[Row]:
+    prompts(write_rows(tmp_path / "f.jsonl", [row]), tmp_path / "m.jsonl", PromptsSettings(**more))
     return read_rows(tmp_path / "m.jsonl")
 
 
@@ -86,15 +88,15 @@ def test_the_code_can_be_left_out(tmp_path: Path) -> None:
     assert "def f(n)" in asked(one(tmp_path, described())[0])
     without = tmp_path / "without"
     without.mkdir()
-    rows = one(without, described(), with_code=False)
+    rows = one(without, described(), code=False)
     assert "def f" not in asked(rows[0])
     assert "What is n?" in asked(rows[0])
 
 
 def test_without_code_and_description_there_is_nothing_to_ask_about(tmp_path: Path) -> None:
     rows = [function_row("def f(n):\n    return n", ({"n": 1}, 1))]
-    summary = prompts(write_rows(tmp_path / "f.jsonl", rows), tmp_path / "m.jsonl", with_code=False)
-    assert (summary.prompts, summary.rejected) == (0, 1)
+    summary = prompts(write_rows(tmp_path / "f.jsonl", rows), tmp_path / "m.jsonl", PromptsSettings(code=False))
+    assert (summary.counts["prompts"], summary.rejected) == (0, 1)
     assert "nothing says what the function does" in summary.first_reject
 
 
@@ -119,21 +121,14 @@ def test_rows_that_cannot_be_used_are_rejected_with_the_reason(tmp_path: Path) -
     reasons = [row["reason"] for row in read_rows(tmp_path / "m.rejects.jsonl")]
     for part, reason in zip(("not JSON", "$.refcode", "$.ios", "line 1, at $.refcode", "$.provenance"), reasons, strict=True):
         assert part in reason
-    assert (summary.functions, summary.prompts, summary.rejected) == (1, 6, 5)
+    assert (summary.counts["functions"], summary.counts["prompts"], summary.rejected) == (1, 6, 5)
 
 
 def test_a_run_that_goes_on_still_knows_the_functions_before(tmp_path: Path) -> None:
     source = write_rows(tmp_path / "f.jsonl", [described(), described(refcode="def f(n):\n    return int(n)"), described()])
     output = tmp_path / "m.jsonl"
-    seen = []
-
-    def stop(word: str) -> None:
-        seen.append(word)
-        if len(seen) == 2:
-            raise KeyboardInterrupt
-
     with pytest.raises(KeyboardInterrupt):
-        prompts(source, output, on_row=stop)
+        prompts(source, output, progress=StopAfter(2))
     assert prompts(source, output).rejected == 1
     resumed = output.read_bytes()
     prompts(source, output, overwrite=True)
@@ -143,9 +138,11 @@ def test_a_run_that_goes_on_still_knows_the_functions_before(tmp_path: Path) -> 
 def test_another_template_is_another_run(tmp_path: Path) -> None:
     folder = tmp_path / "templates"
     folder.mkdir()
-    ours = PromptTemplate().texts.path.read_text()
+    ours = Prompts.texts_file.load().path.read_text()
     (folder / "prompts.toml").write_text(ours.replace('[system]\ntext = ""', '[system]\ntext = "You are careful."'))
-    rows = one(tmp_path, described(), template=PromptTemplate(folder), selection=Selection(1))
+    settings = PromptsSettings(templates=folder)
+    prompts(write_rows(tmp_path / "f.jsonl", [described()]), tmp_path / "m.jsonl", settings, selection=Selection(1))
+    rows = read_rows(tmp_path / "m.jsonl")
     assert rows[0]["messages"][0] == {"role": "system", "content": "You are careful."}
     with pytest.raises(UsageError, match="another limit, templates"):
         prompts(tmp_path / "f.jsonl", tmp_path / "m.jsonl")
@@ -161,11 +158,11 @@ def test_another_template_is_another_run(tmp_path: Path) -> None:
     ],
 )
 def test_a_faulty_template_is_refused_with_its_path(old: str, new: str, said: str, tmp_path: Path) -> None:
-    ours = PromptTemplate().texts.path.read_text()
+    ours = Prompts.texts_file.load().path.read_text()
     assert old in ours
     (tmp_path / "prompts.toml").write_text(ours.replace(old, new))
     with pytest.raises(UsageError) as caught:
-        PromptTemplate(tmp_path)
+        Prompts.texts_file.load(tmp_path)
     assert said in str(caught.value)
 
 
@@ -182,7 +179,7 @@ def test_function_rows_of_the_original_are_taken_as_they_are(tmp_path: Path) -> 
     if not SAMPLE.exists():
         lacking(f"the sample of the original's functions is not at {SAMPLE.name}")
     summary = prompts(SAMPLE, tmp_path / "m.jsonl")
-    assert (summary.functions, summary.rejected) == (232, 0)
+    assert (summary.counts["functions"], summary.rejected) == (232, 0)
     functions = [json.loads(line) for line in SAMPLE.read_text().splitlines()]
     for row in read_rows(tmp_path / "m.jsonl"):
         function = functions[row["itemid"]]

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from reexec.runners.records.turns import read_turn, revision_id
-from reexec.runners.stages.revise import ReviseTemplate, revise
+from reexec.runners.stages.revise import ReviseSettings, revise
 from tests.support.helpers import Row, read_rows, reexec, write_rows
 from tests.support.turns import verified
 
@@ -52,8 +52,8 @@ def test_samples_of_one_prompt_get_revisions_with_ids_of_their_own(tmp_path: Pat
 def test_accepted_rows_and_those_the_engine_failed_on_are_counted_and_left_out(tmp_path: Path) -> None:
     rows = [verified("a", "accepted"), verified("b"), verified("c", "engine-error"), verified("d", "no-answer")]
     summary = revise(write_rows(tmp_path / "v.jsonl", rows), tmp_path / "m.jsonl")
-    assert (summary.rows, summary.accepted, summary.unchecked, summary.rejected) == (2, 1, 1, 0)
-    assert summary.verdicts == {"no-answer": 1, "wrong-answer": 1}
+    assert (summary.rows, summary.counts["accepted"], summary.counts["unchecked"], summary.rejected) == (2, 1, 1, 0)
+    assert summary.counts["verdicts"] == {"no-answer": 1, "wrong-answer": 1}
     assert [row["original_id"] for row in read_rows(tmp_path / "m.jsonl")] == ["id of b", "id of d"]
 
 
@@ -86,7 +86,7 @@ def test_rows_that_cannot_be_asked_again_are_rejected_with_the_reason(row: Row |
 def test_the_wording_is_a_template(tmp_path: Path) -> None:
     (tmp_path / "revise.toml").write_text('[output]\ntext = "No: {message}"\n[input]\ntext = "Nope: {message}"\n')
     source = write_rows(tmp_path / "v.jsonl", [verified("a"), verified("b", io_pred="i")])
-    revise(source, tmp_path / "m.jsonl", template=ReviseTemplate(tmp_path))
+    revise(source, tmp_path / "m.jsonl", ReviseSettings(templates=tmp_path))
     said = [row["messages"][-1]["content"] for row in read_rows(tmp_path / "m.jsonl")]
     assert said == ["No: said of a.0", "Nope: said of b.0"]
 

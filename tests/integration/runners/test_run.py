@@ -1,13 +1,14 @@
 """A stage's run: it goes on where it stopped, and refuses what does not belong to it."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from reexec.engine.errors import UsageError
-from reexec.runners.rows.run import Selection, StageRun, beside
+from reexec.runners.rows.row import Result, Row, Selection
+from reexec.runners.rows.run import StageRun, beside
 from reexec.runners.rows.source import read_lines
 from tests.support.helpers import manifest_of, read_rows, write_rows
 
@@ -30,11 +31,11 @@ def copy(
     run.open()
     taken = 0
     for row in run.rows():
+        counts = {"sum": row.data.get("n", 0)}
         if row.fault or row.data.get("n") == 3:
-            run.reject(row, row.fault or "three")
+            run.take(Result(row, (), reason=row.fault or "three", counts=counts))
         else:
-            run.write(row, [row.line], [[row.line]] * len(run.side_names))
-        run.progress.counts["sum"] = run.progress.counts.get("sum", 0) + row.data.get("n", 0)
+            run.take(Result(row, (), [row.line], [row.line], counts=counts))
         taken += 1
         if taken == stop_after:
             (end or (lambda run: run.close("interrupted")))(run)
@@ -76,13 +77,22 @@ def test_what_a_kill_left_behind_the_last_flush_is_cut_off(source: Path, tmp_pat
     assert content(output) == content(tmp_path / "whole.jsonl")
 
 
+class Interrupting(list[bytes]):
+    """Lines during which Ctrl-C comes."""
+
+    def __iter__(self) -> Iterator[bytes]:
+        raise KeyboardInterrupt
+
+
 def test_a_row_that_was_begun_and_not_finished_is_done_again(source: Path, tmp_path: Path) -> None:
     output = tmp_path / "out.jsonl"
 
     def interrupted_within_a_row(run: StageRun) -> None:
         run.flush()
-        run.begin()
-        run.progress.counts["sum"] += 1000
+        row = Row(6, b"{}", {})
+        with pytest.raises(KeyboardInterrupt):
+            run.take(Result(row, (), Interrupting(), counts={"sum": 1000}))
+        assert run.progress.counts["sum"] == 1010
         run.close("interrupted")
 
     copy(source, output, 5, interrupted_within_a_row)
@@ -157,7 +167,7 @@ def test_an_interruption_while_the_done_lines_are_passed_changes_nothing(source:
     output = tmp_path / "out.jsonl"
     copy(source, output, 6)
     for _ in range(2):
-        run = open_run(source, output, on_consumed=lambda number, line: (_ for _ in ()).throw(KeyboardInterrupt))
+        run = open_run(source, output, on_consumed=lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
         run.open()
         with pytest.raises(KeyboardInterrupt):
             list(run.rows())
@@ -231,7 +241,7 @@ def test_two_runs_do_not_write_one_output_at_the_same_time(tmp_path: Path) -> No
         second.open()
     assert first.manifest_path.read_text() == before
     for row in first.rows():
-        first.write(row, [row.line])
+        first.take(Result(row, (), [row.line]))
     first.close("done")
     assert output.read_text() == source.read_text()
     third = StageRun("copy", source, output, key={}, facts={}, overwrite=True)

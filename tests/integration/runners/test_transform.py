@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 
 from reexec.engine.errors import UsageError
-from reexec.runners.rows.run import Selection
+from reexec.runners.rows.row import Selection
 from reexec.runners.stages.generate.unified import DESCRIPTION, GENERATOR, MAIN, PROBLEM
-from reexec.runners.stages.transform import TransformTemplate, code_id, transform
+from reexec.runners.stages.transform import Transform, TransformSettings, code_id, messages, transform
 from tests.support.helpers import EXAMPLES, Row, read_rows, reexec, write_rows
 
 RAW: list[Row] = [
@@ -25,13 +25,13 @@ RAW: list[Row] = [
 
 def test_rows_and_reasons_add_up(tmp_path: Path) -> None:
     source = write_rows(tmp_path / "raw.jsonl", [*RAW, "not json"])
-    result = transform(source, tmp_path / "messages.jsonl", max_characters=200)
+    result = transform(source, tmp_path / "messages.jsonl", TransformSettings(max_characters=200))
     rows = read_rows(tmp_path / "messages.jsonl")
     rejects = read_rows(tmp_path / "messages.rejects.jsonl")
     assert result.rows == len(rows) == 2
     assert result.rejected == len(rejects) == 6
     assert result.unreadable == 1
-    assert result.reasons == {"no-code": 2, "empty": 1, "repeated": 1, "too-long": 1}
+    assert result.counts["reasons"] == {"no-code": 2, "empty": 1, "repeated": 1, "too-long": 1}
     assert {row["line"]: row["reason"] for row in rejects} == {
         2: "the code is empty, at $.content",
         3: "300 characters of code, limit 200, at $.content",
@@ -55,7 +55,7 @@ def test_a_row_holds_the_code_its_digest_and_its_provenance(tmp_path: Path) -> N
 
 
 def test_the_prompt_asks_for_what_generate_reads() -> None:
-    (message,) = TransformTemplate().messages("pass")
+    (message,) = messages(Transform.texts_file.load(), "pass")
     headings = re.findall(r"^## (.+)$", message["content"], re.MULTILINE)
     assert [heading.lower() for heading in headings] == [MAIN, DESCRIPTION, GENERATOR, PROBLEM]
     assert "`main_solution`" in message["content"]
@@ -64,7 +64,7 @@ def test_the_prompt_asks_for_what_generate_reads() -> None:
 
 def test_own_templates_replace_ours(tmp_path: Path) -> None:
     (tmp_path / "transform.toml").write_text('[system]\ntext = "Be brief."\n[user]\ntext = "Look: {code} {{}}"\n')
-    assert TransformTemplate(tmp_path).messages("pass") == [
+    assert messages(Transform.texts_file.load(tmp_path), "pass") == [
         {"role": "system", "content": "Be brief."},
         {"role": "user", "content": "Look: pass {}"},
     ]
@@ -74,7 +74,7 @@ def test_own_templates_replace_ours(tmp_path: Path) -> None:
     ("text", "said"),
     [
         ('[user]\ntext = "no place"', r"the placeholder \{code\} is missing, at \$\.user\.text"),
-        ('[user]\ntext = "{code} {other}"', r"'other' is not a placeholder, at \$\.user\.text"),
+        ('[user]\ntext = "{code} {other}"', r"\{other\} is not a placeholder, at \$\.user\.text"),
         ('[user]\ntext = "{code"', r"at \$\.user\.text"),
         ('[user]\ntext = "{code.x}"', r"at \$\.user\.text"),
         ("[user]\ntext = 5", r"a text is wanted, at \$\.user\.text"),
@@ -84,7 +84,7 @@ def test_own_templates_replace_ours(tmp_path: Path) -> None:
 def test_a_template_that_cannot_serve_is_refused(tmp_path: Path, text: str, said: str) -> None:
     (tmp_path / "transform.toml").write_text(text)
     with pytest.raises(UsageError, match=said):
-        TransformTemplate(tmp_path)
+        Transform.texts_file.load(tmp_path)
 
 
 def test_it_goes_on_after_a_part_and_still_knows_what_it_saw(tmp_path: Path) -> None:
@@ -93,7 +93,7 @@ def test_it_goes_on_after_a_part_and_still_knows_what_it_saw(tmp_path: Path) -> 
     output = tmp_path / "messages.jsonl"
     transform(source, output)
     write_rows(source, rows)
-    assert transform(source, output).reasons == {"repeated": 30}
+    assert transform(source, output).counts["reasons"] == {"repeated": 30}
     whole = tmp_path / "whole.jsonl"
     transform(source, whole)
     assert whole.read_bytes() == output.read_bytes()

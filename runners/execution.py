@@ -1,0 +1,165 @@
+"""How rows go through a stage: one after the other, through executors, or side by side as coroutines. Results keep the order of
+the rows, and an exception on one row is that row's alone."""
+
+import asyncio
+import itertools
+import os
+from collections import deque
+from collections.abc import Callable, Coroutine, Iterator, Sequence
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from reexec.engine.errors import ReexecError
+
+from .rows.row import REJECTED, Result, Row
+from .rows.text import BadRowError
+
+if TYPE_CHECKING:
+    from reexec.engine.executor import Executor
+    from reexec.engine.outcome import Outcome
+    from reexec.engine.program import Program
+    from reexec.policies.model import Policy
+
+WINDOW_BYTES = 64 << 20
+"""Of rows under way side by side."""
+
+
+@dataclass(frozen=True, slots=True)
+class ExecutorOptions:
+    """What an executor is opened with. A stage takes an open one or this."""
+
+    policy: "Policy | str" = "codeio"
+    workers: int | None = None
+    """As many as there are processors where None."""
+    python: str | Path | None = None
+
+    @classmethod
+    def of(cls, given: "Executor | ExecutorOptions | None") -> "ExecutorOptions":
+        """What opens more executors like the one that is given."""
+        if given is None or isinstance(given, ExecutorOptions):
+            return given or cls()
+        return cls(given.policy, given.workers, given.interpreter.executable)
+
+    @property
+    def worker_count(self) -> int:
+        return len(os.sched_getaffinity(0)) if self.workers is None else self.workers
+
+    def open(self) -> "Executor":
+        from reexec.engine.executor import Executor
+
+        return Executor(self.policy, workers=self.workers, python=self.python)
+
+
+def opened(given: "Executor | ExecutorOptions | None") -> "AbstractContextManager[Executor]":
+    """The executor that was given, which stays open, or one that is shut down at the end."""
+    if given is None or isinstance(given, ExecutorOptions):
+        return ExecutorOptions.of(given).open()
+    return nullcontext(given)
+
+
+def one_result[**P, T](row: Row, function: Callable[P, T], *args: P.args, **more: P.kwargs) -> T | Result:
+    """What the function makes of the row; a reject where either is at fault."""
+    if row.fault is not None:
+        return Result.rejected(row, row.fault)
+    try:
+        return function(*args, **more)
+    except Exception as error:
+        return of_exception(row, error)
+
+
+def of_exception(row: Row, error: Exception) -> Result:
+    """The reject of a row on which the stage raised: the row's fault, or ours, which says nothing about it. What ends a run
+    is raised again: the caller's mistakes and the host's failures."""
+    if isinstance(error, BadRowError):
+        return Result.rejected(row, str(error))
+    if isinstance(error, ReexecError | OSError | MemoryError):
+        raise error
+    said = " ".join(f"{type(error).__name__}: {error}".split())[:300]
+    reason = f"an error in reexec itself, which says nothing about the row: {said}"
+    return Result(row, (REJECTED,), reason=reason, counts={"engine_errors": 1})
+
+
+@dataclass(slots=True)
+class Work:
+    """A row with the calls that it waits for."""
+
+    row: Row
+    state: Any
+    calls: "Sequence[tuple[Program, Any]]"
+    outcomes: "list[tuple[Outcome, ...]]" = field(default_factory=list)
+    """Of each call so far, from each executor."""
+
+
+def executed(
+    rows: Iterator[Row],
+    executors: "Sequence[Executor]",
+    prepare: Callable[[Row], Work | Result],
+    finish: Callable[[Work], Result],
+    *,
+    watch_arguments: bool = False,
+) -> Iterator[Result]:
+    """Rows through executors, in order: `prepare` says which calls a row needs, each runs once in every executor, and
+    `finish` gets the outcomes."""
+
+    def items() -> "Iterator[tuple[Program | None, Any, tuple[Work | Result, bool]]]":
+        for row in rows:
+            work = one_result(row, prepare, row)
+            if isinstance(work, Result) or not work.calls:
+                yield None, (), (work, True)
+                continue
+            last = len(work.calls) - 1
+            for index, (program, arguments) in enumerate(work.calls):
+                yield program, arguments, (work, index == last)
+
+    sources = itertools.tee(items(), len(executors)) if len(executors) > 1 else (items(),)
+    streams = [
+        executor.run_many(source, watch_arguments=watch_arguments) for executor, source in zip(executors, sources, strict=True)
+    ]
+    for answers in zip(*streams, strict=True):
+        work, last = answers[0][1]
+        if isinstance(work, Result):
+            yield work
+            continue
+        if work.calls:
+            work.outcomes.append(tuple(outcome for outcome, _ in answers))
+        if last:
+            yield one_result(work.row, finish, work)
+
+
+def side_by_side(rows: Iterator[Row], make: Callable[[Row], Coroutine[Any, Any, Result]], *, window: int) -> Iterator[Result]:
+    """Rows as coroutines, at most `window` of them and 64 MiB at a time: the oldest is waited for, and its place given to the
+    next row."""
+    waiting: deque[tuple[asyncio.Task[Result], int]] = deque()
+
+    async def made(row: Row) -> Result:
+        if row.fault is not None:
+            return Result.rejected(row, row.fault)
+        try:
+            return await make(row)
+        except Exception as error:
+            return of_exception(row, error)
+
+    async def oldest() -> Result | None:
+        in_bytes = sum(size for _, size in waiting)
+        while len(waiting) < window and in_bytes < WINDOW_BYTES and (row := next(rows, None)) is not None:
+            waiting.append((asyncio.create_task(made(row)), len(row.line)))
+            in_bytes += len(row.line)
+        if not waiting:
+            return None
+        result = await waiting[0][0]
+        waiting.popleft()
+        return result
+
+    async def abandon() -> None:
+        for task, _ in waiting:
+            task.cancel()
+        await asyncio.gather(*(task for task, _ in waiting), return_exceptions=True)
+
+    with asyncio.Runner() as runner:
+        try:
+            while (result := runner.run(oldest())) is not None:
+                yield result
+        finally:
+            runner.run(abandon())

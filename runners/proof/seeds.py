@@ -1,0 +1,46 @@
+"""Executors of one policy under different seeds: hash seed, random seed, numpy seed and addresses."""
+
+from collections.abc import Sequence
+
+from reexec.engine.executor import Executor
+from reexec.policies.model import Policy
+
+from ..execution import ExecutorOptions
+
+SEEDS = ((1, 11), (2, 22))  # (hash seed, random seed) of the two sides
+MORE_SEEDS = ((3, 33), (4, 44), (5, 55))  # for what two runs do not settle
+
+
+def reseeded(policy: Policy, hash_seed: int, random_seed: int) -> Policy:
+    """The policy under other seeds, with addresses at random."""
+    seeds = {"hash_seed": hash_seed, "random_seed": random_seed, "numpy_seed": random_seed, "fixed_addresses": False}
+    return policy.model_copy(update={"determinism": policy.determinism.model_copy(update=seeds)})
+
+
+class SeededExecutors:
+    """Two sides that share the workers, and three more when they are first needed. An executor that is given says how they are
+    opened; it is not used itself, as it has one seed."""
+
+    def __init__(self, given: Executor | ExecutorOptions | None) -> None:
+        options = ExecutorOptions.of(given)
+        self.policy = Policy.preset(options.policy) if isinstance(options.policy, str) else options.policy
+        self._python = options.python
+        self._more: list[Executor] = []
+        workers = options.worker_count
+        share = max(1, workers // 2)
+        first, second = (reseeded(self.policy, *seeds) for seeds in SEEDS)
+        self.one = Executor(first, workers=max(1, workers - share), python=self._python)
+        try:
+            self.two = Executor(second, workers=share, python=self._python)
+        except BaseException:
+            self.one.shutdown()
+            raise
+
+    def close(self) -> None:
+        for executor in (self.one, self.two, *self._more):
+            executor.shutdown()
+
+    def more(self) -> Sequence[Executor]:
+        if not self._more:
+            self._more = [Executor(reseeded(self.policy, *seeds), workers=1, python=self._python) for seeds in MORE_SEEDS]
+        return self._more
