@@ -242,13 +242,13 @@ class StageRun:
             self._reject(row, result.reason, result.more)
         self._done(row.line)
 
-    # For stages/infer, until it runs on the skeleton too.
+    # For stages/infer and graders, until they run on the skeleton too.
 
     def begin(self) -> None:
         self._whole = False
 
-    def write(self, row: Row, lines: list[bytes]) -> None:
-        self.take(Result(row, (), lines))
+    def write(self, row: Row, lines: list[bytes], side: Sequence[Sequence[bytes]] = ((),)) -> None:
+        self.take(Result(row, (), lines, side[0]))
 
     def reject(self, row: Row, reason: str, *, lines: Sequence[bytes] = (), more: Mapping[str, Any] | None = None) -> None:
         self.take(Result(row, (), lines, reason=reason, more=more or {}))

@@ -288,7 +288,7 @@ def test_the_reader_for_generators_with_a_random_generator(tmp_path: Path, polic
 def test_mistakes_of_the_caller_are_said(tmp_path: Path) -> None:
     source = write_rows(tmp_path / "unified.jsonl", [KEPT["plain"]])
     for option, value, said in (
-        ("--reader", "gym", "reexec: --reader: unknown reader 'gym', did you mean 'reasoning-gym'?"),
+        ("--reader", "codeoi", "reexec: --reader: unknown reader 'codeoi', did you mean 'codeio'?"),
         ("--pairs", "1", "reexec: --pairs 1: must be 2 or more"),
         ("--calls", "0", "reexec: --calls 0: must be 2 or more"),
     ):
