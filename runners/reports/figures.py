@@ -14,8 +14,8 @@ from reexec.engine.judging.compare import compare
 from reexec.policies.comparison import ComparisonRule
 
 from ..answers import extract_answer
-from ..records.functions import BadFunctionError, FunctionStore
-from ..records.predictions import BadPredictionError, read_prediction
+from ..records.functions import FunctionStore
+from ..records.predictions import read_prediction
 from ..rows.source import read_lines
 from ..rows.text import BadRowError, dump, parse_row
 from .sources import Losses, RunFiles, VerifiedFile
@@ -198,7 +198,7 @@ def _label(function_id: str, store: FunctionStore | None) -> str:
         return function_id[:12] or "unknown"
     try:
         record = store.at(position)
-    except BadFunctionError:
+    except BadRowError:
         return function_id[:12]
     words = " ".join(str(record.row.get("problem_description") or "").split())
     return f"{record.program.entry} ({words[:80]}{'...' if len(words) > 80 else ''})" if words else record.program.entry
@@ -214,7 +214,7 @@ def _failure(
     if store is not None:
         try:
             prediction = read_prediction(row, store)
-        except BadPredictionError:
+        except BadRowError:
             pass
         else:
             expected, known = prediction.pair.output, True
