@@ -6,7 +6,7 @@ from typing import Any
 
 from reexec.engine.errors import UsageError
 
-from ..rows.sink import OutputError
+from ..rows.documents import OutputError
 from . import tree
 from .figures import EDGES_BYTES, EDGES_S, Figures
 
