@@ -1,21 +1,24 @@
-"""Which folders of the host a jail shows, read-only, and which of them its uid could not reach.
+"""Which files of the host a jail shows, read-only, and which of them its uid could not reach.
 
-An interpreter needs its executable (and what that links to: links are links in there too), its prefixes and the system's
-shared libraries. Other folders on its path (an editable install's checkout) stay outside. Folders under a home that only its
-owner may enter (pyenv and uv as root) are out of reach for the jail's own uid: those are first bound below a folder that
-everybody may enter (stage.py).
+An interpreter's own files are named one by one: its executable (and what that links to: links are links in there too), its
+standard library and site-packages, its shared libraries, its pyvenv.cfg. Never a whole prefix: an environment that was made in
+a project's folder has the project beside it. Other folders on its path (an editable install's checkout) stay outside.
+
+Folders under a home that only its owner may enter (pyenv and uv as root) are out of reach for the jail's own uid: those are
+first bound below a folder that everybody may enter (entry/reach.py).
 """
 
 import os
 import stat
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 from .interpreter import Interpreter
 
-_SYSTEM = ("/lib", "/lib64", "/usr/lib", "/usr/lib64", "/usr/local/lib", "/etc/ld.so.cache", "/usr/share/zoneinfo")
-_DEVICES = ("/dev/null", "/dev/zero", "/dev/urandom", "/dev/random")
-_BROAD = {Path("/"), Path("/usr"), Path("/usr/local")}  # prefixes of which only the library folders are shown
+_SYSTEM = ("/lib", "/lib64", "/usr/lib", "/usr/lib64", "/etc/ld.so.cache", "/usr/share/zoneinfo")
+_LIBRARIES = ("/usr/local/lib",)  # of which only the shared libraries are shown
+_DEVICES = ("/dev/null", "/dev/urandom", "/dev/random")  # and nothing that can be mapped
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,25 +31,45 @@ class Bind:
 
 def wanted_binds(interpreter: Interpreter) -> list[Bind]:
     """Binds for `interpreter`, parents before children, nothing twice."""
-    paths = [Path(entry) for entry in _SYSTEM]
-    executable = Path(interpreter.executable)
-    links = set()
-    for _ in range(20):
-        paths.append(executable)
-        if not executable.is_symlink():
-            break
-        links.add(executable)
-        executable = Path(os.path.normpath(executable.parent / executable.readlink()))
-    for name in interpreter.prefixes:
-        path = Path(name)
-        if path.is_absolute() and path not in _BROAD:
-            paths.append(path)
+    links, paths = [], [*map(Path, _SYSTEM), *_own_files(interpreter)]
+    for path in _link_chain(Path(interpreter.executable)):
+        paths.append(path)
+        if path.is_symlink():
+            links.append(path)
     kept: list[Path] = []
     for path in sorted({path for path in paths if path.exists()}, key=lambda path: (len(path.parts), str(path))):
         if not any(parent in kept for parent in path.parents):
             kept.append(path)
     binds = [Bind(str(path.readlink()), str(path), True) if path in links else Bind(str(path), str(path)) for path in kept]
     return binds + [Bind(device, device) for device in _DEVICES]
+
+
+def _own_files(interpreter: Interpreter) -> Iterator[Path]:
+    for name in interpreter.folders:
+        yield Path(name)
+    for name in interpreter.prefixes:
+        prefix = Path(name)
+        if (config := prefix / "pyvenv.cfg").exists():
+            yield config  # an environment: its libraries are the base's
+        else:
+            yield from _shared_libraries(prefix / "lib")
+            yield prefix / "share" / "zoneinfo"
+    for name in _LIBRARIES:
+        yield from _shared_libraries(Path(name))
+
+
+def _shared_libraries(folder: Path) -> Iterator[Path]:
+    if not any(folder.is_relative_to(shown) for shown in _SYSTEM):
+        yield from (path for path in folder.glob("*.so*") if path.is_file())
+
+
+def _link_chain(executable: Path) -> Iterator[Path]:
+    """The executable, what it links to, and so on to the file itself."""
+    for _ in range(20):
+        yield executable
+        if not executable.is_symlink():
+            return
+        executable = Path(os.path.normpath(executable.parent / executable.readlink()))
 
 
 def out_of_reach(path: str) -> bool:

@@ -136,7 +136,7 @@ def jail_config(
     config.mount = [
         MountPt(src=bind.source, dst=bind.target, is_symlink=True)
         if bind.is_link
-        else MountPt(src=bind.source, dst=bind.target, is_bind=True, rw=bind.target.startswith("/dev/"), nosuid=True)
+        else MountPt(src=bind.source, dst=bind.target, is_bind=True, nosuid=True, nodev=not bind.target.startswith("/dev/"))
         for bind in binds
     ]
     config.mount += [MountPt(src_content=body, dst=f"{HARNESS}/{name}") for name, body in harness_files().items()]

@@ -14,18 +14,23 @@ OLDEST = (3, 8)
 
 # Runs in the asked interpreter; 2.7 may read it too, to be told that it is too old.
 _QUESTION = """
-import sys, json
+import sys, json, site, sysconfig
 try:
     import ctypes
     has_ctypes = True
 except ImportError:
     has_ctypes = False
+paths = sysconfig.get_paths()
+folders = [paths[name] for name in ("stdlib", "platstdlib", "purelib", "platlib")]
+folders += getattr(site, "getsitepackages", list)()  # where Linux distributions put packages
+folders += [path for path in sys.path if path.endswith(".zip")]
 print(json.dumps({
     "version": list(sys.version_info[:3]),
     "implementation": getattr(getattr(sys, "implementation", None), "name", "old"),
     "executable": sys.executable,
     "prefixes": [sys.prefix, sys.exec_prefix, getattr(sys, "base_prefix", sys.prefix),
                  getattr(sys, "base_exec_prefix", sys.exec_prefix)],
+    "folders": folders,
     "ctypes": has_ctypes,
 }))
 """
@@ -40,6 +45,9 @@ class Interpreter:
     a link says nothing about where its library lies."""
     version: tuple[int, int, int]
     prefixes: tuple[str, ...]
+    """sys.prefix first, the base's last; what lies in them may be anybody's."""
+    folders: tuple[str, ...] = ()
+    """Standard library and site-packages, some of which may not exist."""
 
     @property
     def version_text(self) -> str:
@@ -78,7 +86,12 @@ def ask(executable: str | None = None) -> Interpreter:
     if not answer["ctypes"]:
         raise UsageError(f"--python {named}: it was built without ctypes, which the jail needs to lock itself down")
     found = answer["executable"] or program
-    prefixes = [os.path.normpath(prefix) for prefix in answer["prefixes"]]  # 3.8 leaves the .. of a link in them
-    if prefixes[0] == prefixes[2] and os.path.realpath(found) != found:
+    prefixes = _normal(answer["prefixes"])
+    if prefixes[0] == _normal(answer["prefixes"][2:3])[0] and os.path.realpath(found) != found:
         return ask(os.path.realpath(found))
-    return Interpreter(found, version, tuple(dict.fromkeys(prefixes)))
+    return Interpreter(found, version, prefixes, _normal(answer["folders"]))
+
+
+def _normal(paths: list[str]) -> tuple[str, ...]:
+    """Each path once; 3.8 leaves the .. of a link in them."""
+    return tuple(dict.fromkeys(os.path.normpath(path) for path in paths))

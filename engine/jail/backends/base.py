@@ -136,6 +136,11 @@ def rlimits(policy: Policy) -> dict[str, int]:
         "FSIZE": limits.scratch_bytes,
         "NOFILE": limits.open_files,
         "STACK": limits.stack_bytes,
+        # Kernel memory and privileges that no program needs, whatever the caller's own limits are.
+        "MEMLOCK": 0,
+        "MSGQUEUE": 0,
+        "RTPRIO": 0,
+        "SIGPENDING": 64,
     }
 
 

@@ -6,7 +6,7 @@ import sys
 from dataclasses import replace
 from pathlib import Path
 
-from reexec.policies.model import IsolationLevel
+from reexec.policies.model import IsolationLevel, Limits
 
 from ...errors import IsolationUnavailableError
 from .. import cgroup
@@ -15,7 +15,7 @@ from ..config import jail_config, own_uids
 from ..entry import reach
 from ..launch import Command, Terms
 from ..native import find_nsjail
-from ..seccomp.denied import filter_program
+from ..seccomp import Grant, zygote_filter
 from .base import EVERYWHERE, Backend, Start, caller_is_root
 
 
@@ -57,6 +57,14 @@ class NsjailBackend(Backend):
             command = [sys.executable, "-I", "-S", reach.__file__, str(reachable), *hidden, "--", *command]
         return Command(command, nsjail.environment, zygote_is_child=True)
 
+    def _grants(self, limits: Limits) -> frozenset[Grant]:
+        grants = set()
+        if limits.processes > 1:
+            grants |= {Grant.PROCESSES, Grant.COUNTED} if self.limits_tree else {Grant.PROCESSES}
+        if limits.scratch_bytes:
+            grants.add(Grant.WRITABLE)
+        return frozenset(grants)
+
     def _terms(self, start: Start) -> Terms:
         limits = start.policy.limits
         terms = super()._terms(start)
@@ -67,7 +75,7 @@ class NsjailBackend(Backend):
             terms,
             rlimits=rlimits,
             scratch=limits.scratch_bytes > 0,
-            filter=filter_program(),
+            filter=zygote_filter(self._grants(limits)),
             group=start.group.info if start.group else None,
         )
 

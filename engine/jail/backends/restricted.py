@@ -25,8 +25,7 @@ from ..binds import Bind, out_of_reach, wanted_binds
 from ..config import environment, zygote_command
 from ..entry import restrict
 from ..launch import Command, Terms
-from ..seccomp.allowed import allowed_filter_program, child_filter_program
-from ..seccomp.denied import UnsupportedArchitectureError
+from ..seccomp import Grant, UnsupportedArchitectureError, child_filter, zygote_filter
 from .base import EVERYWHERE, Backend, Start, caller_is_root, write_harness
 
 # Above what nsjail's workers get (config.py). No two workers may share a uid, because the limit on processes counts all of
@@ -38,7 +37,7 @@ _LOW_UIDS, _HIGH_UIDS = 20_480, 60_416  # where only 65,536 ids exist, as in roo
 _COUNTER = itertools.count()
 
 _ROOM_FOR_START = 256  # descriptors while an interpreter starts
-_DEVICES = ("/dev/null", "/dev/zero")
+_DEVICES = ("/dev/null",)
 
 
 class RestrictedBackend(Backend):
@@ -77,7 +76,7 @@ class RestrictedBackend(Backend):
         return replace(
             terms,
             rlimits=terms.rlimits | own_count,
-            filter=allowed_filter_program(),
+            filter=zygote_filter(frozenset({Grant.RESTRICTED, Grant.OWN_FILTER} if _needs_filter() else {Grant.RESTRICTED})),
             confinement=_confinement(wanted_binds(start.interpreter)),
         )
 
@@ -86,7 +85,7 @@ class RestrictedBackend(Backend):
 def _why_not() -> str:
     """Why this host cannot offer the isolation level, with what mends it; empty where it can."""
     try:
-        child_filter_program()
+        child_filter()
     except UnsupportedArchitectureError as error:
         return str(error)
     if landlock.version():
@@ -152,14 +151,18 @@ def _open_to_all(folder: Path) -> None:
         path.chmod(0o755 if path.is_dir() else 0o644)
 
 
+def _needs_filter() -> bool:
+    """Whether children need a filter of their own (docs/decisions/0008)."""
+    return not caller_is_root() or landlock.version() < landlock.SCOPES_SINCE
+
+
 def _confinement(binds: Iterable[Bind]) -> dict[str, Any]:
     """What the zygote is told (zygote/start/confine.py)."""
-    child_filter, pid_at = child_filter_program()
-    needs_filter = not caller_is_root() or landlock.version() < landlock.SCOPES_SINCE
+    own_filter, pid_at = child_filter()
     sources = [bind.source for bind in binds if not bind.is_link]
     return {
         "readable": [path for path in sources if path not in _DEVICES],
         "devices": [path for path in sources if path in _DEVICES],
-        "child_filter": child_filter.hex() if needs_filter else "",
+        "child_filter": own_filter.hex() if _needs_filter() else "",
         "pid_at": pid_at,
     }

@@ -3,7 +3,7 @@
 In a private mount namespace it puts a small tmpfs on an empty folder that everybody may enter, binds the folders below
 it, and becomes nsjail. Nothing of it is seen outside of that namespace, and it ends with its last process.
 
-    python stage.py FOLDER N SOURCE... -- NSJAIL ARGUMENT...     (the sources appear as FOLDER/0, FOLDER/1, ...)
+    python reach.py FOLDER N SOURCE... -- NSJAIL ARGUMENT...     (the sources appear as FOLDER/0, FOLDER/1, ...)
 """
 
 import ctypes

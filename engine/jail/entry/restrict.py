@@ -5,7 +5,7 @@ caller has and a worker must not have, before any of the worker's code runs.
 As root it takes the worker's own uid and gid, no groups and no capability. Interpreters below a folder that this uid may not
 enter are shown to it in a private mount namespace where the container lets root make one, else it says which one to use.
 
-    python restricted_stage.py JSON -- COMMAND ARGUMENT...
+    python restrict.py JSON -- COMMAND ARGUMENT...
 """
 
 import ctypes
@@ -68,6 +68,8 @@ def _show(hidden: list[str]) -> None:
         _check(_LIBC.syscall(_long(_MOVE_MOUNT), _long(fd), b"", *to), f"mount {path}")
         os.close(fd)
     for target, path in links:
+        if os.path.lexists(path):
+            continue
         os.makedirs(os.path.dirname(path), 0o755, exist_ok=True)  # noqa: PTH103, PTH120
         os.symlink(target, path)  # noqa: PTH211
 
