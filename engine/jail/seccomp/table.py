@@ -6,8 +6,10 @@ import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
-from importlib.resources import files
+from pathlib import Path
 from typing import Any
+
+from reexec import policies
 
 ARCHITECTURES = ("aarch64", "x86_64")
 
@@ -74,8 +76,7 @@ class Row:
 
 @functools.cache
 def _document() -> dict[str, Any]:
-    with (files("reexec.policies") / "seccomp" / "syscalls.toml").open("rb") as file:
-        return tomllib.load(file)
+    return tomllib.loads((Path(policies.__file__).parent / "seccomp" / "syscalls.toml").read_text(encoding="utf-8"))
 
 
 def newest_known() -> int:
