@@ -1,33 +1,14 @@
 """Files are the same to the byte, whatever the number of workers and the load of the machine."""
 
-import os
-import subprocess
-import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
+from tests.support.busy import busy, busy_cores
 from tests.support.helpers import FUNCTIONS, RESPONSES, example_responses, read_rows, reexec, write_rows
 from tests.support.sample import subset
 
 ROOMY = ("--set", "limits.cpu_s=2", "--set", "limits.idle_s=1")
-
-
-@contextmanager
-def load(per_core: int) -> Iterator[None]:
-    """Processes that compute without end, in sessions of their own, so that the scheduler gives each its full share."""
-    cores = len(os.sched_getaffinity(0))
-    busy = [
-        subprocess.Popen([sys.executable, "-c", "while True: pass"], start_new_session=True) for _ in range(per_core * cores)
-    ]
-    try:
-        yield
-    finally:
-        for process in busy:
-            process.kill()
-            process.wait()
 
 
 def verified(folder: Path, name: str, responses: Path, workers: int, *more: str) -> dict[str, bytes]:
@@ -49,7 +30,7 @@ def test_verify_writes_the_same_files_with_1_2_and_4_workers_and_under_load(tmp_
     first = verified(tmp_path, "one", responses, 1)
     assert first.keys() == {".jsonl", ".passrates.jsonl"}
     assert verified(tmp_path, "two", responses, 2) == first
-    with load(8):
+    with busy(busy_cores(8)):
         assert verified(tmp_path, "four", responses, 4) == first
 
 
@@ -58,7 +39,7 @@ def test_ten_runs_over_all_examples_write_the_same_files(tmp_path: Path) -> None
     first = verified(tmp_path, "first", RESPONSES, 2, *ROOMY)
     for number, workers in enumerate((1, 2, 4)):
         assert verified(tmp_path, f"idle{number}", RESPONSES, workers, *ROOMY) == first
-    with load(8):
+    with busy(busy_cores(8)):
         for number, workers in enumerate((1, 2, 4, 1, 2, 4)):
             assert verified(tmp_path, f"loaded{number}", RESPONSES, workers, *ROOMY) == first
     assert all(row["verdict"] == row["expected_verdict"] for row in read_rows(tmp_path / "loaded0.jsonl"))
@@ -70,5 +51,5 @@ def test_audit_writes_the_same_report_with_1_and_4_workers(count: int | None, tm
     first = audited(tmp_path, "one", functions, 1)
     assert audited(tmp_path, "four", functions, 4) == first
     if count is None:
-        with load(4):
+        with busy(busy_cores(4)):
             assert audited(tmp_path, "loaded", functions, 2) == first

@@ -1,7 +1,6 @@
 """A busy machine decides no verdict (attack case 6): a program that needs 70 % of its processor allowance, beside nothing
 and beside eight busy processes per core."""
 
-import os
 import subprocess
 import sys
 import time
@@ -11,6 +10,7 @@ from contextlib import contextmanager
 import pytest
 
 from reexec import Executor, Program, load_policy
+from tests.support.busy import busy, busy_cores
 
 BURN = """
 import time
@@ -36,21 +36,12 @@ def control_s() -> float:
 
 @contextmanager
 def busy_machine() -> Iterator[None]:
-    """Each in a session of its own: else the kernel's autogroup would give all of them the share of one."""
-    count = PER_CORE * len(os.sched_getaffinity(0))
-    processes = [
-        subprocess.Popen([sys.executable, "-S", "-c", "while True: pass"], start_new_session=True) for _ in range(count)
-    ]
-    try:
+    """More work than processors, seen to slow a control process down."""
+    with busy(busy_cores(PER_CORE)):
         until = time.monotonic() + 20
         while control_s() < 4 * 0.25:
             assert time.monotonic() < until, "the load never slowed a control process to a quarter"
         yield
-    finally:
-        for process in processes:
-            process.kill()
-        for process in processes:
-            process.wait()
 
 
 def words(executor: Executor, cpu_s: float, idle_s: float) -> list[str]:

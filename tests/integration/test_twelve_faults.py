@@ -3,13 +3,12 @@
 What each test guards in depth is tested elsewhere (answers, comparator, attacks, load, resume); here stands the list.
 """
 
+import contextlib
 import functools
 import json
 import math
 import os
 import random
-import subprocess
-import sys
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -17,6 +16,7 @@ from pathlib import Path
 import psutil
 import pytest
 
+from tests.support.busy import busy
 from tests.support.helpers import (
     Row,
     descendants,
@@ -137,10 +137,9 @@ def test_4_leaving_with_status_0_is_no_success_and_the_expected_output_is_out_of
 def test_5_a_busy_machine_makes_no_timeouts(tmp_path: Path) -> None:
     burn = "import time\ndef f(s):\n    while time.process_time() < s:\n        pass\n    return s"
     processor = min(os.sched_getaffinity(0))
-    spinner = [sys.executable, "-S", "-c", f"import os\nos.sched_setaffinity(0, [{processor}])\nwhile True: pass"]
-    busy = [subprocess.Popen(spinner, start_new_session=True) for _ in range(3)]
     before = os.sched_getaffinity(0)
-    try:
+    with busy(3, processor=processor), contextlib.ExitStack() as stack:
+        stack.callback(os.sched_setaffinity, 0, before)
         os.sched_setaffinity(0, [processor])  # what we start inherits it
         functions = write_rows(tmp_path / "functions.jsonl", [function_row(burn, ({"s": 0.6}, 0.6))])
         responses = write_rows(tmp_path / "responses.jsonl", [response(0, 0, {"s": 0.6}, "i")])
@@ -148,11 +147,6 @@ def test_5_a_busy_machine_makes_no_timeouts(tmp_path: Path) -> None:
         process = start(*map(str, command), "--workers", "1", *SHORT)
         os.sched_setaffinity(0, before)
         process.communicate(timeout=100)
-    finally:
-        os.sched_setaffinity(0, before)
-        for one in busy:
-            one.kill()
-            one.wait()
     assert read_rows(tmp_path / "usage.jsonl")[0]["wall_s"] > 1, "elapsed time alone would have ended it"
     assert words(read_rows(tmp_path / "v.jsonl")) == ["accepted"]
 
