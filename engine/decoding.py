@@ -4,6 +4,7 @@ it is decoded, decoded by JSON's own reader and nothing else, and whatever does 
 import json
 import re
 from dataclasses import replace
+from itertools import accumulate
 from typing import Any, cast
 
 from .outcome import KINDS, Outcome, OutcomeKind, RaisedException, Usage
@@ -11,6 +12,11 @@ from .protocol import claim, frames, values
 
 _LONG_NUMBER = re.compile(rb"(?<!\d)\d{4300}")
 _TOO_LONG_NUMBER = re.compile(rb"(?<!\d)\d{%d}" % (values.MAX_DIGITS + 1))
+_STRING = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"', re.DOTALL)
+_STEPS = bytes(1 if chr(byte) in "[{" else 255 for byte in range(256))
+_NO_BRACKETS = bytes(byte for byte in range(256) if chr(byte) not in "[]{}")
+_MAX_LEVELS = 3 * values.MAX_DEPTH + 8
+"""Levels of JSON that a value of MAX_DEPTH may take: a tagged dict has three for one."""
 _SHORT = 4096  # a payload below this cannot hold anything worth measuring
 _MAX_TEXT = 4000
 _KILLED = RaisedException("SIGKILL", "the process was ended by SIGKILL")
@@ -34,9 +40,17 @@ _decode_exact = json.JSONDecoder(strict=False).decode
 _decode_big = json.JSONDecoder(strict=False, parse_int=_big_int).decode
 
 
-def read_json(payload: bytes) -> Any:
+def is_deeper(text: bytes, levels: int) -> bool:
+    """Whether brackets of a JSON text are nested deeper than so many levels. Linear, whatever the text."""
+    brackets = _STRING.sub(b"", text).translate(_STEPS, _NO_BRACKETS)
+    return max(accumulate(memoryview(brackets).cast("b")), default=0) > levels
+
+
+def read_json(payload: bytes, max_depth: int = values.MAX_DEPTH) -> Any:
     """The value of a claim's JSON text. Raises UnreadableError."""
     decode = _decode_exact
+    if payload.count(b"[") + payload.count(b"{") > values.MAX_DEPTH and is_deeper(payload, max_depth):
+        raise UnreadableError(f"nested deeper than {values.MAX_DEPTH}")
     if len(payload) > _SHORT:
         if payload.count(b",") + payload.count(b"[") + payload.count(b"{") > 2 * values.MAX_NODES:
             raise UnreadableError(f"more than {values.MAX_NODES} items")
@@ -76,7 +90,7 @@ def _read(frame: frames.Result, python_values: bool, watched: bool, attempts: in
         if kind == "value":
             if len(payload) > max_bytes:
                 return Outcome("output-limit", None, None, "", usage, attempts=attempts)
-            value = read_json(payload)
+            value = read_json(payload, _MAX_LEVELS if python_values else values.MAX_DEPTH)
             if python_values:
                 value = values.untag(value)
             return Outcome("value", value, None, "", usage, changed, _sources(note), attempts)
@@ -85,6 +99,8 @@ def _read(frame: frames.Result, python_values: bool, watched: bool, attempts: in
         if kind not in KINDS:
             raise UnreadableError("the program wrote into the result channel")
         return _other(cast(OutcomeKind, kind), read_json(payload), usage, _sources(note), attempts)
+    except values.Refused as refusal:
+        return Outcome("bad-result", None, None, f"{refusal.path}: {refusal.reason}", usage, attempts=attempts)
     except UnreadableError as error:
         return Outcome("bad-result", None, None, f"$: {error}", usage, attempts=attempts)
     except Exception:  # a hostile claim must never end the thread that reads it

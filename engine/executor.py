@@ -13,6 +13,7 @@ from reexec.policies.model import IsolationLevel, Policy
 
 from .arguments import encode_call
 from .errors import EngineError, IsolationUnavailableError, UsageError
+from .folding import fold_expected
 from .jail import interpreter, levels
 from .judging.verdict import Verdict, judge
 from .outcome import Outcome
@@ -125,7 +126,9 @@ class Executor:
         return self._stream(((program, call, None) for call in calls), ordered=True, only_outcomes=True)
 
     def check(self, program: Program, call: Arguments, expected: Any) -> Verdict:
-        """Runs one call and judges its result under the policy's comparison. `expected` stays on the host."""
+        """Runs one call and judges its result under the policy's comparison. `expected` stays on the host, folded to plain
+        values as in a Check."""
+        expected = fold_expected(expected)
         return judge(self.submit(program, call).result(), expected, self.policy.comparison)
 
     # -- many -------------------------------------------------------------------------------------------------

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from .errors import UsageError
+from .folding import fold_expected
 from .protocol.frames import MAX_BLOB_BYTES
 
 
@@ -56,10 +57,14 @@ class Call:
 class Check:
     """One prediction to judge: `program` called with `call` should give `expected`, under the policy's comparison.
 
-    `expected` stays on the host. `id` is the caller's own and comes back on the Verdict.
+    `expected` stays on the host; it is folded to plain values here (subclasses to their base, numpy values to plain ones),
+    and UsageError is raised with a path where that cannot be. `id` is the caller's own and comes back on the Verdict.
     """
 
     program: Program
     call: Call | Mapping[str, Any] | Sequence[Any]
     expected: Any
     id: Any = None
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "expected", fold_expected(self.expected))

@@ -1,11 +1,12 @@
 """Keys of dicts and elements of sets as tokens: two are equal under a rule exactly where their tokens are.
 
 Owns the folding of keys as JSON writes them and the tokens of what may stand in a set. Tolerances do not apply here:
-a key or an element is the same or it is not. Tokens are plain values, tagged tuples for what needs a distinction.
+a key or an element is the same or it is not. Tokens are texts: what a value came from may be hostile, and the hashes of
+numbers, tuples and frozensets can be chosen to collide, those of texts cannot.
 """
 
 from collections import Counter
-from collections.abc import Hashable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from math import copysign
 from typing import Any, Final
 
@@ -46,34 +47,35 @@ class Budget:
             raise CannotJudgeError(TOO_LARGE)
 
 
-def by_token(mapping: dict[Any, Any], rule: ComparisonRule, depth: int, budget: Budget) -> dict[Hashable, tuple[Step, Any]]:
+def by_token(mapping: dict[Any, Any], rule: ComparisonRule, depth: int, budget: Budget) -> dict[str, tuple[Step, Any]]:
     """The mapping's entries under their keys' tokens, each with how the path shows the key.
 
     Two keys with the same token stay two entries, told apart by their order: under `json` those that JSON writes alike
     (1 and "1", the text first), under the others only keys with NaN in them.
     """
     json = rule.containers == "json"
-    entries: dict[Hashable, tuple[Step, Any]] = {}
-    repeats: Counter[Hashable] = Counter()
+    entries: dict[str, tuple[Step, Any]] = {}
+    repeats: Counter[str] = Counter()
     others: Iterable[tuple[Any, Any]] = mapping.items()
     if json:
-        entries = {key: (key, value) for key, value in mapping.items() if type(key) is str}
+        entries = {_TEXT + key: (key, value) for key, value in mapping.items() if type(key) is str}
         others = [entry for entry in mapping.items() if type(entry[0]) is not str]
     for key, value in others:
         name = json_name(key) if json else None
-        token: Hashable = name
         step: Step = name or ""
-        if name is None:
+        if name is not None:
+            token = _TEXT + name
+        else:
             token = key_token(key, rule, depth, budget)  # before the path, for it refuses what is not to be looked at
             step = _shown(key)
         if token in entries:
             repeats[token] += 1
-            token = ("again", repeats[token], token)
+            token = f"again {repeats[token]} {token}"
         entries[token] = (step, value)
     return entries
 
 
-def tally(elements: Iterable[Any], rule: ComparisonRule, depth: int, budget: Budget) -> Counter[Hashable]:
+def tally(elements: Iterable[Any], rule: ComparisonRule, depth: int, budget: Budget) -> Counter[str]:
     """How often each token occurs among the elements; more than once only for elements with NaN in them."""
     return Counter([key_token(element, rule, depth, budget) for element in elements])
 
@@ -96,16 +98,16 @@ def json_name(key: object) -> str | None:
     return key if kind is str and isinstance(key, str) else None
 
 
-def key_token(root: object, rule: ComparisonRule, depth: int, budget: Budget) -> Hashable:
+def key_token(root: object, rule: ComparisonRule, depth: int, budget: Budget) -> str:
     """The token of a key or an element. Raises `CannotJudgeError`: unsupported, too deep, too large.
 
     Iterative, so that neither nesting nor the caller's depth can exhaust the interpreter's stack.
     """
     if type(root) is str:
         budget.take(1)
-        return root
-    level: list[Hashable] = []
-    above: list[tuple[Iterator[Any], list[Hashable], bool]] = []
+        return _TEXT + root
+    level: list[str] = []
+    above: list[tuple[Iterator[Any], list[str], bool]] = []
     items: Iterator[Any] = iter((root,))
     while True:
         for item in items:
@@ -123,34 +125,51 @@ def key_token(root: object, rule: ComparisonRule, depth: int, budget: Budget) ->
                 return level[0]
             inner = level
             items, level, ordered = above.pop()
-            level.append(("tuple", *inner) if ordered else ("set", frozenset(Counter(inner).items())))
+            level.append(_joined("tuple" if ordered else "set", inner if ordered else sorted(inner)))
 
 
-def _scalar_token(value: Any, rule: ComparisonRule) -> Hashable:
+_TEXT: Final = "text "
+
+
+def _joined(name: str, parts: list[str]) -> str:
+    """One text for several, from which they can be told: each with its length in front."""
+    return name + "".join([f" {len(part)}:{part}" for part in parts])
+
+
+def _scalar_token(value: Any, rule: ComparisonRule) -> str:
     kind = type(value)
-    if kind is str or kind is int or value is None:
-        return value  # type: ignore[no-any-return]
+    if kind is str:
+        return _TEXT + str.__str__(value)
+    if kind is int:
+        return _integer(value)
+    if value is None:
+        return "None"
     same_type = rule.numbers == "same-type"
     if kind is bool:
-        return ("bool", value) if same_type or rule.bools == "distinct" else value
+        return f"bool {value:d}" if same_type or rule.bools == "distinct" else _integer(int(value))
     if kind is float:
         token = _float_token(value, rule)
-        return ("float", token) if same_type else token
+        return f"float {token}" if same_type else token
     if kind is complex:
         if rule.numbers == "equal" and value.imag == 0:
             return _float_token(value.real, rule)
-        return ("complex", _float_token(value.real, rule), _float_token(value.imag, rule))
+        return f"complex {_float_token(value.real, rule)} {_float_token(value.imag, rule)}"
     if kind is bytes:
-        return ("bytes", value)
+        return f"bytes {value.hex()}"
     raise CannotJudgeError(UNSUPPORTED)
 
 
-def _float_token(value: float, rule: ComparisonRule) -> Hashable:
+def _integer(value: int) -> str:
+    return f"{value:x}"  # in time linear in its digits, and without the interpreter's limit on them
+
+
+def _float_token(value: float, rule: ComparisonRule) -> str:
+    """That of the same integer, where the float is one."""
     if value != value:
-        return ("nan",)
+        return "nan"
     if value == 0 and rule.signed_zero and copysign(1.0, value) < 0:
-        return ("-0.0",)
-    return value
+        return "-0.0"
+    return _integer(int(value)) if value.is_integer() else float.__repr__(value)
 
 
 def _decimal(number: int) -> str | None:

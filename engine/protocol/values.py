@@ -1,12 +1,13 @@
 """Python values as JSON text and back; the same file on both sides of the jail.
 
-Two forms. *Plain*: what JSON can say, written as `json.dumps` writes it (tuples as lists, number keys as text).
-*Tagged*: JSON in which tuples, sets, frozensets, bytes, complex numbers and dicts with other keys are objects with the
-single tag member "!".
+Three forms. *JSON*: what JSON can say, as `json.dumps` writes it (tuples as lists, number keys as text). *Tagged*: JSON in
+which tuples, sets, frozensets, bytes, complex numbers and dicts with other keys are objects with the single tag member
+"!". *Python*: the plain Python values themselves.
 
-`fold` reads results of hostile programs: only by the base types' own methods (`dict.items(x)`, never `x.items()`), so
-that a subclass cannot lie about itself; everything else is refused with the path of what was found. The module keeps
-private copies of the built-ins and of the encoder: rebinding `len` or `json.dumps` does not reach it.
+A folder reads results of hostile programs: only by the base types' own methods (`dict.items(x)`, never `x.items()`), so
+that a subclass cannot lie about itself; everything else is refused with the path of what was found. Subclasses become
+their base, a numpy value what it is as a plain one: one rule for results, for arguments and for expected values. The
+module keeps private copies of the built-ins and of the encoder: rebinding `len` or `json.dumps` does not reach it.
 """
 
 from __future__ import annotations
@@ -78,17 +79,24 @@ class _Unlimited:
             _set_digits(self._digits)
 
 
+JSON, TAGGED, PYTHON = "json", "tagged", "python"
+
+
 class _Folder:
-    def __init__(self, tagged: bool, numpy_values: bool, max_bytes: int) -> None:
-        self.tagged = tagged
+    def __init__(self, form: str, numpy_values: bool, max_bytes: int) -> None:
+        self.form = form
+        self.tagged = form == TAGGED
+        self.python = form == PYTHON
         self.max_bytes = max_bytes
         self.nodes = 0
         self.size = 0
         numpy: Any = _modules.get("numpy") if numpy_values else None
         self.array: Any
         self.scalar: Any
+        self.masked: Any = getattr(_modules.get("numpy.ma"), "MaskedArray", None) if numpy_values else None
         try:
             self.array, self.scalar = numpy.ndarray, numpy.generic
+            self.extended, self.dates = numpy.longdouble, (numpy.datetime64, numpy.timedelta64)
         except AttributeError:
             self.array = self.scalar = None
 
@@ -141,7 +149,9 @@ class _Folder:
         self.count(tuple.__len__(value) if is_tuple else list.__len__(value))
         for item in iterator:
             folded.append(self.fold(item, "%s[%d]" % (path, len(folded)) if depth < 8 else path, depth + 1))
-        return {TAG: "tuple", "v": folded} if is_tuple and self.tagged else folded
+        if is_tuple and self.form != JSON:
+            return tuple(folded) if self.python else {TAG: "tuple", "v": folded}
+        return folded
 
     def mapping(self, value: Any, path: str, depth: int) -> Any:
         pairs = list(dict.items(value))
@@ -152,6 +162,11 @@ class _Folder:
                 for key, item in pairs
             ]
             return {TAG: "dict", "v": items}
+        if self.python:
+            return {
+                self.fold(key, path + ".(key)", depth + 1): self.fold(item, self.step(path, key, depth), depth + 1)
+                for key, item in pairs
+            }
         folded: dict[str, Any] = {}
         for key, item in pairs:
             name = self.text(key) if type(key) is str else self.key(key, path)
@@ -160,12 +175,17 @@ class _Folder:
             folded[name] = self.fold(item, self.member(path, name) if depth < 8 else path, depth + 1)
         return folded
 
+    def step(self, path: str, key: Any, depth: int) -> str:
+        return self.member(path, key) if depth < 8 and type(key) is str else path
+
     @staticmethod
     def member(path: str, name: str) -> str:
         return "%s.%s" % (path, name) if _identifier(name) and len(name) < 60 else "%s[%.60r]" % (path, name)
 
     def key(self, key: Any, path: str) -> str:
         """A key as json.dumps writes it."""
+        if self.scalar is not None and isinstance(key, self.scalar) and not isinstance(key, (float, str)):
+            key = self.plain(key, path)
         if isinstance(key, str):
             return self.text(str.__str__(key))
         if key is None:
@@ -181,9 +201,13 @@ class _Folder:
     def other(self, value: Any, kind: type, path: str, depth: int) -> Any:
         """Subclasses as their plain base value; what JSON cannot say tagged or refused."""
         if self.scalar is not None and isinstance(value, self.scalar) and not isinstance(value, (float, str, bytes)):
-            return self.fold(self.plain(self.scalar.item(value), path), path, depth + 1)
+            return self.fold(self.plain(value, path), path, depth + 1)
         if self.array is not None and isinstance(value, self.array):
             self.count(int(self.array.size.__get__(value)))
+            if self.array.dtype.__get__(value).kind in "mM":
+                raise Refused(path, "a numpy array of dates or times")
+            if self.masked is not None and isinstance(value, self.masked):  # what is masked is None
+                return self.fold(self.masked.tolist(value), path, depth + 1)
             return self.fold(self.array.tolist(value), path, depth + 1)
         if isinstance(value, int):
             return self.integer(int.__index__(value), path)
@@ -196,22 +220,28 @@ class _Folder:
             return self.sequence(value, path, depth, isinstance(value, tuple))
         if isinstance(value, dict):
             return self.mapping(value, path, depth)
-        if self.tagged:
+        if self.form != JSON:
             if isinstance(value, (set, frozenset)):
                 base: Any = set if isinstance(value, set) else frozenset
                 items = [self.fold(item, path, depth + 1) for item in base.__iter__(value)]
                 self.count(len(items))
-                return {TAG: "set" if base is set else "frozenset", "v": items}
+                return base(items) if self.python else {TAG: "set" if base is set else "frozenset", "v": items}
             if isinstance(value, bytes):
+                if self.python:
+                    return value if kind is bytes else bytes.join(b"", [value, b""])
                 return {TAG: "bytes", "v": self.text(bytes.hex(value))}
-            if kind is complex:
-                return {TAG: "complex", "v": [value.real, value.imag]}
+            if isinstance(value, complex):
+                real, imag = complex.real.__get__(value), complex.imag.__get__(value)
+                return complex(real, imag) if self.python else {TAG: "complex", "v": [real, imag]}
         raise Refused(path, "an object of type %s" % type_name(kind))
 
-    @staticmethod
-    def plain(value: Any, path: str) -> Any:
-        if type(value) in (int, float, bool, str, bytes, complex):
-            return value
+    def plain(self, value: Any, path: str) -> Any:
+        """What a numpy scalar is as a plain value: the nearest double of a longer float, a tuple of a structured one."""
+        if isinstance(value, self.extended):
+            return self.extended.__float__(value)
+        item = self.scalar.item(value)
+        if not isinstance(value, self.dates) and type(item) in (int, float, bool, str, bytes, complex, tuple):
+            return item
         raise Refused(path, "a numpy value of type %s" % type_name(type(value)))
 
 
@@ -229,6 +259,12 @@ def float_text(value: float) -> str:
     return float.__repr__(value)
 
 
+def fold(value: Any, form: str = JSON, path: str = "$") -> Any:
+    """`value` in one of the forms, as the values of a result are folded. Raises Refused."""
+    with _Unlimited():
+        return _Folder(form, True, 1 << 62).fold(value, path, 0)
+
+
 def encode(value: Any, tagged: bool = False, numpy_values: bool = False, max_bytes: int = 1 << 62) -> bytes:
     """JSON text of `value` as bytes. Raises Refused (no form for it) or TooLong (over `max_bytes`)."""
     kind = type(value)
@@ -237,7 +273,7 @@ def encode(value: Any, tagged: bool = False, numpy_values: bool = False, max_byt
     if value is None or kind is bool:
         return b"null" if value is None else b"true" if value else b"false"
     with _Unlimited():
-        text = "".join(_encode_c(_Folder(tagged, numpy_values, max_bytes).fold(value, "$", 0), 0))
+        text = "".join(_encode_c(_Folder(TAGGED if tagged else JSON, numpy_values, max_bytes).fold(value, "$", 0), 0))
         if len(text) > max_bytes:
             raise TooLong
         return text.encode("ascii")
@@ -292,25 +328,35 @@ def _is_short(key: Any) -> bool:
 
 
 def untag(value: Any) -> Any:
-    """Rebuilds tagged values. Raises Refused for a tag that is not one of ours."""
-    if type(value) is list:
-        return [untag(item) for item in value]
-    if type(value) is not dict:
+    """Rebuilds tagged values. Raises Refused for a tag that is not one of ours, for a value nested deeper than MAX_DEPTH, and
+    for keys that were chosen to share a hash."""
+    with _Unlimited():
+        return _untag(value, 0)
+
+
+def _untag(value: Any, depth: int) -> Any:
+    kind = type(value)
+    if kind is not list and kind is not dict:
         return value
+    if depth > MAX_DEPTH:
+        raise Refused("$", "nested deeper than %d" % MAX_DEPTH)
+    depth += 1
+    if kind is list:
+        return [_untag(item, depth) for item in value]
     if TAG not in value:
-        return {key: untag(item) for key, item in value.items()}
+        return {key: _untag(item, depth) for key, item in value.items()}
     tag: Any = value[TAG]
     items: Any = value.get("v")
     try:
         if tag == "tuple":
-            return tuple([untag(item) for item in items])
+            return tuple([_untag(item, depth) for item in items])
         if tag == "set":
-            return set(check_hashes([untag(item) for item in items]))
+            return set(check_hashes([_untag(item, depth) for item in items]))
         if tag == "frozenset":
-            return frozenset(check_hashes([untag(item) for item in items]))
+            return frozenset(check_hashes([_untag(item, depth) for item in items]))
         if tag == "dict":
-            keys = check_hashes([untag(key) for key, _ in items])
-            return dict(zip(keys, [untag(item) for _, item in items]))
+            keys = check_hashes([_untag(key, depth) for key, _ in items])
+            return dict(zip(keys, [_untag(item, depth) for _, item in items]))
         if tag == "bytes":
             return bytes.fromhex(items)
         if tag == "complex":

@@ -1,0 +1,64 @@
+"""Values that a caller gives us, as plain Python values: arguments of calls and expected results.
+
+Owns the door. The rule is that of results (protocol/values.py): subclasses become their base, numpy values plain ones, and
+what has no plain form is refused with its path. A value that is plain already comes back as it is and is not copied.
+"""
+
+from typing import Any, Final
+
+from .errors import UsageError
+from .protocol import values
+
+_SCALARS: Final = frozenset((type(None), bool, int, float, complex, str, bytes))
+_CONTAINERS: Final = frozenset((list, tuple, set, frozenset))
+
+
+def fold_argument(value: Any, path: str = "$") -> Any:
+    """A call's arguments, or one of them. Raises UsageError with the path of what has no plain form."""
+    return _fold(value, path, "an argument cannot be sent")
+
+
+def fold_expected(value: Any) -> Any:
+    """An expected value. Raises UsageError with the path of what has no plain form."""
+    return _fold(value, "$", "the expected value has no plain form")
+
+
+def fold_json(value: Any) -> Any:
+    """What JSON makes of a plain value: tuples as lists, keys as text. Raises values.Refused for what JSON cannot say."""
+    return values.fold(value, values.JSON)
+
+
+def _fold(value: Any, path: str, what: str) -> Any:
+    if is_plain(value):
+        return value
+    try:
+        return values.fold(value, values.PYTHON, path)
+    except values.Refused as refusal:
+        raise UsageError(f"{what}: {refusal.path} is {refusal.reason}") from None
+
+
+def is_plain(value: Any) -> bool:
+    """Whether a value and all that it holds are exactly of the built-in types, within the bounds of depth and number."""
+    if type(value) in _SCALARS:
+        return True
+    level: list[Any] = [value]
+    nodes = 0
+    for _ in range(values.MAX_DEPTH + 1):
+        inside: list[Any] = []
+        for item in level:
+            kind = type(item)
+            if kind is dict:
+                if not all(type(key) is str for key in item):
+                    inside.extend(item)
+                inside.extend(item.values())
+            elif kind in _CONTAINERS:
+                inside.extend(item)
+            else:
+                return False
+        nodes += len(inside)
+        if nodes > values.MAX_NODES:
+            return False
+        level = [item for item in inside if type(item) not in _SCALARS]
+        if not level:
+            return True
+    return False
