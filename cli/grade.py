@@ -70,6 +70,25 @@ def mbpp(
     return request.run("mbpp", problems)
 
 
+@app.command("evalplus")
+def evalplus(
+    problems: ProblemFiles,
+    samples: Samples,
+    output: options.Output,
+    workers: options.Workers = None,
+    policy: GradePolicy = "evalplus",
+    settings: options.Settings = None,
+    python: options.Python = None,
+    limit: options.Limit = None,
+    shard: options.Shard = None,
+    overwrite: options.Overwrite = False,
+    json: options.Json = False,
+) -> int:
+    """EvalPlus: HumanEval+ and MBPP+, judged by what the canonical solution returns."""
+    request = Request(samples, output, workers, policy, settings, python, limit, shard, overwrite, json)
+    return request.run("evalplus", problems)
+
+
 @app.command("cruxeval")
 def cruxeval(
     problems: ProblemFiles,

@@ -2,15 +2,12 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
 from reexec.engine.program import Call, Program
 
 from .lifting import Lifted, Tree, judge_tree
-from .plan import Plan, Run, Test
-
-_INSIDE: Final = Path(__file__).with_name("inside") / "asserts.py"
+from .plan import Plan, Run, Test, inside
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,7 +22,7 @@ class AssertionTest:
 def plan_assertions(source: str, test: AssertionTest) -> Plan:
     lifted = test.lifted
     if lifted.refused:
-        run = Run(Program(_INSIDE.read_text(encoding="utf-8"), "run"), Call((source, test.setup, test.body)))
+        run = Run(inside("asserts", "run"), Call((source, test.setup, test.body)))
         name = "the whole test, asserted inside the jail"
         return Plan([Test(name, (run,), _ended)], assertions=max(1, lifted.assertions), facts={"why": lifted.refused})
     programs: dict[str, Program] = {}

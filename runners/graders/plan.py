@@ -5,8 +5,10 @@ Test       one or more runs and the decision over their values; a name for repor
 Plan       the tests of one sample, in groups that are stopped on their own
 """
 
+import functools
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 from reexec.engine.outcome import Outcome
@@ -20,6 +22,12 @@ NOT_RUN = "not-run"
 class Run:
     program: Program
     call: Call = field(default_factory=Call)
+
+
+@functools.cache
+def inside(name: str, entry: str) -> Program:
+    """A program of `inside/`."""
+    return Program((Path(__file__).parent / "inside" / f"{name}.py").read_text(encoding="utf-8"), entry)
 
 
 @dataclass(frozen=True, slots=True)

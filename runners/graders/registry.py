@@ -2,11 +2,12 @@
 
 from reexec.engine.errors import UsageError
 
+from .evalplus import EvalPlus
 from .humaneval import HumanEval
 from .mbpp import Mbpp
 from .task import Task
 
-TASKS: dict[str, type[Task]] = {task.name: task for task in (HumanEval, Mbpp)}
+TASKS: dict[str, type[Task]] = {task.name: task for task in (HumanEval, Mbpp, EvalPlus)}
 
 
 def task_named(name: str) -> type[Task]:

@@ -124,6 +124,7 @@ class _Grade:
         self._verdicts[word] = self._verdicts.get(word, 0) + 1
         for name, more in (("passed", bool(members["passed"])), ("lifted", plan.lifted), ("assertions", plan.assertions)):
             self._counts[name] = self._counts.get(name, 0) + more
+        self._task.note(self._counts, members)
         self._run.write(row, [line], [[_side_line(row, word, plan, results)]])
         return word
 

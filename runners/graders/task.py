@@ -57,6 +57,9 @@ class Task(ABC):
         word = first_failure(results)
         return {"passed": word == "accepted", "verdict": word}
 
+    def note(self, counts: dict[str, Any], members: dict[str, Any]) -> None:  # noqa: B027 - as for prepare
+        """Counts what the task's summary needs beyond verdicts; `counts` survives an interruption."""
+
     def summary(self, counts: dict[str, Any]) -> dict[str, Any]:  # noqa: ARG002
         """What the task adds to the summary for machines."""
         return {}

@@ -2,17 +2,15 @@
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
 from reexec.engine.executor import Executor
 from reexec.engine.outcome import Outcome
 from reexec.engine.program import Call, Program
 
+from ..plan import inside
 from .rewrite import NotRewritable, free_names, parse_quietly, rewrite
 from .tree import Tree
-
-_RECORDER: Final = Path(__file__).parents[1] / "inside" / "recorder.py"
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +39,7 @@ def test_source(setup: str, body: str) -> str:
 
 def lift_all(executor: Executor, tests: Iterable[tuple[str, Any]]) -> Iterator[tuple[Lifted, Any]]:
     """`(lifted, tag)` for every `(source, tag)`, in order."""
-    recorder = Program(_RECORDER.read_text(encoding="utf-8"), "record")
+    recorder = inside("recorder", "record")
 
     def items() -> Iterator[tuple[Program | None, Any, Any]]:
         for source, tag in tests:
