@@ -73,9 +73,12 @@ def read_outcome(
     watched: bool,
     attempts: int,
     max_bytes: int = 1 << 62,
+    script: bool = False,
 ) -> Outcome:
-    """The Outcome of a result. Total: any frame that the protocol admits gives one."""
+    """The Outcome of a result. Total: any frame that the protocol admits gives one. `script`: leaving is how it ends."""
     outcome = _read(frame, python_values, watched, attempts, max_bytes)
+    if script and outcome.kind == "early-exit" and outcome.exit_status is not None:
+        outcome = replace(outcome, kind="value", value=outcome.exit_status, detail="")
     if frame.stdout or frame.stderr:
         stdout, stderr = (str(text, "utf-8", "replace") for text in (frame.stdout, frame.stderr))
         return replace(outcome, stdout=stdout, stderr=stderr)
@@ -110,7 +113,7 @@ def _read(frame: frames.Result, python_values: bool, watched: bool, attempts: in
 def _other(kind: OutcomeKind, report: Any, usage: Usage, sources: tuple[str, ...], attempts: int) -> Outcome:
     if not isinstance(report, dict):
         raise UnreadableError("a broken claim")
-    exception, detail = None, ""
+    exception, detail, status = None, "", None
     if kind == "exception":
         exception = RaisedException(
             type=_text(report.get("type")) or "Exception",
@@ -120,12 +123,13 @@ def _other(kind: OutcomeKind, report: Any, usage: Usage, sources: tuple[str, ...
         )
     elif kind == "early-exit":
         code = report.get("code")
-        detail = f"the program exited with code {code if type(code) is int else '?'}"
+        status = code if type(code) is int else None
+        detail = f"the program exited with code {'?' if status is None else status}"
     elif kind == "bad-result":
         detail = f"{_text(report.get('path')) or '$'}: {_text(report.get('reason'))}"
     else:
         detail = _text(report.get("reason"))
-    return Outcome(kind, None, exception, detail, usage, None, sources, attempts)
+    return Outcome(kind, None, exception, detail, usage, None, sources, attempts, exit_status=status)
 
 
 def _text(value: Any) -> str:

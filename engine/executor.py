@@ -19,10 +19,11 @@ from .judging.verdict import Verdict, judge
 from .outcome import Outcome
 from .pool.job import Job, Mailbox
 from .pool.loop import Loop, Statistics
-from .program import Call, Check, Program
+from .program import Call, Check, Program, Script, Stdin
 from .protocol import frames
 
-Arguments = Call | Mapping[str, Any] | Sequence[Any]
+Arguments = Call | Mapping[str, Any] | Sequence[Any] | Stdin | bytes | str
+"""Of a function: a Call, or what `Call.of` takes. Of a script: its standard input."""
 
 WAIT = object()
 """What the source of `run_many` yields where its next item depends on an outcome that is not there yet."""
@@ -190,7 +191,7 @@ class Executor:
                     else:
                         job = self._job(program, call, ticket.deliver, watch_arguments, watch_sources)
                         ticket.job = job
-                        ticket.size = len(job.call)
+                        ticket.size = len(job.call) if job.stdin is None else len(job.stdin.data)
                         fresh.append(job)
                     waiting.append(ticket)
                     in_window += 1
@@ -240,10 +241,16 @@ class Executor:
         options = self._base_options
         options |= frames.WATCH_ARGUMENTS if watch_arguments else 0
         options |= frames.WATCH_SOURCES if watch_sources else 0
-        call = Call.of(call)
-        payload, how = encode_call(call)
-        options |= how
-        return Job(program, payload, options, deliver)
+        if isinstance(program, Script):
+            if not self.policy.limits.capture_bytes:
+                raise UsageError("a Script needs a policy that keeps what it prints, at $.limits.capture_bytes")
+            job = Job(program, b"", options | frames.SCRIPT, deliver)
+            job.stdin = Stdin.of(call)
+            return job
+        if isinstance(call, Stdin | str | bytes):
+            raise UsageError(f"a function is called with arguments, not with {type(call).__name__}")
+        payload, how = encode_call(Call.of(call))
+        return Job(program, payload, options | how, deliver)
 
     # -- the end ----------------------------------------------------------------------------------------------
 

@@ -60,6 +60,8 @@ class Outcome:
     """Runs it took: more than 1 where a worker died, a limit on time was confirmed, or SIGKILL ended the check."""
     disagreed_with: str | None = field(default=None, compare=False)
     """The kind of the other run, where a limit on time and its confirmation disagreed (pool/confirmation.py)."""
+    exit_status: int | None = field(default=None, compare=False)
+    """Of a program that left without returning, where it is known."""
     stdout: str = ""
     """What the program wrote to standard output, where the policy captures it; bytes that are not UTF-8 are replaced. What a
     limit ended may have printed more or less of it each time."""

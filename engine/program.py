@@ -9,10 +9,16 @@ from .errors import UsageError
 from .folding import fold_expected
 from .protocol.frames import MAX_BLOB_BYTES
 
+MAX_STDIN_BYTES = 32 << 20
+"""The half of what a zygote keeps of loaded bytes."""
+
 
 @dataclass(frozen=True, slots=True)
 class Program:
-    """Source text and the name of the function to call. Equal text and entry mean the same program."""
+    """Source text and the name of the function to call. Equal text and entry mean the same program.
+
+    `Class.method` as the entry makes an instance of the class, without arguments, and calls its method.
+    """
 
     source: str
     entry: str
@@ -27,7 +33,41 @@ class Program:
             raise UsageError(f"a source of {len(body) >> 20} MiB; a worker takes at most {MAX_BLOB_BYTES >> 20} MiB")
         digest = hashlib.blake2b(body, digest_size=16, salt=b"program")
         digest.update(b"\0entry\0" + self.entry.encode("utf-8", "surrogatepass"))
+        digest.update(type(self).__name__.encode())
         object.__setattr__(self, "id", digest.hexdigest())
+
+
+@dataclass(frozen=True, slots=True)
+class Script(Program):
+    """A whole program, run as `__main__` with a real standard input. Its outcome's value is the exit status; what it printed
+    is in `stdout` and `stderr`. Needs a policy that captures output (`limits.capture_bytes`)."""
+
+    entry: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Stdin:
+    """The standard input of a script. Equal data travel to a worker once, whatever the number of programs that read them."""
+
+    data: bytes
+    id: str = field(init=False, compare=False, repr=False)
+    """32 hex digits: blake2b over the data."""
+
+    def __post_init__(self) -> None:
+        if len(self.data) > MAX_STDIN_BYTES:
+            raise UsageError(f"a standard input of {len(self.data):,} bytes; the most is {MAX_STDIN_BYTES:,}")
+        object.__setattr__(self, "id", hashlib.blake2b(self.data, digest_size=16, salt=b"stdin").hexdigest())
+
+    @classmethod
+    def of(cls, data: "Stdin | bytes | str | Any") -> "Stdin":
+        """Text is sent as UTF-8. Raises UsageError."""
+        if isinstance(data, Stdin):
+            return data
+        if isinstance(data, str):
+            return cls(data.encode("utf-8", "surrogatepass"))
+        if isinstance(data, bytes):
+            return cls(data)
+        raise UsageError(f"a script is given its standard input as text or bytes, not as {type(data).__name__}")
 
 
 @dataclass(frozen=True, slots=True)

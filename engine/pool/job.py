@@ -5,7 +5,7 @@ from collections.abc import Callable
 from typing import Any
 
 from ..outcome import Outcome
-from ..program import Program
+from ..program import Program, Stdin
 
 OUTSIDE_KILLS_ALLOWED = 5
 
@@ -15,7 +15,7 @@ class Job:
 
     __slots__ = (
         "alone", "attempts", "call", "cancelled", "deaths", "deliver", "first", "key", "kills", "options", "outcome",
-        "outside_kills", "program", "sent_bytes", "sequence", "tag",
+        "outside_kills", "program", "sent_bytes", "sequence", "stdin", "tag",
     )  # fmt: skip
 
     def __init__(self, program: Program, call: bytes, options: int, deliver: "Callable[[Job], None]") -> None:
@@ -36,8 +36,15 @@ class Job:
         """The outcome that a second run is to confirm."""
         self.cancelled = False
         self.tag: Any = None
+        self.stdin: Stdin | None = None
+        """Of a script, in place of a call."""
         self.sent_bytes = 0
         """That travel for it to its worker."""
+
+    @property
+    def loaded(self) -> tuple[str, ...]:
+        """Digests of what its worker must have loaded."""
+        return (self.program.id,) if self.stdin is None else (self.program.id, self.stdin.id)
 
     @property
     def needs_fresh_worker(self) -> bool:

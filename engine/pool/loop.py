@@ -229,6 +229,7 @@ class Loop:
                 watched=bool(job.options & frames.WATCH_ARGUMENTS),
                 attempts=job.attempts,
                 max_bytes=self.policy.limits.output_bytes,
+                script=job.stdin is not None,
             )
             self._finish(job, outcome, frame.kind == claim.KILLED, bool(frame.flags & claim.IN_DOUBT))
         if was_starting and worker.state is State.IDLE:

@@ -97,17 +97,15 @@ class Worker:
         )
 
     def give(self, job: Job) -> None:
-        program = job.program
-        job.sent_bytes = len(job.call)
-        if program.id in self._programs:
-            self._programs.move_to_end(program.id)
-        else:
-            job.sent_bytes += self._send_program(job)
+        program, stdin, call = job.program, job.stdin, job.call
+        job.sent_bytes = len(call)
+        number = self._loaded(job, program.id, program.entry, program.source)
+        if stdin is not None:
+            call = frames.LENGTH.pack(self._loaded(job, stdin.id, "", stdin.data))
         self._next_id += 1
         job.tag = self._next_id
         job.attempts += 1
-        number = self._programs[program.id][0]
-        self._out += frames.encode(frames.Check(self._next_id, number, job.options, job.call))
+        self._out += frames.encode(frames.Check(self._next_id, number, job.options, call))
         if not self.in_flight:
             self.head_since = time.monotonic()
         self.in_flight.append(job)
@@ -115,11 +113,15 @@ class Worker:
         self.state = State.BUSY
         self.fresh = False
 
-    def _send_program(self, job: Job) -> int:
-        """The bytes of its source."""
-        source = job.program.source.encode("utf-8", "surrogatepass")
-        # Programs in flight must stay; they are the newest, so the oldest go first.
-        needed = {job.program.id} | {flying.program.id for flying in self.in_flight}
+    def _loaded(self, job: Job, digest: str, entry: str, source: str | bytes) -> int:
+        """The number under which the zygote knows a program, or a standard input; sends it where it is new."""
+        known = self._programs.get(digest)
+        if known is not None:
+            self._programs.move_to_end(digest)
+            return known[0]
+        data = source if isinstance(source, bytes) else source.encode("utf-8", "surrogatepass")
+        # What is in flight must stay; it is the newest, so the oldest goes first.
+        needed = {each for flying in (job, *self.in_flight) for each in flying.loaded}
         while len(self._programs) >= MAX_PROGRAMS or self._program_bytes > MAX_PROGRAM_BYTES:
             oldest = next(iter(self._programs))
             if oldest in needed:
@@ -127,12 +129,12 @@ class Worker:
             number, size = self._programs.pop(oldest)
             self._program_bytes -= size
             self._out += frames.encode(frames.Forget(number))
-        entry = job.program.entry.encode("utf-8", "surrogatepass")
         self._next_program = (self._next_program + 1) % (1 << 32)
-        self._out += frames.encode(frames.Load(self._next_program, entry, source))
-        self._programs[job.program.id] = self._next_program, len(source)
-        self._program_bytes += len(source)
-        return len(source)
+        self._out += frames.encode(frames.Load(self._next_program, entry.encode("utf-8", "surrogatepass"), data))
+        self._programs[digest] = self._next_program, len(data)
+        self._program_bytes += len(data)
+        job.sent_bytes += len(data)
+        return self._next_program
 
     def wants_to_write(self) -> bool:
         return bool(self._out)

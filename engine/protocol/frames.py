@@ -115,6 +115,7 @@ class Retires(NamedTuple):
 WATCH_ARGUMENTS = 1  # say whether the call changed its arguments
 WATCH_SOURCES = 2  # say which sources of nondeterminism the call read (clock, entropy, ...)
 PYTHON_VALUES = 4  # the result's tuples, sets, bytes and non-text keys survive, in tagged form
+SCRIPT = 16  # the program is run as __main__, with the loaded bytes whose number (LENGTH) is the call as its standard input
 TAGGED_CALL = 8  # the arguments are in tagged JSON; otherwise in marshal's format 2, which every version reads
 
 LENGTH = struct.Struct("<I")

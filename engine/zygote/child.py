@@ -8,8 +8,11 @@ reach all of it with enough effort; what it gains is a claim about its own check
 
 from __future__ import annotations
 
+import _thread
 import builtins
 import errno
+import gc
+import io
 import marshal
 import os
 import struct
@@ -26,6 +29,7 @@ __builtins__ = dict(vars(builtins))  # type: ignore[assignment]
 
 MODULE_NAME = "program"
 FILE_NAME = "program.py"
+THREAD_STACK_BYTES = 64 << 20  # address space of a thread of a script that asks for no size of its own
 MAX_MESSAGE_CHARACTERS = 2000
 MAX_TRACEBACK_LINES = 12
 
@@ -88,6 +92,97 @@ def run_call(fd: int, task: Task) -> None:
     _leave(fd, frame)
 
 
+def run_script(fd: int, task: Task) -> None:
+    """Runs a program as `__main__` and sends its exit status. Parts: entry, code."""
+    try:
+        frame = _performed(fd, task)
+    except MemoryError:
+        frame = _OUT_OF_MEMORY
+    except RecursionError:
+        frame = _OUT_OF_STACK
+    _flush_printed()
+    _flush_all()
+    _leave(fd, frame)
+
+
+def _performed(fd: int, task: Task) -> bytes:
+    try:
+        code = _as_main(task)
+    except BaseException as error:
+        return _exception_claim(fd, error)
+    try:
+        try:
+            exec(code, vars(sys.modules["__main__"]))
+        except SystemExit as leaving:
+            status = _exit_code(leaving)
+            if leaving.code is not None and type(leaving.code) is not int:
+                print(leaving.code, file=sys.stderr)
+        else:
+            status = 0
+        _join_threads()
+    except BaseException as error:
+        return _exception_claim(fd, error)
+    return _pack("value", b"%d" % status)
+
+
+def _as_main(task: Task) -> types.CodeType:
+    """The program's code, with all that surrounds a program at the interpreter's start."""
+    main = types.ModuleType("__main__")
+    vars(main).update({name: value for name, value in task.space.items() if not name.startswith("__")})
+    main.__file__ = FILE_NAME
+    sys.modules["__main__"], sys.argv = main, [FILE_NAME]
+    # As the interpreter makes them at its start: no translation of line ends, one buffer over each descriptor. Those of the
+    # zygote were made for other files.
+    sys.stdin = sys.__stdin__ = _stream(0, "r")  # type: ignore
+    sys.stdout = sys.__stdout__ = _stream(1, "w")  # type: ignore
+    sys.stderr = sys.__stderr__ = _stream(2, "w", line_buffering=True)  # type: ignore
+    if _thread.stack_size() == 0:
+        _thread.stack_size(THREAD_STACK_BYTES)
+    code: types.CodeType = marshal.loads(task.part(1))
+    return code
+
+
+def _stream(fd: int, mode: str, line_buffering: bool = False) -> Any:
+    raw = open(fd, mode + "b", closefd=False)
+    return io.TextIOWrapper(raw, "utf-8", "surrogateescape", newline="\n", line_buffering=line_buffering)
+
+
+def _flush_all() -> None:
+    """Files that the program left open: the interpreter would write their buffers out when it ends."""
+    for each in gc.get_objects():
+        if type(each) is io.TextIOWrapper or type(each) is io.BufferedWriter:
+            try:
+                each.flush()
+            except Exception:
+                continue
+
+
+def _join_threads() -> None:
+    """As the interpreter does at its end: threads that are no daemons are waited for, then what is registered runs."""
+    threading = sys.modules.get("threading")
+    if threading is not None:
+        waited = True
+        while waited:
+            waited = False
+            for thread in threading.enumerate():
+                if thread is not threading.main_thread() and not thread.daemon and thread is not threading.current_thread():
+                    thread.join()
+                    waited = True
+    atexit = sys.modules.get("atexit")
+    if atexit is not None:
+        atexit._run_exitfuncs()
+
+
+def _entry(space: dict[str, Any], entry: str) -> Any:
+    """What an entry names: a function, or the method of a new instance (`Class.method`)."""
+    name, _, method = entry.partition(".")
+    try:
+        found = space[name]
+    except KeyError:
+        raise NameError("the program defines no %r" % name) from None
+    return getattr(found(), method) if method else found
+
+
 def _flush_printed() -> None:
     """What the program printed leaves its buffers; a stream that it replaced or closed keeps what it has."""
     for stream in (sys.stdout, sys.stderr):
@@ -118,10 +213,7 @@ def perform(fd: int, task: Task) -> bytes:
         exec(code, space)
         if not task.numpy_seeded and "numpy" in sys.modules:
             seed_numpy(setup)
-        try:
-            function = space[entry]
-        except KeyError:
-            raise NameError("the program defines no %r" % entry) from None
+        function = _entry(space, entry)
         before = _arguments(args, kwargs, task)
         value = function(*args, **kwargs)
         if watch is not None:

@@ -43,6 +43,7 @@ from .ending import (
     from_status,
     take,
 )
+from .feed import Feed
 from .programs import CODE_BYTES, Program
 from .start import heap
 from .start.handshake import Link, Started, start
@@ -149,7 +150,12 @@ class Zygote:
         programs = self._programs
         self._task.fill(check.options, programs.entry(program), programs.code(program), check.call)
         capture = None if self._pages is None else Capture(self._pages, self._setup.capture_bytes)
-        end = self._run(check_id, child.run_call, self._output_bytes, capture)
+        if check.options & frames.SCRIPT:
+            (stdin,) = frames.LENGTH.unpack_from(check.call)
+            feed = Feed(programs.source(programs.get(stdin)))
+            end = self._run(check_id, child.run_script, self._output_bytes, capture, feed)
+        else:
+            end = self._run(check_id, child.run_call, self._output_bytes, capture)
         self._answer(check_id, end, capture)
 
     def _answer(self, check_id: int, end: End, capture: Capture | None) -> None:
@@ -182,7 +188,14 @@ class Zygote:
             programs.keep_failure(program, end.ending)
         return end
 
-    def _run(self, check_id: int, action: Callable[[int, Task], None], max_payload: int, capture: Capture | None) -> End:
+    def _run(
+        self,
+        check_id: int,
+        action: Callable[[int, Task], None],
+        max_payload: int,
+        capture: Capture | None,
+        feed: Feed | None = None,
+    ) -> End:
         """Forks a child that does `action(channel, task)`; what it claimed or what became of it.
 
         Between two forks every page that this process writes is copied, so the common case, a claim within the first
@@ -200,7 +213,7 @@ class Zygote:
             raise CannotForkError("the host lets the worker start no process: %s" % error.strerror) from None
         if not pid:
             try:
-                self._in_child(reader, capture)
+                self._in_child(reader, capture, feed)
                 action(writer, self._task)  # leaves through os._exit
             finally:
                 os._exit(HARNESS_BROKEN)
@@ -222,9 +235,11 @@ class Zygote:
             if cpu > self._late_s:
                 ending = CPU_LIMIT_IN_DOUBT
         else:
-            watched = Watched(check_id, pid, reader, began, claims, capture, group, group_cpu_s)
+            watched = Watched(check_id, pid, reader, began, claims, capture, group, group_cpu_s, feed)
             ending, status, usage, cpu = self._wait(watched)
         close(reader)
+        if feed is not None:
+            feed.finish()
         outbox.reached(claims.end)
         if capture is not None:
             capture.finish()
@@ -234,7 +249,7 @@ class Zygote:
         peak_kib = max(0, usage.ru_maxrss - self._resident_kib)
         return End(from_status(status) if ending is None else ending, cpu, ended - began, peak_kib)
 
-    def _in_child(self, reader: int, capture: Capture | None) -> None:
+    def _in_child(self, reader: int, capture: Capture | None, feed: Feed | None) -> None:
         """What a child must not keep goes, and what limits it comes, before anything of the program's is looked at."""
         close(self._inbox.fd)
         close(reader)
@@ -242,6 +257,8 @@ class Zygote:
             self._group.in_child()
         if capture is not None:
             capture.in_child()
+        if feed is not None:
+            feed.in_child()
         if self._address_space is not None:
             setrlimit(RLIMIT_AS, self._address_space)
         if self._confinement is not None:
@@ -254,6 +271,8 @@ class Zygote:
         """Nothing of the check is left when it returns `(ending or None, exit status, usage, cpu seconds)`."""
         if watched.capture is not None:
             watched.capture.in_parent()
+        if watched.feed is not None:
+            watched.feed.in_parent()
         ending, reaped = wait_for_end(watched, self._inbox, self._outbox, self._setup)
         cpu = watched.cpu_s()
         if reaped is not None:

@@ -27,11 +27,13 @@ from .ending import (
     drain,
     take,
 )
+from .feed import Feed
 from .group import CheckGroup
 
 POLLIN, POLLOUT = select.POLLIN, select.POLLOUT
 ASK_AGAIN_S = 0.05
 LOOK_AGAIN_S = 0.05  # where other processes of the check may end or burn time unseen
+TAKES_ITS_TIME_S = 0.02  # from then on the checks behind it go elsewhere
 LEFT_S = 0.005  # after its channel closed, until it is gone
 OVERTIME, OVERTIME_MOST = 0.02, 0.2  # of the budget; see overtime_s
 WAITED = 0.05
@@ -50,9 +52,10 @@ class Watched:
         capture: Capture | None,
         group: CheckGroup | None,
         group_cpu_s: float | None,
+        feed: Feed | None = None,
     ) -> None:
         self.check_id, self.pid, self.reader, self.began, self.claims = check_id, pid, reader, began, claims
-        self.capture = capture
+        self.capture, self.feed = capture, feed
         self._clock = (~pid << 3) | 2  # the process's CPU clock, see clock_getcpuclockid(3)
         self._group = group if group_cpu_s is not None else None
         self._group_before_s = group_cpu_s or 0.0
@@ -116,7 +119,9 @@ def hand_back(inbox: Inbox, outbox: Outbox) -> None:
 def wait_for_end(watched: Watched, inbox: Inbox, outbox: Outbox, setup: Setup) -> tuple[Ending | None, tuple[int, Any] | None]:
     """(ending or None, (exit status, usage) where the process was reaped already). Raises HostGone."""
     reader, capture, host = watched.reader, watched.capture, inbox.fd
-    hand_back(inbox, outbox)
+    handed_back = capture is None  # those come here only after a first wait
+    if handed_back:
+        hand_back(inbox, outbox)
     waiting = Waiting()
     until_s = setup.cpu_s
     asked = False
@@ -126,9 +131,15 @@ def wait_for_end(watched: Watched, inbox: Inbox, outbox: Outbox, setup: Setup) -
     poller.register(reader, POLLIN)
     for stream in capture.readers if capture else ():
         poller.register(stream, POLLIN)
+    feed = watched.feed
+    if feed is not None and feed.open:
+        poller.register(feed.writer, POLLOUT)
     while True:
         wall, cpu = watched.wall_s(), watched.cpu_s()
         idle = wall - cpu - waiting.seconds
+        if not handed_back and wall >= TAKES_ITS_TIME_S:
+            handed_back = True
+            hand_back(inbox, outbox)
         if cpu >= until_s:
             if watched.passed_s or not setup.confirm:
                 return CPU_LIMIT, None
@@ -147,6 +158,8 @@ def wait_for_end(watched: Watched, inbox: Inbox, outbox: Outbox, setup: Setup) -
         pause = until_s - cpu
         if not asked:
             pause = min(pause / setup.processes, max(setup.idle_s - idle, ask_again - wall))
+        if not handed_back:
+            pause = min(pause, TAKES_ITS_TIME_S - wall)
         if not open_still:
             pause = min(pause, LEFT_S)
         elif setup.processes > 1:
@@ -159,6 +172,11 @@ def wait_for_end(watched: Watched, inbox: Inbox, outbox: Outbox, setup: Setup) -
                     return ended, None
                 if not open_still:
                     poller.unregister(reader)
+            elif feed is not None and fd == feed.writer:
+                poller.unregister(fd)
+                feed.advance()
+                if feed.open:
+                    poller.register(fd, POLLOUT)
             elif fd != host:
                 assert capture is not None
                 if not capture.take(fd):
@@ -169,7 +187,8 @@ def wait_for_end(watched: Watched, inbox: Inbox, outbox: Outbox, setup: Setup) -
                 raise HostGone()
             elif event & POLLIN:
                 inbox.receive()
-                hand_back(inbox, outbox)
+                if handed_back:
+                    hand_back(inbox, outbox)
                 if inbox.is_cancelled(watched.check_id):
                     return CANCELLED, None
                 told_us = inbox.take_run_delay(watched.check_id)

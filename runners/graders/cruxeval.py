@@ -185,7 +185,9 @@ class CruxEval:
         self, problems: Problems, generations: dict[str, list[str]], mode: Mode, semantics: Semantics, executor: Executor
     ) -> None:
         self.problems, self.generations = problems, generations
-        self.mode, self.semantics, self.executor = mode, semantics, executor
+        self.mode: Mode = mode
+        self.semantics: Semantics = semantics
+        self.executor = executor
         self._expected: dict[str, Any] = {}
         for key in generations:
             if problems.key_of(key) is None:

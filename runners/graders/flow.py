@@ -6,6 +6,7 @@ busy by the other samples meanwhile. A group that stops at its first failure rep
 tests, whichever came back first.
 """
 
+import heapq
 from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
@@ -15,7 +16,7 @@ from reexec.engine.outcome import Outcome
 
 from .plan import NOT_RUN, Plan, Result, Run, settle
 
-ACTIVE = 512
+ACTIVE = 256
 FIRST_TESTS = 4
 MOST_TESTS = 256
 
@@ -23,13 +24,18 @@ MOST_TESTS = 256
 class Attempt:
     """One sample on its way; `results` are in the order of the plan's tests when it is done."""
 
-    __slots__ = ("_done_runs", "_next", "_out", "_successes", "_waiting_runs", "failed_at", "plan", "results", "tag")
+    __slots__ = (
+        "_done_runs", "_next", "_out", "_successes", "_waiting_runs", "failed_at", "is_ready", "number", "plan", "results",
+        "tag",
+    )  # fmt: skip
 
     def __init__(self, plan: Plan, tag: Any) -> None:
         self.plan, self.tag = plan, tag
         self.results: list[Result | None] = [None] * len(plan.tests)
         self.failed_at: dict[str, int] = {}
         """The first test that failed, by group."""
+        self.number = 0
+        self.is_ready = False
         self._next = 0
         self._out = 0
         self._successes = 0
@@ -104,8 +110,9 @@ class _Flow:
         self._source = source
         self._exhausted = False
         self._order: deque[Attempt] = deque()
-        self._ready: deque[Attempt] = deque()
-        self._in_ready: set[int] = set()
+        # The oldest first, so that rows are done, written and safe from an interruption as early as they can be.
+        self._ready: list[tuple[int, Attempt]] = []
+        self._begun = 0
         self._running = 0
 
     def items(self) -> Iterator[Any]:
@@ -125,27 +132,32 @@ class _Flow:
     def _pick(self) -> tuple[Attempt, tuple[int, int, Run]] | None:
         while True:
             while self._ready:
-                attempt = self._ready[0]
+                attempt = self._ready[0][1]
                 run = attempt.next_run()
                 if run is not None:
                     return attempt, run
-                self._ready.popleft()
-                self._in_ready.discard(id(attempt))
+                heapq.heappop(self._ready)
+                attempt.is_ready = False
             if self._exhausted or len(self._order) >= ACTIVE:
                 return None
             fresh = next(self._source, None)
             if fresh is None:
                 self._exhausted = True
                 return None
+            fresh.number = self._begun
+            self._begun += 1
             self._order.append(fresh)
-            self._ready.append(fresh)
-            self._in_ready.add(id(fresh))
+            self._make_ready(fresh)
+
+    def _make_ready(self, attempt: Attempt) -> None:
+        if not attempt.is_ready:
+            attempt.is_ready = True
+            heapq.heappush(self._ready, (attempt.number, attempt))
 
     def touched(self, attempt: Attempt) -> None:
         self._running -= 1
-        if not attempt.done and id(attempt) not in self._in_ready:
-            self._in_ready.add(id(attempt))
-            self._ready.append(attempt)
+        if not attempt.done:
+            self._make_ready(attempt)
 
     def take_done(self) -> Iterator[Attempt]:
         while self._order and self._order[0].done:
