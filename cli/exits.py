@@ -1,6 +1,9 @@
 """Exit codes, the same for every command."""
 
-from reexec.runners.stage import Summary
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from reexec.runners.stage import Summary
 
 DONE = 0
 """All of it was done."""
@@ -14,7 +17,7 @@ INTERRUPTED = 130
 """Ctrl-C; the same command goes on from there."""
 
 
-def of(summary: Summary) -> int:
+def of(summary: "Summary") -> int:
     """The code of a stage; a run that could use no row at all has done nothing."""
     if summary.rejected and not summary.used:
         return USAGE

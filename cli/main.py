@@ -8,44 +8,18 @@ import typer
 from reexec.engine.errors import EngineError, IsolationUnavailableError, UsageError
 from reexec.engine.version import VERSION
 
-from . import (
-    assemble,
-    audit,
-    cache,
-    call,
-    demo,
-    doctor,
-    env,
-    exits,
-    explain,
-    export,
-    generate,
-    grade,
-    infer,
-    pipeline,
-    policy,
-    prompts,
-    report,
-    revise,
-    transform,
-    verify,
-)
+from . import exits
+from .commands import Commands
 
 app = typer.Typer(
+    cls=Commands,
     name="reexec",
     help="Verify predicted inputs and outputs of programs by re-executing them, in a sandbox, fast.",
     no_args_is_help=True,
     add_completion=False,
-    rich_markup_mode="rich",
+    rich_markup_mode=None,  # rich takes longer to import than all else here; the help of single commands has it
     pretty_exceptions_enable=False,
 )
-FILES = (transform, infer, generate, prompts, verify, revise, assemble, export, pipeline, audit, explain, report)
-for module in (demo, doctor, call, *FILES):
-    module.register(app)
-app.add_typer(grade.app, name="grade")
-app.add_typer(policy.app, name="policy")
-app.add_typer(env.app, name="env")
-app.add_typer(cache.app, name="cache")
 
 
 def _version(wanted: bool) -> None:

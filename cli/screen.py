@@ -1,4 +1,7 @@
-"""What a person sees: a progress bar on a terminal (none in a pipe), tables, and the one-line summary for machines."""
+"""What a person sees: a progress bar on a terminal (none in a pipe), tables, and the one-line summary for machines.
+
+rich is imported when something is shown with it: a run in a pipe does not wait for it.
+"""
 
 import json
 import sys
@@ -7,13 +10,17 @@ from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
-
-from rich.console import Console
-from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn, TimeRemainingColumn
-from rich.table import Table
+from typing import TYPE_CHECKING, Any
 
 from reexec.engine.version import VERSION
+
+if TYPE_CHECKING:
+    from rich.console import Console
+    from rich.progress import Progress
+    from rich.table import Table
+
+    out: Console
+    err: Console
 
 STYLES = {
     "accepted": "green",
@@ -25,14 +32,19 @@ STYLES = {
 }
 
 
-class _Console(Console):
-    def on_broken_pipe(self) -> None:
-        """Left to main.py, as for all other printing; rich would end the process with code 1."""
-        raise
+def __getattr__(name: str) -> "Console":
+    """`out` and `err`, the two consoles."""
+    if name not in ("out", "err"):
+        raise AttributeError(name)
+    from rich.console import Console
 
+    class Plain(Console):
+        def on_broken_pipe(self) -> None:
+            """Left to main.py, as for all other printing; rich would end the process with code 1."""
+            raise
 
-out = _Console(highlight=False, soft_wrap=True)
-err = _Console(stderr=True, highlight=False, soft_wrap=True)
+    console = globals()[name] = Plain(stderr=name == "err", highlight=False, soft_wrap=True)
+    return console
 
 
 def style_of(word: str) -> str:
@@ -42,7 +54,7 @@ def style_of(word: str) -> str:
 class Meter:
     """Counts words as they come and shows them: rows/s, counts and time left."""
 
-    def __init__(self, bar: Progress | None, task: Any, done_before: int) -> None:
+    def __init__(self, bar: "Progress | None", task: Any, done_before: int) -> None:
         self.counts: Counter[str] = Counter()
         self.rows = 0
         self._bar, self._task = bar, task
@@ -52,7 +64,7 @@ class Meter:
 
     def resumed(self, rows: int) -> None:
         self._before = rows
-        err.print(f"going on after {rows:,} rows that are done already")
+        print(f"going on after {rows:,} rows that are done already", file=sys.stderr)
         self._show()
 
     def tell(self, word: str) -> None:
@@ -84,6 +96,8 @@ def progress(title: str, total: int | None) -> Iterator[Meter]:
     if not sys.stderr.isatty():
         yield Meter(None, None, 0)
         return
+    from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+
     bar = Progress(
         SpinnerColumn(),
         TextColumn("[bold]{task.description}"),
@@ -94,7 +108,7 @@ def progress(title: str, total: int | None) -> Iterator[Meter]:
         TextColumn("left"),
         TimeRemainingColumn(),
         TextColumn("{task.fields[words]}"),
-        console=err,
+        console=__getattr__("err"),
         transient=True,
     )
     with bar:
@@ -116,7 +130,9 @@ def count_lines(path: Path, limit: int | None, share: int = 1) -> int | None:
     return min(lines // share, limit) if limit else lines // share
 
 
-def count_table(title: str, counts: dict[str, int]) -> Table:
+def count_table(title: str, counts: dict[str, int]) -> "Table":
+    from rich.table import Table
+
     total = sum(counts.values()) or 1
     table = Table(title=title, title_justify="left", title_style="bold", show_edge=False, pad_edge=False)
     table.add_column("verdict" if "accepted" in counts or "wrong-answer" in counts else "what")
@@ -141,7 +157,7 @@ def tell_rejects(rejected: int, first: str, rejects: Path) -> None:
     if rejected:
         rows = "1 row was" if rejected == 1 else f"{rejected:,} rows were"
         more = "" if rejected == 1 else ", the first of them"
-        err.print(f"reexec: {rows} rejected (see {rejects}){more}: {first}", markup=False)
+        print(f"reexec: {rows} rejected (see {rejects}){more}: {first}", file=sys.stderr)
 
 
 def summary(command: str, **fields: Any) -> None:

@@ -1,22 +1,7 @@
-"""What a run may do and what counts as equal. Policies know nothing of how they are enforced."""
+"""What a run may do and what counts as equal. Policies know nothing of how they are enforced.
 
-from .comparison import ComparisonRule
-from .errors import PolicyError, ReexecError, UsageError
-from .layers import load_policy, preset_names
-from .model import Determinism, Isolation, IsolationLevel, Limits, Policy
-from .size import SizeRule
-
-__all__ = [
-    "ComparisonRule",
-    "Determinism",
-    "Isolation",
-    "IsolationLevel",
-    "Limits",
-    "Policy",
-    "PolicyError",
-    "ReexecError",
-    "SizeRule",
-    "UsageError",
-    "load_policy",
-    "preset_names",
-]
+model        the policy: every field with unit, default and effect
+comparison   when two values are equal; size: how large a recorded value may be
+layers       where a policy comes from; reading: presets and files as trees of values
+faults       what is said of a wrong value; errors: the exceptions of this package
+"""

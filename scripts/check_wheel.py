@@ -28,7 +28,8 @@ for name in sys.argv[1:]:
     importlib.import_module(name)
 
 import reexec
-from reexec.policies import ComparisonRule, load_policy, preset_names
+from reexec import ComparisonRule, load_policy
+from reexec.policies.layers import preset_names
 from reexec.policies.comparison import comparison_preset_names
 
 assert "site-packages" in reexec.__file__, reexec.__file__

@@ -8,49 +8,61 @@
         executor.check(program, {"n": 21}, expected=42).word  # "accepted"
 """
 
-from .engine import (
-    Call,
-    Check,
-    Comparison,
-    EngineError,
-    Executor,
-    IsolationUnavailableError,
-    Outcome,
-    Program,
-    ReexecError,
-    Statistics,
-    Usage,
-    UsageError,
-    Verdict,
-    compare,
-    judge,
-    strict_check_size,
-)
-from .engine.version import VERSION as __version__
-from .policies import ComparisonRule, Policy, PolicyError, IsolationLevel, SizeRule, load_policy
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
 
-__all__ = [
-    "Call",
-    "Check",
-    "Comparison",
-    "ComparisonRule",
-    "EngineError",
-    "Executor",
-    "IsolationUnavailableError",
-    "Outcome",
-    "Policy",
-    "PolicyError",
-    "Program",
-    "ReexecError",
-    "IsolationLevel",
-    "SizeRule",
-    "Statistics",
-    "Usage",
-    "UsageError",
-    "Verdict",
-    "__version__",
-    "compare",
-    "judge",
-    "load_policy",
-    "strict_check_size",
-]
+from .engine.version import VERSION as __version__
+
+if TYPE_CHECKING:
+    from .engine.errors import EngineError as EngineError
+    from .engine.errors import IsolationUnavailableError as IsolationUnavailableError
+    from .engine.executor import Executor as Executor
+    from .engine.judging.compare import Comparison as Comparison
+    from .engine.judging.compare import compare as compare
+    from .engine.judging.size_guard import strict_check_size as strict_check_size
+    from .engine.judging.verdict import Verdict as Verdict
+    from .engine.judging.verdict import judge as judge
+    from .engine.outcome import Outcome as Outcome
+    from .engine.outcome import Usage as Usage
+    from .engine.pool.loop import Statistics as Statistics
+    from .engine.program import Call as Call
+    from .engine.program import Check as Check
+    from .engine.program import Program as Program
+    from .policies.comparison import ComparisonRule as ComparisonRule
+    from .policies.errors import PolicyError as PolicyError
+    from .policies.errors import ReexecError as ReexecError
+    from .policies.errors import UsageError as UsageError
+    from .policies.layers import load_policy as load_policy
+    from .policies.model import IsolationLevel as IsolationLevel
+    from .policies.model import Policy as Policy
+    from .policies.size import SizeRule as SizeRule
+
+_HOMES = {
+    "engine.errors": ("EngineError", "IsolationUnavailableError"),
+    "engine.executor": ("Executor",),
+    "engine.judging.compare": ("Comparison", "compare"),
+    "engine.judging.size_guard": ("strict_check_size",),
+    "engine.judging.verdict": ("Verdict", "judge"),
+    "engine.outcome": ("Outcome", "Usage"),
+    "engine.pool.loop": ("Statistics",),
+    "engine.program": ("Call", "Check", "Program"),
+    "policies.comparison": ("ComparisonRule",),
+    "policies.errors": ("PolicyError", "ReexecError", "UsageError"),
+    "policies.layers": ("load_policy",),
+    "policies.model": ("IsolationLevel", "Policy"),
+    "policies.size": ("SizeRule",),
+}
+"""Where each name lives. It is imported when it is first asked for: a command that needs one of them pays for one."""
+__all__ = sorted(["__version__", *(name for names in _HOMES.values() for name in names)])
+
+
+def __getattr__(name: str) -> Any:
+    for home, names in _HOMES.items():
+        if name in names:
+            found = globals()[name] = getattr(import_module(f".{home}", __name__), name)
+            return found
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

@@ -299,7 +299,7 @@ def test_every_row_has_a_test() -> None:
 
 
 def test_every_word_of_the_table_is_a_verdict_word() -> None:
-    from reexec.engine import VERDICT_WORDS
+    from reexec.engine.judging.verdict import VERDICT_WORDS
 
     text = DOCUMENT.read_text(encoding="utf-8")
     assert {word for _, words in ROWS.values() for word in re.findall(r"`([a-z]+-?[a-z]+)`", words)} <= set(VERDICT_WORDS)

@@ -8,11 +8,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from reexec import ComparisonRule
 from reexec.engine.decoding import read_json, read_outcome
 from reexec.engine.judging.verdict import judge
 from reexec.engine.outcome import KINDS, Outcome
 from reexec.engine.protocol import claim, frames, values
-from reexec.policies import ComparisonRule
 
 JSON = st.recursive(
     st.one_of(st.none(), st.booleans(), st.integers(), st.floats(), st.text(max_size=8)),

@@ -79,6 +79,77 @@ def test_the_rule_sees_every_way_of_importing(file: str, text: str, fine: bool) 
     assert (wrong_way(ROOT / file, text) == []) is fine
 
 
+def module_of(path: Path) -> str:
+    parts = ("reexec", *path.relative_to(ROOT).with_suffix("").parts)
+    return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+
+
+Graph = dict[str, set[str]]
+
+
+def graph_of(texts: dict[str, str]) -> Graph:
+    """Which modules a module imports, however late and for whatever reason; `texts` by the file's path below the root."""
+    modules = {module_of(ROOT / file): (ROOT / file, text) for file, text in texts.items()}
+    graph: Graph = {module: set() for module in modules}
+    for module, (path, text) in modules.items():
+        for _, name in imported(path, text):
+            # `from a import b` means the module a.b where there is one, else what a has under that name.
+            meant = next((found for found in (name, name.rpartition(".")[0]) if found in modules), module)
+            graph[module] |= {meant} - {module}
+    return graph
+
+
+def folded(graph: Graph) -> Graph:
+    """The same between the folders of a layer, with a file beside them as a folder of its own."""
+    result: Graph = {}
+    for module, targets in graph.items():
+        folder = ".".join(module.split(".")[:3])
+        result.setdefault(folder, set()).update({".".join(target.split(".")[:3]) for target in targets} - {folder})
+    return result
+
+
+def circles(graph: Graph) -> list[list[str]]:
+    """The parts of a graph in which each reaches all others."""
+    found: list[list[str]] = []
+    left = dict(graph)
+    while left:
+        start = next(iter(left))
+        turned = {node: {other for other in left if node in left[other]} for node in left}
+        part = reached(start, left) & reached(start, turned)
+        if len(part) > 1:
+            found.append(sorted(part))
+        left = {node: targets - part for node, targets in left.items() if node not in part}
+    return found
+
+
+def reached(start: str, graph: Graph) -> set[str]:
+    seen, waiting = {start}, [start]
+    while waiting:
+        new = graph[waiting.pop()] & graph.keys() - seen
+        seen |= new
+        waiting += new
+    return seen
+
+
+@pytest.mark.parametrize("layer", LAYERS)
+def test_neither_modules_nor_folders_import_each_other(layer: str) -> None:
+    graph = graph_of({str(path.relative_to(ROOT)): path.read_text() for path in sources(ROOT / layer)})
+    assert any(graph.values())
+    assert circles(graph) == []
+    assert circles(folded(graph)) == []
+
+
+def test_circles_are_seen_in_files_and_between_folders() -> None:
+    late = "def late():\n    from . import a\n"
+    graph = graph_of({"engine/a.py": "from .b import x", "engine/b.py": "import reexec.engine.c", "engine/c.py": late})
+    assert circles(graph) == [["reexec.engine.a", "reexec.engine.b", "reexec.engine.c"]]
+    crossing = {"runners/p/a.py": "from ..q.b import x", "runners/q/b.py": "", "runners/q/c.py": "from ..p import d",
+                "runners/p/d.py": ""}  # fmt: skip
+    graph = graph_of(crossing)
+    assert circles(graph) == []
+    assert circles(folded(graph)) == [["reexec.runners.p", "reexec.runners.q"]]
+
+
 def test_inside_the_jail_only_the_standard_library() -> None:
     faults = []
     for path in (path for folder in INSIDE for path in sources(folder)):

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from reexec import ComparisonRule, Executor, Policy, PolicyError, ReexecError, UsageError, load_policy
-from reexec.policies import preset_names
+from reexec.policies.layers import preset_names
 
 
 def write(folder: Path, name: str, text: str) -> str:
