@@ -1,13 +1,17 @@
 """JSON text of rows, exact: integers of any length stay integers, and a row that only gains members keeps its own text."""
 
 import json
+import re
 import sys
 from collections.abc import Callable
 from typing import Any
 
-from reexec.engine.decoding import UnreadableError, read_json
+from reexec.engine.decoding import UnreadableError, is_deeper, read_json
+from reexec.engine.rendering import json_form, render
 
 MAX_QUOTED_CHARACTERS = 600
+MAX_LEVELS = 400
+"""Levels of brackets that a row may have: what it is made of has 200 at most."""
 
 
 class BadRowError(ValueError):
@@ -16,6 +20,8 @@ class BadRowError(ValueError):
 
 def parse_row(line: bytes) -> dict[str, Any]:
     """The object on a line. Raises BadRowError."""
+    if line.count(b"[") + line.count(b"{") > MAX_LEVELS and is_deeper(line, MAX_LEVELS):
+        raise BadRowError(f"nested deeper than {MAX_LEVELS}")
     try:
         text = line.decode("utf-8")
     except UnicodeDecodeError as error:
@@ -38,7 +44,10 @@ def parse_row(line: bytes) -> dict[str, Any]:
 
 def _ascii(text: str) -> bytes:
     """The same JSON with other characters as escapes, for the reader that takes ASCII only."""
-    return "".join(c if c < "\x80" else json.dumps(c)[1:-1] for c in text).encode("ascii")
+    return _OTHERS.sub(lambda other: json.dumps(other[0])[1:-1], text).encode("ascii")
+
+
+_OTHERS = re.compile("[^\x00-\x7f]+")
 
 
 def kind_of(value: Any) -> str:
@@ -69,8 +78,8 @@ def dump_readable(value: Any) -> str:
 
 
 def quoted(value: Any) -> str:
-    """A value as JSON text for a person or a model, cut in the middle."""
-    text = dump(value)
+    """A value for a person or a model, cut in the middle: JSON where JSON can say it, Python's spelling for the rest."""
+    text = render(value)
     if len(text) <= MAX_QUOTED_CHARACTERS:
         return text
     half = MAX_QUOTED_CHARACTERS // 2 - 20
@@ -78,29 +87,21 @@ def quoted(value: Any) -> str:
 
 
 def _with_all_digits(encode: Callable[[Any], str], value: Any) -> str:
-    """`encode(value)`; where that meets an integer past the interpreter's limit on digits, the limit is lifted around it."""
+    """`encode(value)`; never raises. Where that meets an integer past the interpreter's limit on digits, the limit is lifted
+    around it; what JSON has no form for is given one."""
     try:
         return encode(value)
-    except ValueError:
+    except (ValueError, TypeError, RecursionError):
         before = sys.get_int_max_str_digits()
         sys.set_int_max_str_digits(0)
         try:
-            return encode(value)
+            return encode(json_form(value))
         finally:
             sys.set_int_max_str_digits(before)
 
 
-class _Encoder(json.JSONEncoder):
-    def default(self, o: Any) -> Any:
-        if isinstance(o, set | frozenset):
-            return sorted(o, key=repr)
-        if isinstance(o, bytes):
-            return o.decode("latin-1")
-        return repr(o)
-
-
-_encoder = _Encoder(separators=(", ", ": "))
-_readable = _Encoder(separators=(", ", ": "), ensure_ascii=False)
+_encoder = json.JSONEncoder(separators=(", ", ": "), default=json_form)
+_readable = json.JSONEncoder(separators=(", ", ": "), ensure_ascii=False, default=json_form)
 
 
 def splice(line: bytes, row: dict[str, Any], members: dict[str, Any]) -> bytes:
@@ -119,4 +120,4 @@ def canonical(value: Any) -> bytes:
     return _with_all_digits(_canonical.encode, value).encode("ascii")
 
 
-_canonical = json.JSONEncoder(sort_keys=True, separators=(",", ":"), default=repr)
+_canonical = json.JSONEncoder(sort_keys=True, separators=(",", ":"), default=json_form)

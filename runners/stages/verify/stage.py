@@ -14,10 +14,12 @@ from typing import Annotated, Any
 from pydantic import Field
 
 from reexec.engine.executor import Executor
+from reexec.engine.folding import fold_json
 from reexec.engine.judging.compare import compare
 from reexec.engine.judging.verdict import Verdict, judge
 from reexec.engine.outcome import Outcome
 from reexec.engine.program import Program
+from reexec.engine.protocol.values import Refused
 
 from ...answers import extract_answer
 from ...execution import ExecutorOptions, Work, executed, opened
@@ -110,14 +112,27 @@ class Verify(Stage[VerifySettings]):
         read = _Read(prediction, answer.value, answer.style)
         if not answer.found:
             read.detail = answer.reason
-        elif prediction.io_pred == "i":
-            read.detail = _why_not_arguments(answer.value) or why_not_sendable(row.line, answer.value)
+        else:
+            if self._rule.values == "json" and answer.style != "json":
+                read.detail = self._fold(read, prediction.io_pred)
+            if prediction.io_pred == "i":
+                read.detail = read.detail or _why_not_arguments(read.predicted) or why_not_sendable(row.line, read.predicted)
         if read.detail:
             read.verdict = Verdict("no-answer")
         elif prediction.io_pred == "o":
-            comparison = compare(answer.value, prediction.pair.output, self._rule)
+            comparison = compare(read.predicted, prediction.pair.output, self._rule)
             read.verdict = Verdict("accepted" if comparison.equal else "wrong-answer", None, comparison)
         return read
+
+    @staticmethod
+    def _fold(read: _Read, io_pred: str) -> str:
+        """Makes of the prediction what JSON makes of it: what the feedback shows, the function gets. Why it is no answer."""
+        try:
+            read.predicted = fold_json(read.predicted)
+        except Refused as refusal:
+            # An output is compared as it is: a set is never equal to what was recorded, and may be told so.
+            return f"JSON cannot say it: {refusal.path} is {refusal.reason}" if io_pred == "i" else ""
+        return ""
 
     # -- after it ---------------------------------------------------------------------------------------------
 
