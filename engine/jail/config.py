@@ -2,6 +2,7 @@
 CPU, 32 files, 4 GiB) are made for single commands and would decide verdicts of a worker that lives for hours.
 """
 
+import itertools
 import os
 import resource
 from collections.abc import Sequence
@@ -21,23 +22,25 @@ INSIDE_UID = 1000
 
 # Outside uids of workers started by root: above what Linux distributions and systemd hand out to users and containers.
 _UID_BASE = 1_900_000_000
-_UIDS_PER_PROCESS = 64
+_UIDS_PER_PROCESS = 1024
+_BLOCKS = 100_000
+_COUNTER = itertools.count()
 
 _START = "import sys; sys.path[:0] = ['{folder}']; from reexec_inside.zygote.serve import main; sys.path[:] = [p for p in sys.path if p not in ('', '{folder}')]; main({fd}, {alone})"  # noqa: E501
 
 
-def outside_ids(worker_index: int) -> tuple[int, int]:
-    """uid and gid of a worker as the host sees them: never root's. An ordinary user's jail can only be that user."""
+def ids_of_next_worker() -> tuple[int, int]:
+    """uid and gid of a worker as the host sees them: its own where the caller is root, else the caller's."""
     if os.geteuid() != 0:
         return os.geteuid(), os.getegid()
     uids = own_uids()
-    own = uids[worker_index % len(uids)]
+    own = uids[next(_COUNTER) % len(uids)]
     return own, own
 
 
 def own_uids(pid: int | None = None) -> range:
     """Outside uids of the workers of this process, or of another one, where it is root."""
-    first = _UID_BASE + ((os.getpid() if pid is None else pid) % 30_000) * _UIDS_PER_PROCESS
+    first = _UID_BASE + ((os.getpid() if pid is None else pid) % _BLOCKS) * _UIDS_PER_PROCESS
     return range(first, first + _UIDS_PER_PROCESS)
 
 
@@ -86,11 +89,9 @@ def _at_most_hard(which: int, wanted: int) -> int:
     return wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
 
 
-def jail_config(
-    policy: Policy, interpreter: Interpreter, binds: list[Bind], worker_index: int, passed_fds: Sequence[int]
-) -> str:
+def jail_config(policy: Policy, interpreter: Interpreter, binds: list[Bind], passed_fds: Sequence[int]) -> str:
     """The configuration in protobuf's text form. Of `passed_fds` the first is the channel."""
-    uid, gid = outside_ids(worker_index)
+    uid, gid = ids_of_next_worker()
     limits = policy.limits
     command = zygote_command(interpreter, passed_fds[0], folder=HARNESS, alone=True)
     config = NsJailConfig(
@@ -133,13 +134,18 @@ def jail_config(
         envar=[f"{key}={value}" for key, value in environment(policy).items()],
         exec_bin=Exe(path=command[0], arg=command[1:]),
     )
-    config.mount = [
+    # The root as well: nsjail's own would allow devices and set-uid files.
+    root = MountPt(dst="/", fstype="tmpfs", options="size=16m", is_dir=True, nosuid=True, nodev=True)
+    config.mount = [root]
+    config.mount += [
         MountPt(src=bind.source, dst=bind.target, is_symlink=True)
         if bind.is_link
         else MountPt(src=bind.source, dst=bind.target, is_bind=True, nosuid=True, nodev=not bind.target.startswith("/dev/"))
         for bind in binds
     ]
-    config.mount += [MountPt(src_content=body, dst=f"{HARNESS}/{name}") for name, body in harness_files().items()]
+    config.mount += [
+        MountPt(src_content=body, dst=f"{HARNESS}/{name}", nosuid=True, nodev=True) for name, body in harness_files().items()
+    ]
     if limits.scratch_bytes:
         options = f"size={limits.scratch_bytes},nr_inodes={limits.scratch_inodes},mode=0777"
         config.mount.append(

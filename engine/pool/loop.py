@@ -272,7 +272,7 @@ class Loop:
         self._index += 1
         self._counts["workers_started"] += 1
         try:
-            launched = self._backend.launch(self.policy, self.interpreter, self._index)
+            launched = self._backend.launch(self.policy, self.interpreter)
         except EngineError as error:
             self._count_failed_start(error)
             return

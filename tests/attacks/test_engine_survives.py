@@ -13,7 +13,7 @@ import pytest
 
 from reexec import Check, Executor, Program, load_policy
 from reexec.engine.conformance.outside import processes_of_workers
-from reexec.engine.jail.config import _UID_BASE, _UIDS_PER_PROCESS
+from reexec.engine.jail.config import own_uids
 
 POLICY = load_policy("codeio", settings=["limits.cpu_s=20", "limits.idle_s=20"])
 SLEEP = Program("import time\ndef f(s):\n    time.sleep(s)\n    return 'woke'", "f")
@@ -114,9 +114,9 @@ def test_a_killed_host_leaves_no_process_after_a_second(number: signal.Signals) 
         host.send_signal(number)
         host.wait()
         wait_for(lambda: not alive(processes), 1.0, "everything of the host gone")
-        first = _UID_BASE + (host.pid % 30_000) * _UIDS_PER_PROCESS
+        uids = own_uids(host.pid)
         if os.geteuid() == 0:
-            left = [p for p in psutil.process_iter(["uids"]) if first <= p.info["uids"].real < first + _UIDS_PER_PROCESS]
+            left = [p for p in psutil.process_iter(["uids"]) if p.info["uids"].real in uids]
             assert not alive(left)
     finally:
         host.kill()

@@ -11,7 +11,7 @@ import psutil
 
 from reexec.engine.errors import IsolationUnavailableError
 from reexec.engine.jail import cgroup
-from reexec.engine.jail.config import _UID_BASE, _UIDS_PER_PROCESS
+from reexec.engine.jail.config import own_uids
 
 
 def children(pid: int) -> list[int]:
@@ -61,11 +61,11 @@ def processes_of(host: int) -> list[int]:
     have that user's own uid."""
     if os.geteuid() != 0:
         return []
-    first = _UID_BASE + (host % 30_000) * _UIDS_PER_PROCESS
+    uids = own_uids(host)
     found = []
     for process in psutil.process_iter():
         try:
-            if first <= process.uids().real < first + _UIDS_PER_PROCESS and process.status() != psutil.STATUS_ZOMBIE:
+            if process.uids().real in uids and process.status() != psutil.STATUS_ZOMBIE:
                 found.append(process.pid)
         except psutil.NoSuchProcess:
             pass

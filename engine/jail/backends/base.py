@@ -31,7 +31,6 @@ class Start:
 
     policy: Policy
     interpreter: Interpreter
-    worker_index: int
     passed_fds: tuple[int, ...]
     """Descriptors that the zygote gets; the first is its end of the channel."""
     folder: str
@@ -72,7 +71,7 @@ class Backend(ABC):
         """Uids, as the host sees them, that only workers of this process have; empty where they have the caller's."""
         return range(0)
 
-    def launch(self, policy: Policy, interpreter: Interpreter, worker_index: int) -> Launched:
+    def launch(self, policy: Policy, interpreter: Interpreter) -> Launched:
         """Starts one worker's processes. Whether the worker comes up shows with its `hello`.
 
         Raises EngineError where nothing could be started, IsolationUnavailableError where this host cannot do it.
@@ -90,7 +89,7 @@ class Backend(ABC):
                     log = tempfile.TemporaryFile(dir=folder.path)  # noqa: SIM115 - lives as long as the worker
                     undo.callback(log.close)
                     passed = (theirs.fileno(), *(group.fds if group else ()))
-                    start = Start(policy, interpreter, worker_index, passed, folder.path, group)
+                    start = Start(policy, interpreter, passed, folder.path, group)
                     command, terms = self._command(start), self._terms(start)
                     process = subprocess.Popen(
                         command.arguments,

@@ -49,9 +49,7 @@ class NsjailBackend(Backend):
             reachable.mkdir(mode=0o755)
             binds = [_within_reach(bind, hidden, reachable) for bind in binds]
         config = Path(start.folder) / "jail.cfg"
-        config.write_text(
-            jail_config(start.policy, start.interpreter, binds, start.worker_index, start.passed_fds), encoding="utf-8"
-        )
+        config.write_text(jail_config(start.policy, start.interpreter, binds, start.passed_fds), encoding="utf-8")
         command = [str(nsjail.path), "--quiet", "--config", str(config)]
         if hidden:
             command = [sys.executable, "-I", "-S", reach.__file__, str(reachable), *hidden, "--", *command]
