@@ -56,6 +56,8 @@ class SizeFinding:
 
     path: str
     reason: str
+    is_json: bool = True
+    """False where the fault is that JSON cannot say it."""
 
     def __str__(self) -> str:
         return f"{self.path}: {self.reason}"
@@ -70,6 +72,10 @@ class _TooLarge(Exception):  # noqa: N818
         self.outwards = list(outwards)
 
 
+class _NotJson(_TooLarge):
+    """What JSON cannot say is no size at all."""
+
+
 class _TooLargeInAll(Exception):  # noqa: N818
     """The value as a whole has too many bytes, of which `size` were counted."""
 
@@ -82,7 +88,7 @@ class _Unusual(Exception):  # noqa: N818
     """Something that `_measure` does not judge."""
 
 
-def strict_check_size(value: Any, rule: SizeRule) -> SizeFinding | None:
+def check_size(value: Any, rule: SizeRule) -> SizeFinding | None:
     """None where the value fits, otherwise what is too large and where. Never raises.
 
     A tuple is judged as a list and keys as JSON writes them, of equal ones the last; what JSON cannot say is a finding.
@@ -99,17 +105,17 @@ def strict_check_size(value: Any, rule: SizeRule) -> SizeFinding | None:
         else:
             size = _walk(value, rule)
     except _TooLarge as found:
-        return SizeFinding(render_path(reversed(found.outwards)), found.reason)
+        return SizeFinding(render_path(reversed(found.outwards)), found.reason, not isinstance(found, _NotJson))
     except _TooLargeInAll as found:
         return SizeFinding("$", f"at least {found.size} bytes, limit {total}")
     return None if size < total else SizeFinding("$", f"{size} bytes, limit {total}")
 
 
 def check_output_size(value: Any, rule: SizeRule) -> SizeFinding | None:
-    """As `strict_check_size`, for what a function returned: None is refused too, unless the rule allows it."""
+    """As `check_size`, for what a function returned: None is refused too, unless the rule allows it."""
     if value is None and rule.refuse_none_output:
         return SizeFinding("$", "an output of None")
-    return strict_check_size(value, rule)
+    return check_size(value, rule)
 
 
 def _measure(
@@ -252,7 +258,7 @@ def _members(value: dict[Any, Any]) -> dict[str, Any]:
     for key, child in value.items():
         name = json_name(key)
         if name is None:
-            raise _TooLarge("a key that JSON cannot write")
+            raise _NotJson("a key that JSON cannot write")
         members[_as_read(name)] = child
     return members
 
@@ -285,7 +291,7 @@ def _leaf_bytes(value: Any, rule: SizeRule, seen: set[object]) -> int:
     elif kind is tuple:
         raise _Unusual  # for `_walk`, which takes it for a list
     else:
-        raise _TooLarge("a type that JSON cannot write")
+        raise _NotJson("a type that JSON cannot write")
     if size >= rule.scalar_bytes_below:
         raise _TooLarge(f"{size} bytes, limit {rule.scalar_bytes_below}")
     return _once(once, size, seen) if shared else size

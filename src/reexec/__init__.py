@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from .engine.executor import Executor as Executor
     from .engine.judging.compare import Comparison as Comparison
     from .engine.judging.compare import compare as compare
-    from .engine.judging.size_guard import strict_check_size as strict_check_size
+    from .engine.judging.strict_size import strict_check_size as strict_check_size
     from .engine.judging.verdict import Verdict as Verdict
     from .engine.judging.verdict import judge as judge
     from .engine.outcome import Outcome as Outcome
@@ -41,7 +41,7 @@ _HOMES = {
     "engine.errors": ("EngineError", "IsolationUnavailableError"),
     "engine.executor": ("Executor",),
     "engine.judging.compare": ("Comparison", "compare"),
-    "engine.judging.size_guard": ("strict_check_size",),
+    "engine.judging.strict_size": ("strict_check_size",),
     "engine.judging.verdict": ("Verdict", "judge"),
     "engine.outcome": ("Outcome", "Usage"),
     "engine.pool.loop": ("Statistics",),

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from reexec.engine.decoding import UnreadableError, read_json
-from reexec.engine.judging.size_guard import strict_check_size
+from reexec.engine.judging.size_guard import check_size
 from reexec.engine.outcome import Outcome
 from reexec.engine.program import Program
 from reexec.policies.size import SizeRule
@@ -127,7 +127,7 @@ def _read_input(text: str, rule: SizeRule) -> Call:
         return Call(None, "generator-bad-result", type(error).__name__)
     if not isinstance(value, dict):
         return Call(None, "generator-bad-result", "not an object of arguments")
-    finding = strict_check_size(value, rule)
+    finding = check_size(value, rule)
     if finding is not None:
         return Call(None, "input-too-large", str(finding))
     return Call(Input(value, canonical(value)))
