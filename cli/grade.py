@@ -89,6 +89,38 @@ def evalplus(
     return request.run("evalplus", problems)
 
 
+@app.command("tests")
+def io_tests(
+    samples: Annotated[Path, typer.Option("--samples", help="Rows with code, and tests or a task_id.", metavar="FILE")],
+    output: options.Output,
+    problems: Annotated[
+        list[Path] | None, typer.Option("--problems", help="Problems with their tests, JSON Lines.", metavar="FILE")
+    ] = None,
+    language: Annotated[str, typer.Option("--language", help="The language of the samples.")] = "python",
+    score: Annotated[
+        Literal["all", "fraction", "first-failure"],
+        typer.Option(
+            "--score", help="all: 1 if every test passes; fraction: the share; first-failure: as all, and stop there."
+        ),
+    ] = "all",
+    compare: Annotated[
+        Literal["lines", "tokens", "numbers"], typer.Option("--compare", help="How printed text is compared.")
+    ] = "lines",
+    first: Annotated[int | None, typer.Option("--first", help="Only the first N tests of each set.", metavar="N")] = None,
+    workers: options.Workers = None,
+    policy: GradePolicy = "contest",
+    settings: options.Settings = None,
+    python: options.Python = None,
+    limit: options.Limit = None,
+    shard: options.Shard = None,
+    overwrite: options.Overwrite = False,
+    json: options.Json = False,
+) -> int:
+    """Tests over standard input and output, or over calls: APPS, TACO, LiveCodeBench and their like."""
+    request = Request(samples, output, workers, policy, settings, python, limit, shard, overwrite, json)
+    return request.run("tests", problems or [], language=language, score=score, compare=compare, first=first)
+
+
 @app.command("cruxeval")
 def cruxeval(
     problems: ProblemFiles,

@@ -128,6 +128,7 @@ def _performed(fd: int, task: Task) -> bytes:
 def _as_main(task: Task) -> types.CodeType:
     """The program's code, with all that surrounds a program at the interpreter's start."""
     main = types.ModuleType("__main__")
+    before = sys.stdin, sys.stdout, sys.stderr
     vars(main).update({name: value for name, value in task.space.items() if not name.startswith("__")})
     main.__file__ = FILE_NAME
     sys.modules["__main__"], sys.argv = main, [FILE_NAME]
@@ -136,6 +137,9 @@ def _as_main(task: Task) -> types.CodeType:
     sys.stdin = sys.__stdin__ = _stream(0, "r")  # type: ignore
     sys.stdout = sys.__stdout__ = _stream(1, "w")  # type: ignore
     sys.stderr = sys.__stderr__ = _stream(2, "w", line_buffering=True)  # type: ignore
+    for old, new in zip(before, (sys.stdin, sys.stdout, sys.stderr)):
+        for name in [name for name, value in vars(main).items() if value is old]:  # a prelude has it from sys
+            vars(main)[name] = new
     if _thread.stack_size() == 0:
         _thread.stack_size(THREAD_STACK_BYTES)
     code: types.CodeType = marshal.loads(task.part(1))

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from reexec.engine.outcome import Outcome
-from reexec.engine.program import Call, Program
+from reexec.engine.program import Call, Program, Script, Stdin
 
 NOT_RUN = "not-run"
 """The word of a test that was left out because its group's score was settled without it."""
@@ -21,7 +21,7 @@ NOT_RUN = "not-run"
 @dataclass(frozen=True, slots=True)
 class Run:
     program: Program
-    call: Call = field(default_factory=Call)
+    call: Call | Stdin = field(default_factory=Call)
 
 
 @functools.cache
@@ -32,7 +32,8 @@ def inside(name: str, entry: str) -> Program:
 
 @dataclass(frozen=True, slots=True)
 class Test:
-    """`decide` gets the values of all runs, in order, and returns why they are wrong ("" where they are right)."""
+    """`decide` gets the values of all runs, in order, and returns why they are wrong ("" where they are right). A script's
+    value is what it printed."""
 
     name: str
     runs: tuple[Run, ...]
@@ -75,5 +76,11 @@ def settle(test: Test, outcomes: Sequence[Outcome]) -> Result:
         if outcome.kind != "value":
             word = "runtime-error" if outcome.kind == "exception" else outcome.kind
             return Result(word, outcome.describe(), outcome)
-    reason = test.decide([outcome.value for outcome in outcomes])
+    values = []
+    for run, outcome in zip(test.runs, outcomes, strict=True):
+        is_script = isinstance(run.program, Script)
+        if is_script and outcome.value != 0:
+            return Result("runtime-error", f"exit status {outcome.value}", outcome)
+        values.append(outcome.stdout if is_script else outcome.value)
+    reason = test.decide(values)
     return Result("wrong-answer" if reason else "accepted", reason, outcomes[-1] if outcomes else None)

@@ -10,6 +10,7 @@ from typing import Any
 from reexec.engine.errors import ReexecError
 from reexec.engine.executor import Executor
 from reexec.engine.judging.compare import compare
+from reexec.engine.program import Call
 from reexec.engine.protocol import values
 from reexec.engine.version import VERSION
 from reexec.policies.model import Determinism
@@ -52,6 +53,7 @@ class ProvenValues:
         digest.update(f"{VERSION}\0{self._executor.interpreter.version_text}\0{self._executor.policy.digest}".encode())
         for run in runs:
             digest.update(run.program.id.encode())
+            assert isinstance(run.call, Call)
             digest.update(values.encode([list(run.call.args), dict(run.call.kwargs)], tagged=True))
         return digest.hexdigest()
 

@@ -4,10 +4,11 @@ from reexec.engine.errors import UsageError
 
 from .evalplus import EvalPlus
 from .humaneval import HumanEval
+from .io_tests import IoTests
 from .mbpp import Mbpp
 from .task import Task
 
-TASKS: dict[str, type[Task]] = {task.name: task for task in (HumanEval, Mbpp, EvalPlus)}
+TASKS: dict[str, type[Task]] = {task.name: task for task in (HumanEval, Mbpp, EvalPlus, IoTests)}
 
 
 def task_named(name: str) -> type[Task]:

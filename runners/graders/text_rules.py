@@ -1,0 +1,64 @@
+"""When printed text counts as right.
+
+`lines` (LiveCodeBench's rule): the same lines without white space at their ends and around the whole; where a line differs,
+its words as exact decimal numbers (`1.0` is `1`). `tokens`: the same words, however they are spread over lines. `numbers`:
+as `lines`, with a tolerance of 1e-6 for words that are numbers.
+"""
+
+from decimal import Decimal, InvalidOperation
+from typing import Any, Final, Literal
+
+from reexec.engine.judging.compare import compare
+from reexec.policies.comparison import ComparisonRule
+
+TextRule = Literal["lines", "tokens", "numbers"]
+_NUMBERS: Final = ComparisonRule.preset("text").model_copy(update={"token_numbers": True})
+_MOST_DIGITS: Final = 600
+
+
+def joined(text: Any) -> str:
+    """Data sets keep text as one string or as a list of lines."""
+    if isinstance(text, list):
+        return "\n".join(map(str, text))
+    return text if isinstance(text, str) else str(text)
+
+
+def text_difference(actual: str, expected: str, rule: TextRule) -> str:
+    """Where the two differ, "" where they do not. Never raises."""
+    if rule == "tokens":
+        return _words(actual.split(), expected.split())
+    actual_lines = [line.strip() for line in actual.strip().split("\n")]
+    expected_lines = [line.strip() for line in expected.strip().split("\n")]
+    if rule == "numbers":
+        comparison = compare("\n".join(actual_lines), "\n".join(expected_lines), _NUMBERS)
+        return "" if comparison.equal else comparison.reason
+    if len(actual_lines) != len(expected_lines):
+        return f"{len(actual_lines)} lines, expected {len(expected_lines)}"
+    for number, (a, e) in enumerate(zip(actual_lines, expected_lines, strict=True), 1):
+        if a != e and not _same_numbers(a, e):
+            return f"line {number}: {a[:60]!r}, expected {e[:60]!r}"
+    return ""
+
+
+def _words(actual: list[str], expected: list[str]) -> str:
+    for number, (a, e) in enumerate(zip(actual, expected, strict=False), 1):
+        if a != e:
+            return f"word {number}: {a[:60]!r}, expected {e[:60]!r}"
+    return "" if len(actual) == len(expected) else f"{len(actual)} words, expected {len(expected)}"
+
+
+def _same_numbers(actual: str, expected: str) -> bool:
+    a, e = actual.split(), expected.split()
+    if len(a) != len(e):
+        return False
+    for one, other in zip(a, e, strict=True):
+        if one == other:
+            continue
+        if len(one) > _MOST_DIGITS or len(other) > _MOST_DIGITS:
+            return False
+        try:
+            if Decimal(one) != Decimal(other):
+                return False
+        except InvalidOperation:
+            return False
+    return True
