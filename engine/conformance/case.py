@@ -68,7 +68,7 @@ class Case:
 
 def load_cases(folder: Path, builders: Mapping[str, Callable[[], str]] | None = None) -> Iterator[Case]:
     """Cases of every .toml file of `folder`. A row names its program, or the builder that makes it; its group is the part of
-    the id before the first hyphen."""
+    the id before the first hyphen. A file's `preamble` stands before each of its programs."""
     for path in sorted(folder.glob("*.toml")):
         document = tomllib.loads(path.read_text(encoding="utf-8"))
         for row in document["case"]:
@@ -76,6 +76,8 @@ def load_cases(folder: Path, builders: Mapping[str, Callable[[], str]] | None = 
             builder = fields.pop("build", None)
             if builder is not None and builders is not None:
                 fields["program"] = builders[str(builder)]()
+            for name in {"program", "then"} & fields.keys():
+                fields[name] = document.get("preamble", "") + fields[name]
             group = re.match(r"[^-]+(?=-)", fields["id"])
             if group is None or (fields.get("except_on") and not fields.get("because")):
                 raise ValueError(

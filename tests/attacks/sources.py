@@ -32,6 +32,19 @@ def surrogate() -> str:
     return "def f():\n    return '\ud800'\n"
 
 
+def much_code() -> str:
+    """276 KB of source, 60 MB of code: constants that the compiler makes."""
+    return "def g():\n" + "".join(f" a='{i:012x}'*341\n" for i in range(14_000)) + "def f():\n    return 1\n"
+
+
+def too_much_code() -> str:
+    return "def g():\n" + "".join(f" a='{i:012x}'*341\n" for i in range(17_000)) + "def f():\n    return 1\n"
+
+
+def long_and_marked() -> str:
+    return "def f():\n    return 1\nTEXT = '" + "neighbour-source " * 20_000 + "xyzzy" * 200_000 + "'\n"
+
+
 BUILDERS: dict[str, Callable[[], str]] = {
     "attribute-chain": attribute_chain,
     "empty-classes": empty_classes,
@@ -40,4 +53,7 @@ BUILDERS: dict[str, Callable[[], str]] = {
     "unary-chain": unary_chain,
     "many-statements": many_statements,
     "surrogate": surrogate,
+    "much-code": much_code,
+    "too-much-code": too_much_code,
+    "long-and-marked": long_and_marked,
 }
