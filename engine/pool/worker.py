@@ -21,7 +21,7 @@ from reexec.policies.model import Limits
 
 from ..errors import EngineError
 from ..jail.launch import Launched, baseline_of
-from ..jail.run_delay import run_delay_us
+from ..jail.run_delay import RunDelays
 from ..protocol import frames
 from ..protocol.endings import LAST_WORDS, WorkerEnd
 from .job import Job
@@ -65,6 +65,7 @@ class Worker:
         self.answered = 0
         self.info: dict[str, Any] = {}
         self.zygote_pid: int | None = None
+        self._run_delays: RunDelays | None = None
         self._bytes_in_flight = 0
         self._programs: OrderedDict[str, tuple[int, int]] = OrderedDict()
         """By id: the number that the zygote knows it by, and its bytes."""
@@ -205,9 +206,9 @@ class Worker:
                 self._begin(bytes(frame.info))
             case frames.AsksRunDelay():
                 self._head_job(frame.check_id)
-                if self.zygote_pid is None:
+                if self._run_delays is None:
                     raise frames.ProtocolError("a question before hello")
-                self._out += frames.encode(frames.RunDelay(frame.check_id, run_delay_us(self.zygote_pid)))
+                self._out += frames.encode(frames.RunDelay(frame.check_id, *self._run_delays.of(frame.check_id)))
             case frames.Returns():
                 self._take_back(frame.check_id)
             case frames.Fails():
@@ -253,6 +254,7 @@ class Worker:
             baseline = baseline_of(self.zygote_pid)
         except OSError as error:
             raise WorkerDiedError(WorkerEnd.HUNG_UP, f"the worker died while starting ({error})") from None
+        self._run_delays = RunDelays(self.zygote_pid)
         self.launched.forget_folder()
         self._out += frames.encode(baseline)
         self.state = State.IDLE

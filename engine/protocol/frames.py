@@ -9,7 +9,8 @@ side finds every field by arithmetic alone: the zygote reads a frame where it li
     Load         a program under a number of the host's choosing, kept until Forget
     Forget       that number is free again
     Check        one call of a loaded program
-    RunDelay     answer to AsksRunDelay; -1 us: this kernel does not tell
+    RunDelay     answer to AsksRunDelay: what all its threads waited, each for itself (-1: this kernel does not tell), and for
+                 how long its processor stood idle since the first answer
     Cancel       nobody waits for this check: it is ended, or not begun, and answered all the same
 
     zygote -> host
@@ -66,7 +67,8 @@ class Check(NamedTuple):
 
 class RunDelay(NamedTuple):
     check_id: int
-    microseconds: int
+    waited_us: int
+    idle_us: int
 
 
 class Cancel(NamedTuple):
@@ -170,7 +172,7 @@ HOST_SAYS = _table(
     (Load, "I"),
     (Forget, "I"),
     (Check, "QIB"),
-    (RunDelay, "Qq"),
+    (RunDelay, "QqQ"),
     (Cancel, "Q"),
 )
 ZYGOTE_SAYS = _table(

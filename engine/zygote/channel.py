@@ -112,13 +112,13 @@ class Inbox:
         """Whether nobody waits for this check's answer, as far as the host's words were looked at."""
         return self._cancelled == check_id
 
-    def take_run_delay(self, check_id: int) -> int | None:
-        """The host's answer about this check in microseconds, once; None where there is none yet."""
+    def take_run_delay(self, check_id: int) -> frames.RunDelay | None:
+        """The host's answer about this check, once; None where there is none yet."""
         answer = self._run_delay
         if answer is None or answer.check_id != check_id:
             return None
         self._run_delay = None
-        return answer.microseconds
+        return answer
 
     def _move_down(self) -> None:
         by = self._head - self._begin

@@ -31,6 +31,7 @@ from .feed import Feed
 from .group import CheckGroup
 
 POLLIN, POLLOUT = select.POLLIN, select.POLLOUT
+ASK_FIRST_S = 0.1  # from then on the host counts how long the processor of a check with several processes stands idle
 ASK_AGAIN_S = 0.05
 LOOK_AGAIN_S = 0.05  # where other processes of the check may end or burn time unseen
 TAKES_ITS_TIME_S = 0.02  # from then on the checks behind it go elsewhere
@@ -77,25 +78,26 @@ class Watched:
 class Waiting:
     """For how long the check was kept from running by others, of what its host counts for it.
 
-    The host adds up its threads. Those that wait for each other wait all at once, so no more of it counts than the time that
-    passed without any of them running.
+    The host adds up its threads, and those that wait for each other wait all at once. So no more of it counts than the time
+    that passed without any of them running and without their processor standing idle.
     """
 
     def __init__(self) -> None:
         self.seconds = 0.0
-        self._told_s = 0.0
+        self._told = (0.0, 0.0)  # waited and idle seconds, by the last answer
         self._asked = self._asked_before = (0.0, 0.0)  # wall and cpu seconds at this question, and at the last one
         self._answered_cpu_s = 0.0
 
     def ask(self, wall_s: float, cpu_s: float) -> None:
         self._asked_before, self._asked = self._asked, (wall_s, cpu_s)
 
-    def answer(self, told_s: float, wall_s: float, cpu_s: float) -> None:
-        """The host measured between the question and now. Wherever that was: not running for at most this long since it
-        measured last."""
-        passed_s = (wall_s - self._asked_before[0]) - (self._asked[1] - self._answered_cpu_s)
-        self.seconds += max(0.0, min(told_s - self._told_s, passed_s))
-        self._told_s, self._answered_cpu_s = told_s, cpu_s
+    def answer(self, told: frames.RunDelay, wall_s: float, cpu_s: float) -> None:
+        """The host measured at some time between the question and now. Wherever that was, this much time at most has passed
+        since it measured last in which the check may have been kept from running."""
+        waited_s, idle_s = told.waited_us / 1e6, told.idle_us / 1e6
+        passed_s = (wall_s - self._asked_before[0]) - (self._asked[1] - self._answered_cpu_s) - (idle_s - self._told[1])
+        self.seconds += max(0.0, min(waited_s - self._told[0], passed_s))
+        self._told, self._answered_cpu_s = (waited_s, idle_s), cpu_s
 
 
 def overtime_s(setup: Setup, waited_s: float) -> float:
@@ -148,7 +150,8 @@ def wait_for_end(watched: Watched, inbox: Inbox, outbox: Outbox, setup: Setup) -
             continue
         if wall >= setup.wall_s:
             return CPU_LIMIT_IN_DOUBT if watched.passed_s else WALL_LIMIT_IN_DOUBT, None
-        if idle >= setup.idle_s and not asked and wall >= ask_again:
+        first = setup.processes > 1 and ask_again == 0.0 and wall >= ASK_FIRST_S
+        if not asked and (first or (idle >= setup.idle_s and wall >= ask_again)):
             outbox.say(frames.AsksRunDelay(watched.check_id))
             waiting.ask(wall, cpu)
             asked = True
@@ -191,15 +194,15 @@ def wait_for_end(watched: Watched, inbox: Inbox, outbox: Outbox, setup: Setup) -
                     hand_back(inbox, outbox)
                 if inbox.is_cancelled(watched.check_id):
                     return CANCELLED, None
-                told_us = inbox.take_run_delay(watched.check_id)
-                if told_us is None:
+                told = inbox.take_run_delay(watched.check_id)
+                if told is None:
                     continue
                 asked = False
-                if told_us < 0:
+                if told.waited_us < 0:
                     waiting.seconds = setup.wall_s  # this kernel does not tell: only the backstop can decide
                     continue
                 wall, cpu = watched.wall_s(), watched.cpu_s()
-                waiting.answer(told_us / 1e6, wall, cpu)
+                waiting.answer(told, wall, cpu)
                 ask_again = wall + ASK_AGAIN_S
                 if wall - cpu - waiting.seconds >= setup.idle_s:
                     if watched.passed_s:  # it was near its other limit and sleeps now
