@@ -20,6 +20,7 @@ from reexec.runners.pipeline.config import load_config
 from reexec.runners.pipeline.plan import FINAL, make_plan
 from reexec.runners.pipeline.record import NAME
 from reexec.runners.pipeline.runner import PipelineResult, run_pipeline
+from reexec.runners.rows.run import beside
 from reexec.runners.rows.source import read_lines
 from reexec.runners.rows.text import parse_row
 from reexec.runners.stage import Summary
@@ -97,7 +98,7 @@ def _loop(folder: Path, workers: int, python: Path | None, json: bool) -> Pipeli
             "model: the functions are written by hand, the answers to the prompts constructed,\n"
             "some of them wrong on purpose. Every program is really executed, in a sandbox.\n"
         )
-    result = run_pipeline(plan, overwrite=(folder / NAME).exists(), watch=watch, on_stage=None if json else tell_stage)
+    result = run_pipeline(plan, overwrite=_is_loop_of_a_demo(folder), watch=watch, on_stage=None if json else tell_stage)
     if not json:
         screen.out.print()
         screen.out.print(funnel_table(result))
@@ -165,7 +166,7 @@ def _verdicts(output: Path, workers: int, python: Path | None, json: bool) -> tu
             screen.out.print(f"{rows} predictions about 40 functions, in the ways models write and programs fail.\n")
         settings = VerifySettings(functions=functions)
         with screen.progress("verify", rows) as meter:
-            result = Verify.run(responses, output, settings, executor, overwrite=True, progress=meter)
+            result = Verify.run(responses, output, settings, executor, overwrite=_is_of_a_demo(output), progress=meter)
         done = Done(result, meter, responses, output, settings)
         if not json:
             _explain_some(output, functions)
@@ -176,6 +177,24 @@ def _verdicts(output: Path, workers: int, python: Path | None, json: bool) -> tu
         if row["verdict"] != row["expected_verdict"]
     ]
     return result, fields_of(done), surprises
+
+
+def _is_of_a_demo(output: Path) -> bool:
+    """Whether an earlier demo wrote this file; anything else under its name is the user's."""
+    try:
+        manifest = json_text.loads(beside(output, "manifest.json").read_text())
+        return bool(manifest["stage"] == "verify" and Path(manifest["input"]).parts[-2:] == ("examples", "responses.jsonl"))
+    except (OSError, ValueError, KeyError, TypeError):
+        return False
+
+
+def _is_loop_of_a_demo(folder: Path) -> bool:
+    """Whether an earlier demo made this folder of a pipeline, and not a run of the user's own."""
+    try:
+        record = json_text.loads((folder / NAME).read_text())
+        return Path(record["source"]["path"]).parts[-2:] == ("examples", "raw.jsonl")
+    except (OSError, ValueError, KeyError, TypeError):
+        return False
 
 
 def _explain_some(output: Path, functions: Path) -> None:

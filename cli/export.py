@@ -7,6 +7,7 @@ import typer
 
 from reexec.runners.stages.export import FORMATS, ExportSummary
 from reexec.runners.stages.export import export as run_export
+from reexec.runners.stages.export.recipe import LENGTH
 from reexec.runners.stages.export.rows import JoinTemplate
 from reexec.runners.stages.export.stage import DEVICES, VALIDATION_SHARE
 
@@ -35,6 +36,13 @@ def export(
         int, typer.Option("--devices", help="That the training configs share a batch out among.", metavar="N")
     ] = DEVICES,
     templates: Annotated[Path | None, typer.Option("--templates", help="A folder whose export.toml replaces ours.")] = None,
+    functions: Annotated[
+        Path | None, typer.Option("--functions", "-f", help="For `rl`: the functions file that the rows are about.")
+    ] = None,
+    tokenizer: Annotated[
+        Path | None,
+        typer.Option("--tokenizer", help="A tokenizer.json to count long rows with. [default: an estimate]", metavar="FILE"),
+    ] = None,
     limit: options.Limit = None,
     shard: options.Shard = None,
     overwrite: options.Overwrite = False,
@@ -45,8 +53,8 @@ def export(
     Example: [bold]reexec export examples/final.jsonl -o training --to llamafactory-alpaca[/]
 
     For LLaMA-Factory with dataset_info.json and the configs of both training stages. Takes the five-field rows that the
-    original publishes as well. The folder appears when it is whole; one that is not empty is never touched, but an
-    earlier export is replaced with --overwrite.
+    original publishes as well. `rl` makes tasks for TRL and verl, of final rows or of prompts. The folder appears when it is
+    whole. --overwrite replaces the files of an earlier export that nobody changed since, and nothing else.
     """
     chosen = options.selection(limit, shard)
     template = JoinTemplate(templates)
@@ -62,11 +70,14 @@ def export(
             validation_share=validation_share,
             devices=devices,
             template=template,
+            functions=functions,
+            tokenizer=tokenizer,
             selection=chosen,
             overwrite=overwrite,
             on_row=meter.tell,
         )
     screen.tell_rejects(result.rejected, result.first_reject, output / "rejects.jsonl")
+    _warn(result, tokenizer)
     if json:
         screen.summary(
             "export",
@@ -81,10 +92,21 @@ def export(
             validation=result.validation,
             functions=result.functions,
             left_out=result.left_out,
+            long=result.long,
+            repaired=result.repaired,
         )
     else:
         _show(result, output)
     return exits.of_files(result.rows, result.rejected, 0)
+
+
+def _warn(result: ExportSummary, tokenizer: Path | None) -> None:
+    if result.long:
+        how = f"by {tokenizer.name}" if tokenizer else "by an estimate of 3 bytes a token; --tokenizer FILE counts them"
+        rows = f"{result.long:,} of {result.rows:,} rows have more than {LENGTH:,} tokens"
+        screen.err.print(f"reexec: {rows} ({how}); the trainer cuts their ends", markup=False)
+    if result.repaired:
+        screen.err.print(f"reexec: half characters were replaced in {result.repaired:,} rows", markup=False)
 
 
 def _show(result: ExportSummary, output: Path) -> None:

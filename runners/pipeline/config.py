@@ -82,6 +82,7 @@ class Export(BaseModel):
     separate_turns: bool = False
     validation_share: float = Field(default=0.02, ge=0, lt=1)
     devices: int = Field(default=8, ge=1)
+    tokenizer: Location = ""
 
 
 class Config(BaseModel):

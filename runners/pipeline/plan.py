@@ -22,6 +22,8 @@ from ..stage import Progress
 from ..stage import Stage as StageKind
 from ..stages.assemble import Assemble
 from ..stages.audit import Audit, AuditSettings
+from ..stages.export.folder import MANIFEST, is_whole, read_manifest
+from ..stages.export.formats import FORMATS
 from ..stages.export.rows import JoinTemplate
 from ..stages.generate import Generate
 from ..stages.prompts import Prompts
@@ -65,8 +67,17 @@ class Stage:
 
     @property
     def outputs(self) -> tuple[Path, ...]:
-        """The files that later stages and people read."""
-        return (self.output, *self.more)
+        """The files that later stages and people read. Of an export the manifest stands for the others: the folder may hold
+        checkpoints and whatever else a user puts there."""
+        return (self.output / MANIFEST,) if self.name == EXPORT else (self.output, *self.more)
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether none of the files of an export is missing."""
+        if self.name != EXPORT:
+            return True
+        manifest = read_manifest(self.output)
+        return manifest is not None and is_whole(self.output, manifest)
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,7 +154,7 @@ class _Planner:
         joined = config.assemble.model_copy(update={"later": later})
         final = self._stage(Assemble, verified[0], path(FINAL), joined, inputs=later)
         if config.export is not None:
-            self._export(final)
+            self._export(final, functions)
         return self._plan
 
     def _add(self, stage: Stage) -> Path:
@@ -205,12 +216,15 @@ class _Planner:
         )
         return self._add(stage)
 
-    def _export(self, final: Path) -> None:
+    def _export(self, final: Path, functions: Path) -> None:
         settings, output = self._config.export, self._context.path(EXPORT)
         assert settings is not None
         template = JoinTemplate(self._context.templates)
         decides = {**settings.model_dump(), "templates": template.texts.digest}
-        self._add(Stage(EXPORT, (final,), output, decides, stages.export(final, output, settings, template)))
+        inputs = (final, functions) if FORMATS[settings.to].needs_functions else (final,)
+        also = (Path(settings.tokenizer),) if settings.tokenizer else ()
+        run = stages.export(final, functions, output, settings, template)
+        self._add(Stage(EXPORT, inputs, output, decides, run, also_decide=also))
 
 
 def _numbered(turn: int, place: int, what: str) -> str:

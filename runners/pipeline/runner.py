@@ -11,7 +11,6 @@ own work, from which its function goes on.
 """
 
 import os
-import shutil
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
@@ -156,7 +155,7 @@ class _Recorded:
                     "(a run can begin with it, if it is given as the config's source)"
                 )
         counts = entry["counts"]
-        if counts.get("engine_errors") or _may_answer_more(stage, counts):
+        if not stage.is_whole or counts.get("engine_errors") or _may_answer_more(stage, counts):
             return None
         return StageResult(stage, "current", counts, 0.0)
 
@@ -181,8 +180,8 @@ class _Recorded:
         return StageResult(stage, state, counts, wall_s)
 
     def _clear(self, stage: Stage) -> None:
-        """Removes what an earlier run left of the stage; refuses what none has made. The manifest goes last: files of ours
-        never lack one."""
+        """Removes what an earlier run left of the stage; refuses what none has made, or what somebody has changed since. The
+        manifest goes last: files of ours never lack one. A folder is never removed: its stage replaces its own files in it."""
         found = [path for path in stage.files if path.exists()]
         for path in found:
             if not (self._overwrite or self._record.owns(path)):
@@ -190,11 +189,22 @@ class _Recorded:
                     f"{path}: exists, and {NAME} does not say that the pipeline made it; --overwrite replaces it, or choose "
                     "another folder"
                 )
+        self._refuse_losses(stage, found)
         for path in found:
-            if path.is_dir():
-                shutil.rmtree(path)
-            else:
+            if not path.is_dir():
                 path.unlink()
+
+    def _refuse_losses(self, stage: Stage, found: list[Path]) -> None:
+        entry = self._entry(stage)
+        if self._overwrite or entry is None:
+            return
+        written = entry.get("outputs", {})
+        lost = [str(path) for path in found if path.name in written and self._record.digest(path) != written[path.name]]
+        if lost:
+            raise UsageError(
+                f"{', '.join(lost)}: changed since the pipeline wrote it, and would be lost, because the stage is to be done "
+                "anew; move away what you need, or --overwrite replaces it"
+            )
 
     def conclude(self, result: PipelineResult) -> None:
         self._record.facts["funnel"] = {step.key: step.count for step in result.funnel}

@@ -6,6 +6,7 @@ from typing import Any
 from ..digests import digest_of
 from ..rows.text import BadRowError, kind_of
 from .functions import FunctionRecord, FunctionStore, Pair
+from .ids import whole
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,9 +39,9 @@ def read_prediction(row: dict[str, Any], functions: FunctionStore) -> Prediction
 
 
 def _position(row: dict[str, Any], name: str, count: int, what: str) -> int:
-    value = row[name]
-    if type(value) is not int:
-        raise BadRowError(f"{name} must be a whole number, not {kind_of(value)}, at $.{name}")
+    value = whole(row[name])
+    if value is None:
+        raise BadRowError(f"{name} must be a whole number, not {kind_of(row[name])}, at $.{name}")
     if not 0 <= value < count:
         raise BadRowError(f"{name} is {value}, but there are {count} {what} (0 to {count - 1}), at $.{name}")
     return value
@@ -53,7 +54,8 @@ def _function(row: dict[str, Any], functions: FunctionStore) -> FunctionRecord:
     position = None
     if "itemid" in row:
         # A file of proven pairs has fewer rows than the one it was made from: there ids bind, positions are history.
-        if function_id is None or (type(row["itemid"]) is int and 0 <= row["itemid"] < len(functions)):
+        given = whole(row["itemid"])
+        if function_id is None or (given is not None and 0 <= given < len(functions)):
             position = _position(row, "itemid", len(functions), "functions")
     elif function_id is None:
         raise BadRowError("neither function_id nor itemid says which function is meant, at $.itemid")

@@ -9,6 +9,8 @@ from typing import Any
 
 from ..digests import digest_of
 from ..rows.text import BadRowError, kind_of
+from .content import is_content
+from .ids import text_of_id, whole
 
 # The words of the original's `res.status` where a row has no verdict of ours; all others are failures.
 _OF_STATUS = {"success": "accepted", "error": "engine-error"}
@@ -23,6 +25,9 @@ class Turn:
     text: str
     feedback: str
     verdict: str
+    given_id: str | int = ""
+    """The id as the row spells it."""
+    reasoning: str | None = None
 
     @property
     def accepted(self) -> bool:
@@ -50,12 +55,19 @@ def read_turn(row: dict[str, Any]) -> Turn:
     if not isinstance(text, str | None):
         raise BadRowError(f"the response must be a text, not {kind_of(text)}, at $.output")
     given = row.get("id")
-    if not isinstance(given, str) or not given:
+    try:
+        row_id = text_of_id(given)
+    except ValueError as error:
+        raise BadRowError(f"id {error}, at $.id") from None
+    if not row_id:
         raise BadRowError("the row has no id to tie its turns together by, at $.id")
-    index = row.get("index", 0)
-    if type(index) is not int:
-        raise BadRowError(f"index must be a whole number, not {kind_of(index)}, at $.index")
-    return Turn(given, index, text or "", message, verdict)
+    index = whole(row.get("index", 0))
+    if index is None:
+        raise BadRowError(f"index must be a whole number, not {kind_of(row['index'])}, at $.index")
+    thoughts = (row.get(name) for name in ("reasoning", "reasoning_content"))
+    reasoning = next((thought for thought in thoughts if isinstance(thought, str)), None)
+    spelled = given if isinstance(given, str) else int(row_id)
+    return Turn(row_id, index, text or "", message, verdict, spelled, reasoning)
 
 
 def revision_id(turn: Turn, number: int) -> str:
@@ -69,8 +81,8 @@ def messages_of(row: dict[str, Any]) -> list[dict[str, Any]]:
     if not isinstance(messages, list) or not messages:
         raise BadRowError(f"messages must be an array with what was asked, not {kind_of(messages)}, at $.messages")
     for place, message in enumerate(messages):
-        if not isinstance(message, dict) or not isinstance(message.get("content"), str | None):
-            raise BadRowError(f"a message has `role` and the text `content`, at $.messages[{place}]")
+        if not isinstance(message, dict) or not is_content(message.get("content")):
+            raise BadRowError(f"a message has `role` and `content` (a text, or parts with texts), at $.messages[{place}]")
         if not isinstance(message.get("role"), str):
             raise BadRowError(f"the role must be a text, at $.messages[{place}].role")
     return messages

@@ -57,7 +57,7 @@ class Revise(Stage[ReviseSettings]):
         return {
             "id": revision_id(turn, tries + 2),
             # Of the first turn. The response to this row gets an index of its own, hence two names.
-            "original_id": row.get("original_id", turn.id),
+            "original_id": row.get("original_id", turn.given_id),
             "original_index": row.get("original_index", turn.index),
             "index": turn.index,
             "messages": messages,

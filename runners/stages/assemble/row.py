@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ...digests import key_of
+from ...records.content import text_of
 from ...records.turns import Turn, messages_of, read_turn, revision_id
 from ...rows.text import BadRowError
 from .later import LaterTurn
@@ -54,8 +55,11 @@ def training_row(found: Conversation, columns: int) -> dict[str, Any]:
         record[f"feedback_{number + 1}"] = turn.feedback if turn else None
     if system:
         record["system"] = system
+    reasoning = [turn.reasoning for turn in found.turns]
+    if any(thought is not None for thought in reasoning):
+        record["reasoning"] = reasoning
     record.update(
-        id=first.id,
+        id=first.given_id,
         index=first.index,
         io_pred=row.get("io_pred"),
         function_id=row.get("function_id"),
@@ -70,7 +74,7 @@ def _asked(row: dict[str, Any]) -> tuple[str, str]:
     """(what the user asked, what the system's message said)"""
     texts: dict[str, list[str]] = {"user": [], "system": []}
     for message in messages_of(row):
-        texts.setdefault(message["role"], []).append(message.get("content") or "")
+        texts.setdefault(message["role"], []).append(text_of(message.get("content")))
     if not texts["user"]:
         raise BadRowError("no message of the user, at $.messages")
     return "\n\n".join(texts["user"]), "\n\n".join(texts["system"])

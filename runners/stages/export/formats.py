@@ -33,11 +33,13 @@ class Format:
 
     name: str
     suffix: str
-    row: Callable[[Example, str, list[str]], Row]
+    row: Callable[[Example, str, list[str]], Row] | None
+    """None for `rl`, whose rows are made of functions (rl.py)."""
     open: Callable[[Path], Writer]
     dataset_info: Row | None = None
     """For LLaMA-Factory: how its entry in dataset_info.json describes the columns."""
     may_separate: bool = True
+    needs_functions: bool = False
 
 
 def _origin(example: Example) -> Row:
@@ -45,6 +47,7 @@ def _origin(example: Example) -> Row:
         "id": example.id,
         "function_id": example.function_id,
         "io_pred": example.io_pred,
+        "reasoning": list(example.reasoning),
         "provenance": dump(example.provenance),
     }
 
@@ -74,13 +77,9 @@ def _openai(example: Example, _: str, texts: list[str]) -> Row:
     return {"messages": _messages(example, texts)}
 
 
-def _parquet(example: Example, response: str, texts: list[str]) -> Row:
-    return {
-        "prompt": example.prompt,
-        "response": response,
-        "messages": _messages(example, texts),
-        **_origin(example),
-    }
+def _parquet(example: Example, _: str, texts: list[str]) -> Row:
+    # No column `prompt` beside the messages: TRL takes such rows for prompts that are still to be answered.
+    return {"messages": _messages(example, texts), **_origin(example)}
 
 
 class JsonLines:
@@ -107,7 +106,7 @@ class JsonLines:
 class Parquet:
     """Row groups of a fixed size, so that a row costs no more memory than its group."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, columns: str) -> None:
         try:
             import pyarrow as arrow
             from pyarrow import parquet
@@ -115,8 +114,15 @@ class Parquet:
             raise UsageError(f"{path}: parquet needs the extra `parquet`; type: pip install 'reexec[parquet]'") from None
         text = arrow.string()
         messages = arrow.list_(arrow.struct([("role", text), ("content", text)]))
-        names = ("prompt", "response", "messages", "id", "function_id", "io_pred", "provenance")
-        self._schema = arrow.schema([(name, messages if name == "messages" else text) for name in names])
+        ids = [(name, text) for name in ("id", "function_id", "pair_id", "io_pred")]
+        kinds = {
+            "messages": messages,
+            "prompt": messages,
+            "reasoning": arrow.list_(text),
+            "reward_model": arrow.struct([("style", text), ("ground_truth", text)]),
+            "extra_info": arrow.struct([("split", text), ("index", arrow.int64()), *ids]),
+        }
+        self._schema = arrow.schema([(name, kinds.get(name, text)) for name in columns.split()])
         self._arrow, self._path = arrow, path
         self._rows: list[Row] = []
         self._writer = parquet.ParquetWriter(path, self._schema, compression="zstd")
@@ -141,6 +147,9 @@ class Parquet:
             self._writer.close()
 
 
+_COLUMNS = "messages id function_id io_pred reasoning provenance"
+_RL_COLUMNS = "data_source prompt ability reward_model ground_truth extra_info id function_id pair_id io_pred provenance"
+
 # Field names as in LLaMA-Factory's data/README.md.
 _ALPACA_INFO = {"columns": {"prompt": "instruction", "query": "input", "response": "output", "system": "system"}}
 _SHAREGPT_INFO = {
@@ -155,7 +164,8 @@ FORMATS = {
         Format("llamafactory-alpaca", "jsonl", _alpaca, JsonLines, _ALPACA_INFO, may_separate=False),
         Format("llamafactory-sharegpt", "jsonl", _sharegpt, JsonLines, _SHAREGPT_INFO),
         Format("openai-messages", "jsonl", _openai, JsonLines),
-        Format("parquet", "parquet", _parquet, Parquet),
+        Format("parquet", "parquet", _parquet, lambda path: Parquet(path, _COLUMNS)),
+        Format("rl", "parquet", None, lambda path: Parquet(path, _RL_COLUMNS), may_separate=False, needs_functions=True),
     )
 }
 

@@ -1,9 +1,11 @@
 """Training configs for LLaMA-Factory: the paper's two stages for each base model of models.toml.
 
 Stage 1 goes once over the exported data with a constant learning rate. Stage 2 goes on from its result with instruction data
-of the user's own, 700 steps, cosine. Both: 1,024 rows a step, 4,096 tokens a row, no warm-up.
+of the user's own, 700 steps, cosine. Both: 1,024 rows a step, 4,096 tokens a row, no warm-up. Checkpoints go beside the export
+and never into it.
 """
 
+import json
 import tomllib
 from pathlib import Path
 from typing import Any
@@ -15,6 +17,25 @@ LENGTH = 4096
 STAGE2_STEPS = 700
 PER_DEVICE = 4
 INSTRUCTION_DATA = "your_instruction_data"
+DEEPSPEED = "ds_z3_config.json"
+"""DeepSpeed's configuration, as the training configs name it. `auto`: the trainer fills in its own value."""
+_DEEPSPEED = {
+    "train_batch_size": "auto",
+    "train_micro_batch_size_per_gpu": "auto",
+    "gradient_accumulation_steps": "auto",
+    "gradient_clipping": "auto",
+    "zero_allow_untested_optimizer": True,
+    "bf16": {"enabled": "auto"},
+    "zero_optimization": {
+        "stage": 3,
+        "overlap_comm": True,
+        "contiguous_gradients": True,
+        "reduce_bucket_size": "auto",
+        "stage3_prefetch_bucket_size": "auto",
+        "stage3_param_persistence_threshold": "auto",
+        "stage3_gather_16bit_weights_on_model_save": True,
+    },
+}
 _MODELS = Path(__file__).with_name("models.toml")
 
 
@@ -24,48 +45,53 @@ def check_devices(devices: int) -> None:
         raise UsageError(f"{devices} devices of {PER_DEVICE} rows: a batch of {BATCH} cannot be shared out among them")
 
 
-def recipes(train: str, validation: str | None, devices: int) -> dict[str, str]:
-    """File name to content. `train` and `validation` are names in dataset_info.json."""
-    files = {}
-    for name, model in tomllib.loads(_MODELS.read_text(encoding="utf-8")).items():
-        stage1 = f"saves/{name}/stage1"
-        files[f"{name}.stage1.yaml"] = _text(
-            f"Stage 1 of {name}: one epoch over the exported rows.",
+def recipes(name: str, has_validation: bool, devices: int, digest: str) -> dict[str, str]:
+    """File name to content. `name` begins the names in dataset_info.json; `digest` tells exports apart: the trainer goes on
+    from checkpoints that it finds, and those of other rows would be the wrong ones."""
+    files = {DEEPSPEED: json.dumps(_DEEPSPEED, indent=2) + "\n"}
+    validation = f"{name}_validation" if has_validation else None
+    for model_name, model in tomllib.loads(_MODELS.read_text(encoding="utf-8")).items():
+        saves = f"../checkpoints/{name}-{digest}/{model_name}"
+        files[f"{model_name}.stage1.yaml"] = _text(
+            f"{model_name}.stage1.yaml",
+            f"Stage 1 of {model_name}: one epoch over the exported rows.",
             model,
             devices,
             model_name_or_path=model["path"],
-            dataset=train,
+            dataset=f"{name}_train",
             eval_dataset=validation,
-            output_dir=stage1,
+            output_dir=f"{saves}/stage1",
             learning_rate=model["stage1"],
             num_train_epochs=1.0,
             lr_scheduler_type="constant",
         )
-        files[f"{name}.stage2.yaml"] = _text(
-            f"Stage 2 of {name}: instruction data. Describe yours in dataset_info.json as `{INSTRUCTION_DATA}`.",
+        files[f"{model_name}.stage2.yaml"] = _text(
+            f"{model_name}.stage2.yaml",
+            f"Stage 2 of {model_name}: instruction data. Describe yours in dataset_info.json as `{INSTRUCTION_DATA}`.",
             model,
             devices,
-            model_name_or_path=stage1,
+            model_name_or_path=f"{saves}/stage1",
             dataset=INSTRUCTION_DATA,
             eval_dataset=None,
-            output_dir=f"saves/{name}/stage2",
+            output_dir=f"{saves}/stage2",
             learning_rate=model["stage2"],
             max_steps=STAGE2_STEPS,
             lr_scheduler_type="cosine_with_min_lr",
-            lr_scheduler_kwargs={"min_lr": model["stage2_least"]},
+            # Not min_lr: under ZeRO-3 transformers 5 divides it by a learning rate that is not there yet.
+            lr_scheduler_kwargs={"min_lr_rate": model["stage2_least"] / model["stage2"]},
         )
     return files
 
 
-def _text(title: str, model: dict[str, Any], devices: int, **own: Any) -> str:
+def _text(file: str, title: str, model: dict[str, Any], devices: int, **own: Any) -> str:
     steps = BATCH // (devices * PER_DEVICE)
     validation = own.pop("eval_dataset")
     fields: dict[str, Any] = {
         "stage": "sft",
         "do_train": True,
         "finetuning_type": "full",
-        "deepspeed": "examples/deepspeed/ds_z3_config.json",
-        "trust_remote_code": True,
+        "deepspeed": DEEPSPEED,
+        **({"trust_remote_code": True} if model.get("trust_remote_code") else {}),
         "template": model["template"],
         "dataset_dir": ".",
         "cutoff_len": LENGTH,
@@ -82,8 +108,11 @@ def _text(title: str, model: dict[str, Any], devices: int, **own: Any) -> str:
         fields.update(eval_dataset=validation, eval_strategy="steps", eval_steps=100, per_device_eval_batch_size=PER_DEVICE)
     head = [
         f"# {title}",
-        f"# {devices} devices x {PER_DEVICE} rows x {steps} steps of accumulation = {BATCH} rows a step. Start it in this",
-        "# folder; the deepspeed file is one of LLaMA-Factory's own, give its path.",
+        f"# {devices} devices x {PER_DEVICE} rows x {steps} steps of accumulation = {BATCH} rows a step.",
+        "# Start it in this folder:",
+        f"#     FORCE_TORCHRUN=1 llamafactory-cli train {file}",
+        "# Parsed by LLaMA-Factory 0.9.5. DeepSpeed 0.10 to 0.18.4 (pip install 'deepspeed>=0.10,<=0.18.4').",
+        *(f"# {line}" for line in model.get("notes", [])),
     ]
     return "\n".join([*head, *(line for name, value in fields.items() for line in _lines(name, value))]) + "\n"
 
@@ -94,6 +123,7 @@ def _lines(name: str, value: Any) -> list[str]:
     if isinstance(value, bool):
         return [f"{name}: {str(value).lower()}"]
     if isinstance(value, float):  # YAML 1.1 reads 1e-05 as a text: a number needs its point
-        mantissa, _, exponent = f"{value:.1e}".partition("e")
+        mantissa, _, exponent = f"{value:.5e}".partition("e")
+        mantissa = mantissa.rstrip("0").ljust(3, "0")
         return [f"{name}: {value}" if 0.1 <= value < 1000 else f"{name}: {mantissa}e{int(exponent)}"]
     return [f"{name}: {value}"]

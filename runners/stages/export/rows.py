@@ -1,16 +1,23 @@
 """A final row as one training example. Rows of the original have the five fields `prompt, turn_1, feedback_1, turn_2,
 feedback_2` and nothing else; ours have any number of turns, ids, verdicts and provenance."""
 
+import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ...rows.text import kind_of
+from ...records.content import text_of
+from ...records.ids import text_of_id
+from ...records.turns import messages_of
+from ...rows.text import BadRowError, kind_of
 from ...texts import Entry, Texts
 from .split import function_key
 
 _ENTRIES = {"joined.first": Entry(("answer",)), "joined.feedback": Entry(("feedback",), optional=True),
             "joined.next": Entry(("answer",))}  # fmt: skip
+
+
+_HALF = re.compile("[\ud800-\udfff]")
 
 
 class BadFinalError(ValueError):
@@ -28,12 +35,17 @@ class Example:
     """What was said of each answer; as many as answers, empty where nothing was."""
     right_at_once: bool
     right_in_the_end: bool
+    reasoning: tuple[str, ...]
+    """What the model thought before each answer; as many as answers, empty where nothing is known."""
     key: str
     """Equal for rows about the same function."""
     id: str
     function_id: str
     io_pred: str
+    pair_id: str
     provenance: dict[str, Any]
+    repaired: bool = False
+    """Whether it held half characters, which were replaced."""
 
 
 class JoinTemplate:
@@ -53,27 +65,31 @@ class JoinTemplate:
 
 
 def read_example(row: dict[str, Any]) -> Example:
-    """Raises BadFinalError."""
-    prompt = row.get("prompt")
+    """A final row; or a row of prompts, whose messages are the prompt and which has no answers. Raises BadFinalError."""
+    given, row = row, well_formed(row)
+    prompt, system = _asked(row)
     if not isinstance(prompt, str) or not prompt.strip():
         raise BadFinalError(f"the prompt must be a text, not {_kind(prompt)}, at $.prompt")
-    answers, feedback = _turns(row)
+    answers, feedback = _turns(row) if "messages" not in row else ((), ())
     verdicts = row.get("verdicts")
     if verdicts is not None and (not isinstance(verdicts, list) or len(verdicts) != len(answers)):
         raise BadFinalError(f"verdicts must be an array of one word for each of {len(answers)} turns, at $.verdicts")
     provenance = row.get("provenance") or {}
     if not isinstance(provenance, dict):
         raise BadFinalError(f"provenance must be an object, not {kind_of(provenance)}, at $.provenance")
-    texts = {name: _text(row, name) for name in ("system", "id", "function_id", "io_pred")}
+    texts = {name: _text(row, name) for name in ("id", "function_id", "pair_id", "io_pred")}
     return Example(
         prompt=prompt,
+        system=system,
         answers=answers,
         feedback=feedback,
         # Where nobody wrote the verdicts down: a second turn is there exactly where the first one failed.
         right_at_once=verdicts[0] == "accepted" if verdicts else len(answers) == 1,
         right_in_the_end=verdicts[-1] == "accepted" if verdicts else len(answers) == 1,
+        reasoning=_reasoning(row, len(answers)),
         key=texts["function_id"] or function_key(prompt),
         provenance=provenance,
+        repaired=row is not given,
         **texts,
     )
 
@@ -99,8 +115,50 @@ def _turns(row: dict[str, Any]) -> tuple[tuple[str, ...], tuple[str, ...]]:
     return tuple(answers), tuple(feedback)
 
 
+def _asked(row: dict[str, Any]) -> tuple[Any, str]:
+    """(prompt, the system's message)"""
+    if "prompt" not in row and "messages" in row:
+        try:
+            messages = messages_of(row)
+        except BadRowError as error:
+            raise BadFinalError(str(error)) from None
+        texts = {role: [text_of(one["content"]) for one in messages if one["role"] == role] for role in ("user", "system")}
+        return "\n\n".join(texts["user"]), "\n\n".join(texts["system"])
+    return row.get("prompt"), _text(row, "system")
+
+
+def _reasoning(row: dict[str, Any], count: int) -> tuple[str, ...]:
+    given = row.get("reasoning")
+    if not isinstance(given, list) or len(given) != count:
+        return ("",) * count
+    return tuple(text if isinstance(text, str) else "" for text in given)
+
+
+def well_formed(value: Any) -> Any:
+    """`value` with half characters (lone surrogates) replaced by U+FFFD; itself where there are none."""
+    if isinstance(value, str):
+        try:
+            value.encode("utf-8")
+        except UnicodeEncodeError:
+            return _HALF.sub("\ufffd", value)
+        return value
+    if isinstance(value, list):
+        items = [well_formed(item) for item in value]
+        return value if all(new is old for new, old in zip(items, value, strict=True)) else items
+    if isinstance(value, dict):
+        members = {well_formed(name): well_formed(item) for name, item in value.items()}
+        same = all(new is old for new, old in zip(members.values(), value.values(), strict=False))
+        return value if same and members.keys() == value.keys() else members
+    return value
+
+
 def _text(row: dict[str, Any], name: str) -> str:
     value = row.get(name)
+    if name in ("id", "function_id", "pair_id"):
+        try:
+            return text_of_id(value)
+        except ValueError as error:
+            raise BadFinalError(f"{name} {error}, at $.{name}") from None
     if not isinstance(value, str | None):
         raise BadFinalError(f"{name} must be a text, not {kind_of(value)}, at $.{name}")
     return value or ""

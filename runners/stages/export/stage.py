@@ -1,16 +1,14 @@
-"""The export stage as a run: a folder that appears when it is whole.
+"""The export stage as a run: a folder that appears when it is whole (see folder.py).
 
-The files are made in a folder beside it, and that is renamed: a run that is killed leaves nothing under the wanted name, and
-the next one begins anew (an export is minutes, not days). A folder with the same manifest key is left alone. Nothing but an
-earlier export is ever replaced, and only with `overwrite`.
+A run that is killed leaves nothing under the wanted name, and the next one begins anew (an export is minutes, not days). A
+folder with the same manifest key is left alone. Nothing but the files of an earlier export is ever replaced, and only with
+`overwrite`.
 """
 
 import hashlib
 import json
-import os
-import shutil
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -20,15 +18,16 @@ from reexec.engine.version import VERSION
 from ...rows.run import Selection
 from ...rows.source import OVERLONG_REASON, read_lines
 from ...rows.text import BadRowError, parse_row
+from . import folder as place
 from .formats import FORMATS, Format, JsonLines, Writer, origin_row
+from .lengths import Lengths
 from .recipe import check_devices, recipes
+from .rl import Tasks
 from .rows import BadFinalError, Example, JoinTemplate, read_example
 from .split import is_validation
 
-MANIFEST = "manifest.json"
 VALIDATION_SHARE = 0.02
 DEVICES = 8
-_RECORD = "reexec.export"
 
 
 @dataclass(slots=True)
@@ -38,7 +37,11 @@ class ExportSummary:
     validation: int = 0
     functions: int = 0
     left_out: dict[str, int] = field(default_factory=dict)
-    """Rows that the choice of turns leaves out, by reason: failed."""
+    """Rows that the choice of turns leaves out, by reason: failed; for `rl` also repeated."""
+    long: int = 0
+    """Rows of more tokens than a training config reads; they are written all the same."""
+    repaired: int = 0
+    """Rows with half characters (lone surrogates), which are replaced: no reader of the formats takes them."""
     rejected: int = 0
     first_reject: str = ""
     unreadable: int = 0
@@ -56,11 +59,22 @@ class Choice:
     separate: bool
     """Turns as messages of their own instead of one joined response."""
     template: JoinTemplate
+    tasks: Tasks | None = None
+    """Of `rl`: what the rows are rewarded by."""
 
     def why_not(self, example: Example) -> str:
+        if self.tasks is not None and self.tasks.is_repeated(example):
+            return "repeated"
         return "failed" if self.plain and self.only_right and not example.right_at_once else ""
 
-    def row(self, example: Example) -> dict[str, Any]:
+    def row(self, example: Example, split: str) -> dict[str, Any]:
+        """Raises BadFinalError where a row of `rl` cannot be tied to its function."""
+        if self.tasks is not None:
+            return self.tasks.row(example, split)
+        if self.plain:
+            example = replace(
+                example, answers=example.answers[:1], feedback=example.feedback[:1], reasoning=example.reasoning[:1]
+            )
         response = example.answers[0] if self.plain else self.template.join(example)
         texts = [example.prompt, response]
         if self.separate and not self.plain:
@@ -68,6 +82,7 @@ class Choice:
             for answer, feedback in zip(example.answers, example.feedback, strict=True):
                 texts += [answer, feedback]
             texts.pop()  # nobody answers the last feedback
+        assert self.format.row is not None
         return self.format.row(example, response, texts)
 
 
@@ -82,11 +97,15 @@ def export(
     validation_share: float = VALIDATION_SHARE,
     devices: int = DEVICES,
     template: JoinTemplate | None = None,
+    functions: Path | None = None,
+    tokenizer: Path | None = None,
     selection: Selection | None = None,
     overwrite: bool = False,
     on_row: Callable[[str], None] | None = None,
 ) -> ExportSummary:
-    """Writes `folder`. `on_row` is told `train`, `validation`, the reason why a row is left out, or `rejected`.
+    """Writes `folder`. `functions` is the functions file, which the format `rl` needs; `tokenizer` a tokenizer.json that long
+    rows are counted with, in place of an estimate. `on_row` is told `train`, `validation`, the reason why a row is left out,
+    or `rejected`.
 
     Raises UsageError where nothing could be read or written, or the folder holds something else.
     """
@@ -100,8 +119,12 @@ def export(
     if only_right and not plain:
         raise UsageError("wrong first turns are only left out of the plain form")
     check_devices(devices)
+    if (functions is not None) != chosen.needs_functions:
+        raise UsageError(f"{to} {'needs' if chosen.needs_functions else 'does not read'} the functions file (--functions FILE)")
     template = template or JoinTemplate()
     selection = selection or Selection()
+    lengths = Lengths(tokenizer)
+    tasks = Tasks(functions) if functions is not None else None
     key = {
         "engine": VERSION,
         "format": to,
@@ -114,30 +137,27 @@ def export(
         "limit": selection.limit,
         "shard": list(selection.shard) if selection.shard else None,
         "input": _digest(final_path),
+        "tokenizer": lengths.digest,
+        "functions": tasks.digest if tasks else None,
     }
-    done = _already_there(folder, key, overwrite)
-    if done is not None:
-        return done
-    choice = Choice(chosen, plain, only_right, separate_turns, template)
-    making = folder.with_name(f".{folder.name}.unfinished")
-    try:
-        shutil.rmtree(making, ignore_errors=True)
-        making.mkdir()
-    except OSError as error:
-        raise UsageError(f"{making}: cannot be made ({os.strerror(error.errno or 0).lower()})") from None
-    try:
-        summary = _write(final_path, making, choice, validation_share, selection, on_row)
+    there = place.read_manifest(folder)
+    if there is not None:
+        if there["key"] == key and not overwrite and place.is_whole(folder, there):
+            return ExportSummary(**there["counts"], complete_already=True)
+        if there["key"] != key and not overwrite:
+            raise UsageError(f"{folder}: holds another export; --overwrite replaces it, or choose another name")
+        place.refuse_losses(folder, there)
+    choice = Choice(chosen, plain, only_right, separate_turns, template, tasks)
+    with place.made_beside(folder) as making:
+        summary = _write(final_path, making, choice, lengths, validation_share, selection, on_row)
         if not summary.rows:
             raise UsageError(f"{final_path}: no row to export{f'; {summary.first_reject}' if summary.rejected else ''}")
         _describe(making, choice, summary, devices)
-        _manifest(making, final_path, key, summary)
-        _put_in_place(making, folder)
-    finally:
-        shutil.rmtree(making, ignore_errors=True)
+        counts = asdict(summary)
+        counts.pop("complete_already")
+        place.write_manifest(making, final_path, key, counts)
+        place.put_in_place(making, folder, there)
     return summary
-
-
-# -- the folder -----------------------------------------------------------------------------------------------
 
 
 def _digest(path: Path) -> str:
@@ -145,43 +165,6 @@ def _digest(path: Path) -> str:
     for _, line in read_lines(path):
         digest.update(line + b"\n")
     return digest.hexdigest()
-
-
-def _already_there(folder: Path, key: dict[str, Any], overwrite: bool) -> ExportSummary | None:
-    if not folder.parent.is_dir():
-        raise UsageError(f"{folder}: its folder does not exist")
-    if not folder.exists():
-        return None
-    if not folder.is_dir():
-        raise UsageError(f"{folder}: a file; an export is a folder")
-    if not any(folder.iterdir()):
-        return None
-    try:
-        manifest = json.loads((folder / MANIFEST).read_text())
-        ours = manifest["record"] == _RECORD
-        if ours and manifest["key"] == key and not overwrite:
-            return ExportSummary(**manifest["counts"], complete_already=True)
-    except (OSError, ValueError, KeyError, TypeError):
-        ours = False
-    if not ours:
-        raise UsageError(f"{folder}: not empty, and not an export; choose another name")
-    if not overwrite:
-        raise UsageError(f"{folder}: holds another export; --overwrite replaces it, or choose another name")
-    return None
-
-
-def _put_in_place(making: Path, folder: Path) -> None:
-    """Renames; an export that is replaced is moved aside first, so that the name never holds half of two."""
-    old = folder.with_name(f".{folder.name}.replaced")
-    try:
-        if folder.exists():
-            shutil.rmtree(old, ignore_errors=True)
-            folder.rename(old)
-        making.rename(folder)
-    except OSError as error:
-        raise UsageError(f"{folder}: cannot be written ({os.strerror(error.errno or 0).lower()})") from None
-    finally:
-        shutil.rmtree(old, ignore_errors=True)
 
 
 # -- its files ------------------------------------------------------------------------------------------------
@@ -194,9 +177,9 @@ class _Files:
         self._folder, self._choice = folder, choice
         self._open: dict[str, Writer] = {}
 
-    def write(self, split: str, example: Example) -> None:
+    def write(self, split: str, example: Example, row: dict[str, Any]) -> None:
         name = f"{split}.{self._choice.format.suffix}"
-        self._writer(name, self._choice.format.open).write(self._choice.row(example))
+        self._writer(name, self._choice.format.open).write(row)
         if self._choice.format.name == "openai-messages":
             self._writer(f"origins-of-{split}.jsonl", JsonLines).write(origin_row(example))
 
@@ -214,7 +197,13 @@ class _Files:
 
 
 def _write(
-    source: Path, folder: Path, choice: Choice, share: float, selection: Selection, on_row: Callable[[str], None] | None
+    source: Path,
+    folder: Path,
+    choice: Choice,
+    lengths: Lengths,
+    share: float,
+    selection: Selection,
+    on_row: Callable[[str], None] | None,
 ) -> ExportSummary:
     summary = ExportSummary()
     functions: set[bytes] = set()
@@ -229,21 +218,25 @@ def _write(
             taken += 1
             try:
                 example = _read(line, summary)
+                word = choice.why_not(example)
+                split = "validation" if is_validation(example.key, share) else "train"
+                made = None if word else choice.row(example, split)
             except (BadRowError, BadFinalError) as error:
                 summary.rejected += 1
                 summary.first_reject = summary.first_reject or f"{source}, line {number}: {error}"
                 files.reject({"file": str(source), "line": number, "reason": str(error)})
                 word = "rejected"
             else:
-                word = choice.why_not(example)
-                if word:
+                if made is None:
                     summary.left_out[word] = summary.left_out.get(word, 0) + 1
                 else:
-                    word = "validation" if is_validation(example.key, share) else "train"
-                    files.write(word, example)
+                    word = split
+                    files.write(split, example, made)
                     summary.rows += 1
-                    summary.train += word == "train"
-                    summary.validation += word == "validation"
+                    summary.train += split == "train"
+                    summary.validation += split == "validation"
+                    summary.long += lengths.is_long(made)
+                    summary.repaired += example.repaired
                     functions.add(hashlib.blake2b(example.key.encode("utf-8", "surrogatepass"), digest_size=16).digest())
             if on_row is not None:
                 on_row(word)
@@ -270,7 +263,8 @@ def _describe(folder: Path, choice: Choice, summary: ExportSummary, devices: int
     suffix = choice.format.suffix
     # The digest, because the library's cache knows a folder by this text: without it, another export under the same name
     # would be loaded as the one before.
-    rows = hashlib.blake2b("".join(_file_digest(folder / f"{split}.{suffix}") for split in splits).encode(), digest_size=16)
+    files = "".join(place.file_digest(folder / f"{split}.{suffix}") for split in splits)
+    rows = hashlib.blake2b(files.encode(), digest_size=16)
     card = ["---", "configs:", "- config_name: default", f'  description: "rows {rows.hexdigest()}"', "  data_files:"]
     for split in splits:
         card += [f"  - split: {split}", f"    path: {split}.{suffix}"]
@@ -281,21 +275,5 @@ def _describe(folder: Path, choice: Choice, summary: ExportSummary, devices: int
     name = "codeio" if choice.plain else "codeio_plus"
     info = {f"{name}_{split}": {"file_name": f"{split}.{suffix}", **choice.format.dataset_info} for split in splits}
     (folder / "dataset_info.json").write_text(json.dumps(info, indent=2) + "\n")
-    validation = f"{name}_validation" if summary.validation else None
-    for file, text in recipes(f"{name}_train", validation, devices).items():
+    for file, text in recipes(name, bool(summary.validation), devices, rows.hexdigest()[:8]).items():
         (folder / file).write_text(text)
-
-
-def _file_digest(path: Path) -> str:
-    with open(path, "rb") as file:
-        return hashlib.file_digest(file, lambda: hashlib.blake2b(digest_size=16)).hexdigest()
-
-
-def _manifest(folder: Path, source: Path, key: dict[str, Any], summary: ExportSummary) -> None:
-    counts = asdict(summary)
-    counts.pop("complete_already")
-    files = {}
-    for path in sorted(folder.iterdir()):
-        files[path.name] = {"bytes": path.stat().st_size, "digest": _file_digest(path)}
-    manifest = {"record": _RECORD, "schema": 1, "input": str(source), "key": key, "counts": counts, "files": files}
-    (folder / MANIFEST).write_text(json.dumps(manifest, indent=1) + "\n")

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
+from ...records.ids import whole
 from ...rows.run import Row, StageRun
 from ...rows.text import canonical, kind_of
 from .settings import Sampling
@@ -47,8 +48,11 @@ def read_prompt(row: Row, sampling: Sampling) -> list[Request]:
     if wanted is not None and not isinstance(wanted, dict):
         raise BadPromptError(f"response_format must be an object, not {kind_of(wanted)}, at $.response_format")
     row_id = row.data.get("id")
-    if not isinstance(row_id, str | int | None) or isinstance(row_id, bool):
-        raise BadPromptError(f"id must be a text or a whole number, not {kind_of(row_id)}, at $.id")
+    if not isinstance(row_id, str | None):
+        number = whole(row_id)
+        if number is None:
+            raise BadPromptError(f"id must be a text or a whole number, not {kind_of(row_id)}, at $.id")
+        row_id = number
     has_id = row_id is not None
     if row_id is None:
         row_id = _hex(canonical([row.position, messages]))

@@ -126,7 +126,7 @@ def test_the_prompt_is_what_the_user_asked_and_the_systems_words_lie_beside(tmp_
         (after(verified("a")), "the first turn's file comes first, at $.original_id"),
         (verified("a", messages=[]), "at $.messages"),
         (verified("a", messages=[{"role": "system", "content": "x"}]), "no message of the user"),
-        (verified("a", id=7), "at $.id"),
+        (verified("a", id=[7]), "at $.id"),
     ],
 )
 def test_rows_that_cannot_be_used_are_rejected_with_the_reason(row: Row, said: str, tmp_path: Path) -> None:

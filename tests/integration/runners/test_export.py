@@ -32,6 +32,11 @@ print(json.dumps(found))
 """
 
 
+def functions_for(to: str) -> Path | None:
+    """The functions that the bundled rows are about, for the format that needs them."""
+    return EXAMPLES / "functions.jsonl" if to == "rl" else None
+
+
 def final(name: str, *turns: str, function: str = "f", right: bool = True, **more: Any) -> Row:
     """A final row of two columns or as many as there are turns."""
     count = max(2, len(turns))
@@ -66,7 +71,7 @@ def loaded(tmp_path_factory: pytest.TempPathFactory) -> dict[str, dict[str, list
     folder = tmp_path_factory.mktemp("exports")
     for name in FORMATS:
         # So few functions that a share has to be large for both splits to have rows.
-        export(FINAL, folder / name, name, validation_share=0.4)
+        export(FINAL, folder / name, name, validation_share=0.4, functions=functions_for(name))
     for place, rows in (("earlier", 3), ("now", 9)):
         (folder / place).mkdir()
         export(FINAL, folder / place / "same-name", "llamafactory-alpaca", selection=Selection(rows))
@@ -88,7 +93,9 @@ def loaded(tmp_path_factory: pytest.TempPathFactory) -> dict[str, dict[str, list
 @pytest.mark.parametrize("name", FORMATS)
 def test_the_datasets_library_loads_both_splits_of_every_format(name: str, loaded: dict[str, dict[str, list[Row]]]) -> None:
     assert loaded[name].keys() == {"train", "validation"}
-    assert sum(map(len, loaded[name].values())) == len(read_rows(FINAL))
+    rows = read_rows(FINAL)
+    tasks = {(row["pair_id"], row["io_pred"]) for row in rows}
+    assert sum(map(len, loaded[name].values())) == (len(tasks) if name == "rl" else len(rows))
 
 
 def test_the_librarys_cache_does_not_take_an_export_for_an_earlier_one_of_its_name(
@@ -114,7 +121,7 @@ def test_what_is_loaded_knows_where_it_comes_from_and_no_function_is_in_both_spl
 
 def test_all_formats_hold_the_same_rows(loaded: dict[str, dict[str, list[Row]]]) -> None:
     for split in ("train", "validation"):
-        parquet = [(row["prompt"], row["response"]) for row in loaded["parquet"][split]]
+        parquet = [tuple(message["content"] for message in row["messages"]) for row in loaded["parquet"][split]]
         assert [(row["instruction"], row["output"]) for row in loaded["llamafactory-alpaca"][split]] == parquet
         talks = [row["conversations"] for row in loaded["llamafactory-sharegpt"][split]]
         assert [(talk[0]["value"], talk[1]["value"]) for talk in talks] == parquet
@@ -128,7 +135,8 @@ def test_a_schema_holds_whatever_provenance_the_rows_have(tmp_path: Path) -> Non
     provenances: list[Any] = [{}, {"a": 1}, {"a": "x", "b": [None]}]
     rows = exported(tmp_path, [final(str(n), "a", provenance=given) for n, given in enumerate(provenances)])
     assert [json.loads(row["provenance"]) for row in rows] == provenances
-    assert {tuple(map(type, row.values())) for row in rows} == {(str,) * 8}
+    kinds = {name: list if name == "reasoning" else str for name in rows[0]}
+    assert all({name: type(value) for name, value in row.items()} == kinds for row in rows)
 
 
 # -- turns ----------------------------------------------------------------------------------------------------
@@ -169,7 +177,7 @@ def test_rows_for_openai_hold_messages_alone_and_their_origins_lie_beside(tmp_pa
     (row,) = exported(tmp_path, [final("a", "first")], "openai-messages")
     assert row.keys() == {"messages"}
     (origin,) = read_rows(tmp_path / "out" / "origins-of-train.jsonl")
-    assert origin == {"id": "a", "function_id": "f", "io_pred": "o", "provenance": {"license": "MIT"}}
+    assert origin == {"id": "a", "function_id": "f", "io_pred": "o", "reasoning": [""], "provenance": {"license": "MIT"}}
 
 
 # -- the split ------------------------------------------------------------------------------------------------
@@ -240,7 +248,7 @@ def test_the_training_configs_are_the_papers_recipe(model: str, tmp_path: Path) 
     first, second, least = RATES[model]
     assert (one["learning_rate"], one["lr_scheduler_type"], one["num_train_epochs"]) == (first, "constant", 1.0)
     assert (two["learning_rate"], two["lr_scheduler_type"], two["max_steps"]) == (second, "cosine_with_min_lr", 700)
-    assert two["lr_scheduler_kwargs"] == {"min_lr": least}
+    assert two["lr_scheduler_kwargs"] == {"min_lr_rate": pytest.approx(least / second, rel=1e-5)}
     for config in (one, two):
         assert config["per_device_train_batch_size"] * config["gradient_accumulation_steps"] * 16 == 1024
         assert (config["cutoff_len"], config["warmup_steps"], config["stage"]) == (4096, 0, "sft")
@@ -302,7 +310,7 @@ def test_the_same_export_is_left_alone(tmp_path: Path) -> None:
 @pytest.mark.parametrize("to", FORMATS)
 def test_two_exports_of_the_same_rows_are_the_same_bytes(to: str, tmp_path: Path) -> None:
     for name in ("one", "two"):
-        export(FINAL, tmp_path / name, to)
+        export(FINAL, tmp_path / name, to, functions=functions_for(to))
     names = sorted(path.name for path in (tmp_path / "one").iterdir())
     assert names == sorted(path.name for path in (tmp_path / "two").iterdir())
     assert all((tmp_path / "one" / name).read_bytes() == (tmp_path / "two" / name).read_bytes() for name in names)
