@@ -129,6 +129,7 @@ def setup_message(policy: Policy, warm: frozenset[str], terms: Terms) -> bytes:
         processes=limits.processes,
         rlimits=terms.rlimits,
         group=terms.group,
+        shares=policy.shares_forks,
         scratch=terms.scratch,
         random_seed=policy.determinism.random_seed,
         mix_addresses=not policy.determinism.fixed_addresses,

@@ -40,6 +40,7 @@ _VALUE, _EXCEPTION, _CODE = BYTE_OF["value"], BYTE_OF["exception"], BYTE_OF["cod
 
 PROVISIONAL = 0x80  # flag: "this, unless I say more": an exception whose text is still being made
 ARGUMENTS_CHANGED = 1  # flag of a value
+SHARES = 1  # flag of code: checks of the program may share a fork
 IN_DOUBT = 2  # flag of a limit on time: the check ended by itself soon after, or was kept waiting; alone it may come to its end
 
 
@@ -111,7 +112,7 @@ class Reader:
             magic, kind, flags, length, note_length = _numbers(self._view, self.start)
             if magic != _MAGIC_NUMBER or kind not in KINDS or note_length > NOTE_BYTES or (kind == _CODE) > self._compiles:
                 return FORGED
-            if flags and not (flags == ARGUMENTS_CHANGED and kind == _VALUE):
+            if flags and not (flags == ARGUMENTS_CHANGED and kind == _VALUE) and not (flags == SHARES and kind == _CODE):
                 # Only an exception may be provisional, and once: its text comes next, or does not.
                 if flags != PROVISIONAL or kind != _EXCEPTION or self.provisional or length > PROVISIONAL_BYTES:
                     return FORGED

@@ -12,6 +12,7 @@ side finds every field by arithmetic alone: the zygote reads a frame where it li
     RunDelay     answer to AsksRunDelay: what all its threads waited, each for itself (-1: this kernel does not tell), and for
                  how long its processor stood idle since the first answer
     Cancel       nobody waits for this check: it is ended, or not begun, and answered all the same
+    Unit         many calls of a loaded program that share a fork (protocol/unit.py), answered by one Result
 
     zygote -> host
     Hello        JSON; warm and ready for Baseline
@@ -63,6 +64,15 @@ class Check(NamedTuple):
     program: int
     options: int
     call: Blob
+
+
+class Unit(NamedTuple):
+    check_id: int
+    program: int
+    options: int
+    number: int
+    """Of its calls."""
+    calls: Blob
 
 
 class RunDelay(NamedTuple):
@@ -118,6 +128,7 @@ WATCH_ARGUMENTS = 1  # say whether the call changed its arguments
 WATCH_SOURCES = 2  # say which sources of nondeterminism the call read (clock, entropy, ...)
 PYTHON_VALUES = 4  # the result's tuples, sets, bytes and non-text keys survive, in tagged form
 SCRIPT = 16  # the program is run as __main__, with the loaded bytes whose number (LENGTH) is the call as its standard input
+SHARE_ALWAYS = 32  # of a unit: its calls share a fork whatever the rule says of their program
 TAGGED_CALL = 8  # the arguments are in tagged JSON; otherwise in marshal's format 2, which every version reads
 
 LENGTH = struct.Struct("<I")
@@ -174,6 +185,7 @@ HOST_SAYS = _table(
     (Check, "QIB"),
     (RunDelay, "QqQ"),
     (Cancel, "Q"),
+    (Unit, "QIBI"),
 )
 ZYGOTE_SAYS = _table(
     (Hello, ""),

@@ -22,6 +22,8 @@ class Setup(NamedTuple):
     """Hard limits of the zygote and its checks, by the kernel's names without RLIMIT_."""
     group: Optional[Dict[str, Any]]
     """Descriptors of the checks' control group (zygote/group.py)."""
+    shares: bool
+    """Whether checks of one program may share a fork; then each program is looked at when it is compiled."""
     scratch: bool
     random_seed: int
     mix_addresses: bool

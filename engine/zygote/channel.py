@@ -103,7 +103,7 @@ class Inbox:
                 self._run_delay = layout.decode(self._view, self._scanned)
             elif layout.frame is frames.Cancel:
                 self._cancelled = layout.decode(self._view, self._scanned).check_id
-            elif layout.frame is frames.Check:
+            elif layout.frame is frames.Check or layout.frame is frames.Unit:
                 returned = layout.decode(self._view, self._scanned).check_id
                 self._view[self._scanned + frames.LENGTH.size] = _DROPPED.code
             self._scanned += frames.size_at(self._view, self._scanned)

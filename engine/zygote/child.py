@@ -22,6 +22,7 @@ from typing import Any
 
 from ..protocol import claim, frames, values
 from ..protocol.setup import Setup
+from .sharing import reason_against
 from .sources import SourceWatch
 from .task import Task
 
@@ -74,9 +75,10 @@ def _compiled(fd: int, task: Task) -> tuple[bytes, ...]:
     try:
         text = str(task.part(0), "utf-8", "surrogatepass")
         data = marshal.dumps(compile(text, FILE_NAME, "exec", dont_inherit=True))
+        shares = claim.SHARES if task.setup.shares and not reason_against(text) else 0
     except BaseException as error:
         return (_exception_claim(fd, error),)
-    return claim.header("code", len(data)), data
+    return claim.header("code", len(data), flags=shares), data
 
 
 def run_call(fd: int, task: Task) -> None:

@@ -7,7 +7,7 @@ import os
 import signal
 import time
 
-from ..protocol import claim
+from ..protocol import claim, unit
 from ..protocol.claim import Ending, ending
 
 CPU_LIMIT = ending("cpu-limit")
@@ -46,7 +46,7 @@ def clock(clock: int, last: float) -> float:
         return last  # already reaped, or a zombie on kernels that say so
 
 
-def take(reader: int, claims: claim.Reader) -> tuple[Ending | None, bool]:
+def take(reader: int, claims: unit.AnyReader) -> tuple[Ending | None, bool]:
     """Reads what is there, without waiting: (the ending that it completes, whether more may come)."""
     try:
         count = os.readv(reader, [claims.free()])
@@ -55,7 +55,7 @@ def take(reader: int, claims: claim.Reader) -> tuple[Ending | None, bool]:
     return (claims.took(count), True) if count else (None, False)
 
 
-def drain(reader: int, claims: claim.Reader) -> Ending | None:
+def drain(reader: int, claims: unit.AnyReader) -> Ending | None:
     """What a process that has ended said last."""
     while True:
         before = claims.end

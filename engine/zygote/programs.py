@@ -23,13 +23,14 @@ class Place(NamedTuple):
 
 
 class Program:
-    __slots__ = ("code", "entry_bytes", "failure", "source", "used")
+    __slots__ = ("code", "entry_bytes", "failure", "shares", "source", "used")
 
     def __init__(self, source: Place, entry_bytes: int) -> None:
         self.source = source  # the entry's name, then the source
         self.entry_bytes = entry_bytes
         self.code: Optional[Place] = None
         self.failure: Optional[Ending] = None  # of its compilation, the same for all its checks
+        self.shares = False  # whether its checks may share a fork
         self.used = 0
 
 

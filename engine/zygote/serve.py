@@ -26,10 +26,10 @@ import time
 import traceback
 from typing import Any, Callable, NamedTuple
 
-from ..protocol import claim, frames
+from ..protocol import claim, frames, unit
 from ..protocol.claim import Ending
 from ..protocol.endings import WorkerEnd
-from . import child
+from . import batch, child
 from .capture import Capture
 from .channel import Dropped, HostGone
 from .ending import (
@@ -45,6 +45,7 @@ from .ending import (
 )
 from .feed import Feed
 from .programs import CODE_BYTES, Program
+from .progress import Progress
 from .start import heap
 from .start.handshake import Link, Started, start
 from .supervision import Watched, wait_for_end
@@ -62,6 +63,7 @@ LONG_BYTES = 1 << 16
 LONG_COMPILATION_S = 0.5
 # An answer or a wish about a check that had ended when it came, and what went back to the host.
 _IGNORED = (frames.RunDelay, frames.Cancel, Dropped)
+_RAN = (frames.Check, frames.Unit)
 _CODE, _OUTPUT_LIMIT = claim.BYTE_OF["code"], claim.BYTE_OF["output-limit"]
 
 Usage = Any  # resource.struct_rusage
@@ -83,10 +85,11 @@ class Zygote:
         setup = started.setup
         self._setup = setup
         self._inbox, self._outbox, self._programs = started.inbox, started.outbox, started.programs
-        self._claims = claim.Reader(started.region.view)
+        self._claims, self._unit_claims = claim.Reader(started.region.view), unit.UnitReader(started.region.view)
         self._task = started.task
         self._pages = started.pages
         self._scratch = started.scratch
+        self._progress = Progress()
         self._group, self._confinement = started.group, started.confinement
         self._alone = started.alone
         self._fork: Callable[[], int] = started.fork
@@ -115,6 +118,8 @@ class Zygote:
                 continue
             if layout.frame is frames.Check:
                 self._check(layout)
+            elif layout.frame is frames.Unit:
+                self._unit(layout)
             elif layout.frame is frames.Load:
                 self._programs.load(inbox.frame(layout))
             elif layout.frame is frames.Forget:
@@ -122,7 +127,7 @@ class Zygote:
             elif layout.frame not in _IGNORED:
                 raise frames.ProtocolError("unexpected %s" % layout.frame.__name__)
             inbox.drop()
-            if self._scratch is not None and layout.frame is frames.Check and not self._scratch.renew():
+            if self._scratch is not None and layout.frame in _RAN and not self._scratch.renew():
                 self._outbox.last_words(frames.Retires(b"the scratch folder could not be renewed"))
                 raise HostGone()
 
@@ -150,13 +155,38 @@ class Zygote:
         programs = self._programs
         self._task.fill(check.options, programs.entry(program), programs.code(program), check.call)
         capture = None if self._pages is None else Capture(self._pages, self._setup.capture_bytes)
+        self._claims.begin(self._outbox.place(), self._output_bytes, compiles=False)
         if check.options & frames.SCRIPT:
             (stdin,) = frames.LENGTH.unpack_from(check.call)
             feed = Feed(programs.source(programs.get(stdin)))
-            end = self._run(check_id, child.run_script, self._output_bytes, capture, feed)
+            end = self._run(check_id, child.run_script, self._claims, capture, feed)
         else:
-            end = self._run(check_id, child.run_call, self._output_bytes, capture)
+            end = self._run(check_id, child.run_call, self._claims, capture)
         self._answer(check_id, end, capture)
+
+    def _unit(self, layout: frames.Layout) -> None:
+        """Many calls in one fork, under the limits of one. What it did not answer is the host's to run again."""
+        wanted = self._inbox.frame(layout)
+        program = self._programs.get(wanted.program)
+        if program.code is None and program.failure is None:
+            self._compile(wanted.check_id, program)
+            wanted = self._inbox.frame(layout)
+        if program.code is None or not (program.shares or wanted.options & frames.SHARE_ALWAYS):
+            self._answer(wanted.check_id, End(unit.REFUSAL, 0.0, 0.0, 0), None)
+            return
+        programs, claims = self._programs, self._unit_claims
+        self._task.fill(wanted.options, programs.entry(program), programs.code(program), wanted.calls)
+        claims.begin(self._outbox.place(), claim.room(self._output_bytes), self._output_bytes, wanted.number)
+        progress = self._progress
+        progress.open()
+        end = self._run(wanted.check_id, lambda fd, task: batch.run_unit(fd, task, progress), claims, None)
+        running = progress.close()
+        ending = end.ending
+        if ending.kind != unit.UNIT:  # it ended before it was complete
+            if ending is CPU_LIMIT_IN_DOUBT:  # whose time it was, nothing tells
+                claims.forget()
+            ending = claims.ending(ending.kind, running)
+        self._answer(wanted.check_id, end._replace(ending=ending), None)
 
     def _answer(self, check_id: int, end: End, capture: Capture | None) -> None:
         ending, cpu_s, wall_s, peak_kib = end
@@ -174,10 +204,12 @@ class Zygote:
         """Keeps the code, or what every compilation of this program would come to."""
         programs = self._programs
         self._task.fill(0, programs.source(program))
-        end = self._run(check_id, child.compile_program, CODE_BYTES, None)
+        self._claims.begin(self._outbox.place(), CODE_BYTES, compiles=True)
+        end = self._run(check_id, child.compile_program, self._claims, None)
         ending = end.ending
         if ending.kind == _CODE:
             programs.keep_code(program, ending.at, ending.payload_bytes)
+            program.shares = bool(ending.flags & claim.SHARES)
             if end.wall_s > LONG_COMPILATION_S:
                 self._outbox.say(frames.Compiled(check_id))
                 self._outbox.send()
@@ -192,7 +224,7 @@ class Zygote:
         self,
         check_id: int,
         action: Callable[[int, Task], None],
-        max_payload: int,
+        claims: unit.AnyReader,
         capture: Capture | None,
         feed: Feed | None = None,
     ) -> End:
@@ -201,9 +233,8 @@ class Zygote:
         Between two forks every page that this process writes is copied, so the common case, a claim within the first
         wait, is spelled out here in few steps; all else is in supervision.py.
         """
-        group, claims, outbox = self._group, self._claims, self._outbox
+        group, outbox = self._group, self._outbox
         group_cpu_s = group.cpu_s() if group is not None and not self._quick else None
-        claims.begin(outbox.place(), max_payload, compiles=action is child.compile_program)
         reader, writer = pipe2(O_CLOEXEC)
         set_blocking(reader, False)  # an open file description of our own: the child has the other end's alone
         began = monotonic()

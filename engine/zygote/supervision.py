@@ -11,7 +11,7 @@ import select
 import time
 from typing import Any
 
-from ..protocol import claim, frames
+from ..protocol import frames, unit
 from ..protocol.claim import Ending
 from ..protocol.setup import Setup
 from .capture import Capture
@@ -49,7 +49,7 @@ class Watched:
         pid: int,
         reader: int,
         began: float,
-        claims: claim.Reader,
+        claims: unit.AnyReader,
         capture: Capture | None,
         group: CheckGroup | None,
         group_cpu_s: float | None,
