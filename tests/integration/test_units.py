@@ -12,7 +12,7 @@ from reexec import load_policy
 from reexec.engine.jail import interpreter
 from reexec.engine.jail.backends import BACKENDS
 from reexec.engine.jail.launch import setup_message
-from reexec.engine.jail.run_delay import run_delay_us
+from reexec.engine.jail.run_delay import RunDelays
 from reexec.engine.pool.worker import State, Worker
 from reexec.engine.protocol import claim, frames, unit
 from reexec.policies.model import IsolationLevel
@@ -40,7 +40,7 @@ class Door:
         self.worker.flush()
         self._socket = launched.channel
         assert self.worker.zygote_pid is not None
-        self._zygote = self.worker.zygote_pid
+        self._delays = RunDelays(self.worker.zygote_pid)
         self._socket.settimeout(20)
 
     def load(self, source: str, entry: str = "f") -> int:
@@ -61,7 +61,7 @@ class Door:
                     self.running = unit.running(bytes(frame.note))
                     return frame.flags, unit.answers(bytes(frame.payload))
                 assert isinstance(frame, frames.AsksRunDelay)
-                self._socket.sendall(frames.encode(frames.RunDelay(frame.check_id, run_delay_us(self._zygote))))
+                self._socket.sendall(frames.encode(frames.RunDelay(frame.check_id, *self._delays.of(frame.check_id))))
 
 
 @pytest.fixture(scope="module")
