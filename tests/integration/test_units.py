@@ -26,7 +26,7 @@ class Door:
     def __init__(self, *settings: str) -> None:
         policy = load_policy("codeio", settings=["limits.cpu_s=1", "limits.idle_s=1", *settings])
         backend = BACKENDS[IsolationLevel.NSJAIL]
-        launched = backend.launch(policy, interpreter.ask(None), 60)
+        launched = backend.launch(policy, interpreter.ask(None))
         setup = setup_message(policy, frozenset(), launched.terms)
         self.worker = Worker(launched, frozenset(), setup, policy.limits, 60)
         self._decoder = frames.Decoder(frames.ZYGOTE_SAYS, 1 << 24)
