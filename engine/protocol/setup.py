@@ -24,10 +24,15 @@ class Setup(NamedTuple):
     """Descriptors of the checks' control group (zygote/group.py)."""
     shares: bool
     """Whether checks of one program may share a fork; then each program is looked at when it is compiled."""
-    scratch: bool
+    working_folder: str
+    """Of the checks."""
+    emptied: List[str]
+    """Writable folders (zygote/scratch.py)."""
     random_seed: int
     mix_addresses: bool
     numpy_seed: int
+    entropy_seed: Optional[int]
+    clock_shift_s: int
     numpy_values: bool
     prelude: List[str]
     warm: List[str]

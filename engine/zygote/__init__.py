@@ -13,5 +13,6 @@ capture      standard output and error of a check, up to a cap
 scratch      the writable folder, as it was made for every check
 group        the control group that checks run in
 forking      the fork itself
+determinism  clocks and entropy of the programs, where the policy gives them their own
 sources      which sources of nondeterminism a call reads
 """

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import marshal
 import sys
-import time
 import types
+from time import monotonic
 from typing import Any
 
 from ..protocol import claim, frames, unit
@@ -20,7 +20,6 @@ from .task import Task
 BLOCK_BYTES = 32 << 10
 BLOCK_S = 0.02
 
-_monotonic = time.monotonic
 _header = claim.header
 
 
@@ -44,11 +43,11 @@ def _run(fd: int, task: Task, block: bytearray, progress: Progress) -> None:
     setup = task.setup
     python_values = bool(task.options & frames.PYTHON_VALUES)
     tagged = bool(task.options & frames.TAGGED_CALL)
-    code = marshal.loads(task.part(1))
+    code = child._code(task)
     entry = str(task.part(0), "utf-8", "surrogatepass")
     names = dict(task.space)
     reseed = _reseeder(code, task)
-    sent = _monotonic()
+    sent = monotonic()
     for number, call in enumerate(unit.each_call(task.part(2))):
         progress.begins(number)
         args, kwargs = child._decode(bytes(call), True) if tagged else marshal.loads(call)
@@ -57,7 +56,7 @@ def _run(fd: int, task: Task, block: bytearray, progress: Progress) -> None:
         word, payload = _answer(code, entry, _fresh_module(names), args, kwargs, setup, python_values)
         block += _header(word, len(payload))
         block += payload
-        now = _monotonic()
+        now = monotonic()
         if len(block) >= BLOCK_BYTES or now - sent >= BLOCK_S:
             child._send(fd, bytes(block))
             block.clear()

@@ -22,6 +22,7 @@ from typing import Any
 
 from ..protocol import claim, frames, values
 from ..protocol.setup import Setup
+from . import determinism
 from .sharing import reason_against
 from .sources import SourceWatch
 from .task import Task
@@ -33,6 +34,7 @@ FILE_NAME = "program.py"
 THREAD_STACK_BYTES = 64 << 20  # address space of a thread of a script that asks for no size of its own
 MAX_MESSAGE_CHARACTERS = 2000
 MAX_TRACEBACK_LINES = 12
+_LOCKS = "multiprocessing/synchronize.py"
 
 _write, _exit = os.write, os._exit
 _pack = claim.pack
@@ -44,6 +46,18 @@ _StructError = struct.error
 
 _OUT_OF_MEMORY = claim.pack("memory-limit", b"{}")
 _OUT_OF_STACK = claim.pack("exception", b'{"type": "RecursionError", "message": "", "lines": []}')
+
+
+class OwnSource:
+    """The loader of the programs' module: `inspect.getsource` and tracebacks ask it for the text."""
+
+    text: bytes = b""
+
+    def get_source(self, _name: str) -> str:
+        return self.text.decode("utf-8", "surrogatepass")
+
+
+own_source = OwnSource()
 
 
 def _send(fd: int, frame: bytes) -> None:
@@ -73,8 +87,9 @@ def compile_program(fd: int, task: Task) -> None:
 
 def _compiled(fd: int, task: Task) -> tuple[bytes, ...]:
     try:
-        text = str(task.part(0), "utf-8", "surrogatepass")
-        data = marshal.dumps(compile(text, FILE_NAME, "exec", dont_inherit=True))
+        source = bytes(task.part(0))
+        text = str(source, "utf-8", "surrogatepass")
+        data = marshal.dumps((compile(text, FILE_NAME, "exec", dont_inherit=True), source))
         shares = claim.SHARES if task.setup.shares and not reason_against(text) else 0
     except BaseException as error:
         return (_exception_claim(fd, error),)
@@ -208,11 +223,13 @@ def perform(fd: int, task: Task) -> bytes:
         # The arguments are the host's own bytes, so marshal may read them: it knows tuples, sets and integers of any size.
         call = task.part(2)
         args, kwargs = _decode(bytes(call), True) if task.options & frames.TAGGED_CALL else marshal.loads(call)
-        code = marshal.loads(task.part(1))
+        code, own_source.text = marshal.loads(task.part(1))
         entry = str(task.part(0), "utf-8", "surrogatepass")
     except MemoryError:
         return _OUT_OF_MEMORY
     flags = 0
+    if task.options & frames.SHARED_ENTROPY:
+        determinism.share_entropy()
     try:
         if watch is not None:
             watch.start()
@@ -247,11 +264,12 @@ def perform(fd: int, task: Task) -> bytes:
 
 
 def make_module(prelude: dict[str, Any]) -> dict[str, Any]:
-    """The module that programs run in, registered under its name, with the prelude's names in it."""
+    """The module that programs run in, registered under its name and as the main one, with the prelude's names in it."""
     module = types.ModuleType(MODULE_NAME)
     module.__file__ = FILE_NAME
+    module.__loader__ = own_source  # type: ignore[assignment]
     vars(module).update(prelude)
-    sys.modules[MODULE_NAME] = module
+    sys.modules[MODULE_NAME] = sys.modules["__main__"] = module
     return vars(module)
 
 
@@ -282,6 +300,8 @@ def _exception_claim(fd: int, error: BaseException, watch: SourceWatch | None = 
         return _pack("early-exit", _json({"code": _exit_code(error), "by": "SystemExit"}), note)
     if isinstance(error, BlockingIOError) and _errno(error) == errno.EAGAIN:
         return _pack("process-limit", b"{}", note)
+    if isinstance(error, FileNotFoundError) and _is_of_shared_lock(error):
+        return _pack("process-limit", b"{}", note)
     if kind is RuntimeError and error.args == ("can't start new thread",):
         return _pack("process-limit", b"{}", note)
     report = {"type": _type_name(kind), "message": "", "lines": _traceback_lines(error)}
@@ -294,6 +314,14 @@ def _exception_claim(fd: int, error: BaseException, watch: SourceWatch | None = 
     except BaseException as second:
         report["message"] = "(its text raised %s)" % _type_name(type(second))
     return _pack("exception", _json(report), note)
+
+
+def _is_of_shared_lock(error: FileNotFoundError) -> bool:
+    """A lock or a queue between processes, where the policy allows one process: there is no folder for it."""
+    trace = error.__traceback__
+    while trace is not None and trace.tb_next is not None:
+        trace = trace.tb_next
+    return error.filename is None and trace is not None and trace.tb_frame.f_code.co_filename.endswith(_LOCKS)
 
 
 def _plain_text(error: BaseException, kind: type) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import signal
-import time
+from time import clock_gettime
 
 from ..protocol import claim, unit
 from ..protocol.claim import Ending, ending
@@ -41,7 +41,7 @@ _BY_SIGNAL[signal.SIGSYS] = _DENIED
 
 def clock(clock: int, last: float) -> float:
     try:
-        return time.clock_gettime(clock)
+        return clock_gettime(clock)
     except OSError:
         return last  # already reaped, or a zombie on kernels that say so
 

@@ -1,4 +1,4 @@
-"""The writable folder of checks, where the policy has one: found empty and as it was made by every check, or never again.
+"""A writable folder of checks, where the policy has one: found empty and as it was made by every check, or never again.
 
 The folder itself belongs to the program's own uid (a jail of an ordinary user has no other), so a program can change its mode,
 its attributes and its times. After each check all of them are asked for; what cannot be undone in one step means a new
@@ -10,13 +10,12 @@ from __future__ import annotations
 import os
 import stat
 
-PATH = "/scratch"
 _MODE = 0o777
 _MOST_FILES = 64
 
 
 class Scratch:
-    def __init__(self, path: str = PATH) -> None:
+    def __init__(self, path: str) -> None:
         self._path = path.encode()
         at = os.stat(self._path)
         self._owner = at.st_uid, at.st_gid

@@ -22,8 +22,8 @@ import resource
 import select
 import signal
 import sys
-import time
 import traceback
+from time import monotonic
 from typing import Any, Callable, NamedTuple
 
 from ..protocol import claim, frames, unit
@@ -53,7 +53,7 @@ from .task import Task
 
 # Taken here so that the code between two forks looks up little.
 POLLIN, O_CLOEXEC = select.POLLIN, os.O_CLOEXEC
-pipe2, close, monotonic, set_blocking = os.pipe2, os.close, time.monotonic, os.set_blocking
+pipe2, close, set_blocking = os.pipe2, os.close, os.set_blocking
 setrlimit, RLIMIT_AS, gc_enable = resource.setrlimit, resource.RLIMIT_AS, gc.enable
 
 LATE_FACTOR, LATE_S = 1.05, 0.05  # a claim that comes later than this after the processor budget comes too late
@@ -127,8 +127,8 @@ class Zygote:
             elif layout.frame not in _IGNORED:
                 raise frames.ProtocolError("unexpected %s" % layout.frame.__name__)
             inbox.drop()
-            if self._scratch is not None and layout.frame in _RAN and not self._scratch.renew():
-                self._outbox.last_words(frames.Retires(b"the scratch folder could not be renewed"))
+            if self._scratch and layout.frame in _RAN and not all([folder.renew() for folder in self._scratch]):
+                self._outbox.last_words(frames.Retires(b"a writable folder could not be renewed"))
                 raise HostGone()
 
     def _wait_for_host(self) -> None:

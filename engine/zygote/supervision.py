@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import select
-import time
+from time import monotonic
 from typing import Any
 
 from ..protocol import frames, unit
@@ -65,7 +65,7 @@ class Watched:
         """Processor seconds when the budget was found to be spent; 0 while it is not."""
 
     def wall_s(self) -> float:
-        return time.monotonic() - self.began
+        return monotonic() - self.began
 
     def cpu_s(self) -> float:
         """Processor seconds so far: of the whole tree where its group counts them, else of the process."""

@@ -1,4 +1,4 @@
-"""The proof of a pair: two runs in fresh forks under different hash seeds, random seeds, numpy seeds and addresses give
+"""The proof of a pair: two runs in fresh forks under different hash seeds, random seeds, entropy, clocks and addresses give
 the same output.
 
 The same means the same JSON text, keys in any order: 1 is not 1.0, 0.0 is not -0.0, and no tolerance applies; NaN is NaN.
@@ -6,10 +6,9 @@ A tuple is a list and a number as a key is a text, because the pair that is reco
 gets its arguments decoded anew from what was recorded, so no pair shares anything with another; and what a call does to
 its arguments reaches no record. `drop_mutating` drops the pairs of such calls all the same.
 
-Two runs may agree by luck. Where a call draws at random, or another pair of the function differed between its runs, the
-output must hold under three more seeds; where both are so, it is not kept. The same three runs are asked of programs whose
-results may hang on the order of a set. What reads the clock is not proven at all: no run of today says what it gives
-tomorrow.
+Two runs may agree by luck. Where a call draws at random or reads the clock, or another pair of the function differed between
+its runs, the output must hold under three more seeds and clocks; where a call draws and another pair differed, it is not kept.
+The same three runs are asked of programs whose results may hang on the order of a set.
 """
 
 import asyncio
@@ -46,6 +45,7 @@ class Proof:
     detail: str = ""
     draws: bool = False
     """Whether the call read a random generator, the system's entropy or its process's number."""
+    reads_clock: bool = False
 
 
 class Prover:
@@ -55,13 +55,20 @@ class Prover:
         self._executors, self._size, self._drop_mutating = executors, executors.policy.size, drop_mutating
         self.one, self.two = executors.one, executors.two
 
-    async def both(self, program: Program, arguments: dict[str, Any]) -> tuple[Outcome, Outcome]:
-        """A call on both sides; the second says whether it read the clock and the like, where the program may."""
+    async def both(self, program: Program, arguments: dict[str, Any], *, generates: bool = False) -> tuple[Outcome, Outcome]:
+        """A call on both sides; the second says whether it read the clock and the like, where the program may. `generates`: a
+        round of a generator's calls, whose entropy is the same on both."""
         watched = MAY_VARY.search(program.source) is not None
         return await asyncio.gather(
-            asyncio.wrap_future(self.one.submit(program, arguments, watch_arguments=True)),
-            asyncio.wrap_future(self.two.submit(program, arguments, watch_arguments=True, watch_sources=watched)),
+            asyncio.wrap_future(self.one.submit(program, arguments, watch_arguments=True, shared_entropy=generates)),
+            asyncio.wrap_future(
+                self.two.submit(program, arguments, watch_arguments=True, watch_sources=watched, shared_entropy=generates)
+            ),
         )
+
+    async def again(self, program: Program, arguments: dict[str, Any]) -> Outcome:
+        """A round of a generator's calls once more on the first side: what differs there has no seed."""
+        return await asyncio.wrap_future(self.one.submit(program, arguments, shared_entropy=True))
 
     async def prove(self, program: Program, inputs: Iterable[Input]) -> list[Proof]:
         """A Proof for each input, in their order, from two runs."""
@@ -81,7 +88,7 @@ class Prover:
                 same = one.describe() == two.describe()
                 return Proof(given, None, outcome.kind, outcome.describe() if same else "")
         if one.kind != two.kind:
-            return Proof(given, None, *VARIES)
+            return Proof(given, None, *_differs(two))
         if one.exception is not None and two.exception is not None:
             missing = one.exception.missing_module and two.exception.missing_module
             if missing:
@@ -89,9 +96,7 @@ class Prover:
             return Proof(given, None, "exception", one.describe() if one.describe() == two.describe() else one.exception.type)
         text = canonical(one.value)
         if text != canonical(two.value):
-            return Proof(given, None, *VARIES)
-        if CLOCK in two.sources:
-            return Proof(given, None, "reads-clock")
+            return Proof(given, None, *_differs(two))
         if self._drop_mutating and (one.arguments_changed or two.arguments_changed):
             return Proof(given, None, "mutates-input")
         finding = check_output_size(one.value, self._size)
@@ -99,10 +104,10 @@ class Prover:
             return Proof(given, None, "no-output" if one.value is None else "output-too-large", str(finding))
         # Where only the order of keys differs, it is nobody's to choose: sorted.
         output = one.value if dump(one.value) == dump(two.value) else _sorted(one.value)
-        return Proof(given, output, draws=not CHANCE.isdisjoint(two.sources))
+        return Proof(given, output, draws=not CHANCE.isdisjoint(two.sources), reads_clock=CLOCK in two.sources)
 
     async def _again(self, program: Program, proof: Proof, varies: bool, unordered: bool) -> Proof:
-        if proof.reason is not None or not (varies or unordered or proof.draws):
+        if proof.reason is not None or not (varies or unordered or proof.draws or proof.reads_clock):
             return proof
         if varies and proof.draws:
             return Proof(proof.given, None, *VARIES)
@@ -112,8 +117,16 @@ class Prover:
             if outcome.kind in LIMITS:
                 return Proof(proof.given, None, outcome.kind)
             if not outcome.ok or canonical(outcome.value) != text:
-                return Proof(proof.given, None, *VARIES)
+                return Proof(proof.given, None, *(_CLOCK if proof.reads_clock and not proof.draws else VARIES))
         return proof
+
+
+_CLOCK = ("reads-clock", "under another clock it gives something else")
+
+
+def _differs(two: Outcome) -> tuple[str, str]:
+    """Why the runs differ: the clock, where the call read it and drew nothing at random."""
+    return _CLOCK if CLOCK in two.sources and CHANCE.isdisjoint(two.sources) else VARIES
 
 
 def _sorted(value: Any) -> Any:

@@ -1,4 +1,4 @@
-"""Executors of one policy under different seeds: hash seed, random seed, numpy seed and addresses."""
+"""Executors of one policy under different seeds: hash seed, random seed, numpy seed, entropy, clock and addresses."""
 
 from collections.abc import Sequence
 
@@ -7,13 +7,28 @@ from reexec.policies.model import Policy
 
 from ..execution import ExecutorOptions
 
-SEEDS = ((1, 11), (2, 22))  # (hash seed, random seed) of the two sides
-MORE_SEEDS = ((3, 33), (4, 44), (5, 55))  # for what two runs do not settle
+_DAY_S = 24 * 3600
+# (hash seed, random seed, seconds that the clock is ahead) of the two sides. The first side's clock is the host's: what it
+# gives is what is recorded. The others differ from it in year, month, day, weekday, half of the day, minute and second.
+SEEDS = ((1, 11, 0), (2, 22, 4027 * _DAY_S + 41_023))
+MORE_SEEDS = (  # for what two runs do not settle
+    (3, 33, 571 * _DAY_S + 63_791),
+    (4, 44, 1622 * _DAY_S + 23_477),
+    (5, 55, 2676 * _DAY_S + 75_169),
+)
 
 
-def reseeded(policy: Policy, hash_seed: int, random_seed: int) -> Policy:
-    """The policy under other seeds, with addresses at random."""
-    seeds = {"hash_seed": hash_seed, "random_seed": random_seed, "numpy_seed": random_seed, "fixed_addresses": False}
+def reseeded(policy: Policy, hash_seed: int, random_seed: int, clock_shift_s: int) -> Policy:
+    """The policy under other seeds and another clock, with addresses at random. Entropy is seeded too: where two runs agree by
+    luck, they do so in every proof of the same pair."""
+    seeds = {
+        "hash_seed": hash_seed,
+        "random_seed": random_seed,
+        "numpy_seed": random_seed,
+        "entropy_seed": random_seed,
+        "clock_shift_s": clock_shift_s,
+        "fixed_addresses": False,
+    }
     return policy.model_copy(update={"determinism": policy.determinism.model_copy(update=seeds)})
 
 

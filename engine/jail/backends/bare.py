@@ -16,4 +16,4 @@ class BareBackend(Backend):
 
     def _command(self, start: Start) -> Command:
         command = zygote_command(start.interpreter, start.channel_fd, folder=write_harness(start.folder), alone=False)
-        return Command(command, environment(start.policy))
+        return Command(command, environment(start.policy, start.cache))

@@ -14,7 +14,7 @@ from reexec.policies.model import IsolationLevel, Policy
 
 from ...errors import EngineError
 from ..cgroup import WorkerGroup
-from ..config import harness_files
+from ..config import SHARED_MEMORY_BYTES, harness_files
 from ..folders import StartFolder
 from ..interpreter import Interpreter
 from ..launch import Command, Launched, Terms
@@ -40,6 +40,11 @@ class Start:
     @property
     def channel_fd(self) -> int:
         return self.passed_fds[0]
+
+    @property
+    def cache(self) -> str:
+        """A folder that the worker may write to until it is up: then it is removed with the rest."""
+        return str(Path(self.folder) / "cache")
 
 
 class Backend(ABC):
@@ -90,6 +95,7 @@ class Backend(ABC):
                     undo.callback(log.close)
                     passed = (theirs.fileno(), *(group.fds if group else ()))
                     start = Start(policy, interpreter, passed, folder.path, group)
+                    _make_cache(start)
                     command, terms = self._command(start), self._terms(start)
                     process = subprocess.Popen(
                         command.arguments,
@@ -132,7 +138,7 @@ def rlimits(policy: Policy) -> dict[str, int]:
     limits = policy.limits
     return {
         "CORE": 0,
-        "FSIZE": limits.scratch_bytes,
+        "FSIZE": max(limits.scratch_bytes, SHARED_MEMORY_BYTES if limits.processes > 1 else 0),
         "NOFILE": limits.open_files,
         "STACK": limits.stack_bytes,
         # Kernel memory and privileges that no program needs, whatever the caller's own limits are.
@@ -141,6 +147,14 @@ def rlimits(policy: Policy) -> dict[str, int]:
         "RTPRIO": 0,
         "SIGPENDING": 64,
     }
+
+
+def _make_cache(start: Start) -> None:
+    """For workers with a uid of their own, too, whatever the caller's umask is."""
+    cache = Path(start.cache)
+    cache.mkdir()
+    cache.chmod(0o777)
+    Path(start.folder).chmod(0o711)
 
 
 def write_harness(folder: str) -> str:

@@ -11,7 +11,7 @@ from reexec.policies.model import IsolationLevel, Limits
 from ...errors import IsolationUnavailableError
 from .. import cgroup
 from ..binds import Bind, out_of_reach, wanted_binds
-from ..config import jail_config, own_uids
+from ..config import SCRATCH, jail_config, own_uids, writable_folders
 from ..entry import reach
 from ..launch import Command, Terms
 from ..native import find_nsjail
@@ -49,7 +49,7 @@ class NsjailBackend(Backend):
             reachable.mkdir(mode=0o755)
             binds = [_within_reach(bind, hidden, reachable) for bind in binds]
         config = Path(start.folder) / "jail.cfg"
-        config.write_text(jail_config(start.policy, start.interpreter, binds, start.passed_fds), encoding="utf-8")
+        config.write_text(jail_config(start.policy, start.interpreter, binds, start.passed_fds, start.cache), encoding="utf-8")
         command = [str(nsjail.path), "--quiet", "--config", str(config)]
         if hidden:
             command = [sys.executable, "-I", "-S", reach.__file__, str(reachable), *hidden, "--", *command]
@@ -59,7 +59,7 @@ class NsjailBackend(Backend):
         grants = set()
         if limits.processes > 1:
             grants |= {Grant.PROCESSES, Grant.COUNTED} if self.limits_tree else {Grant.PROCESSES}
-        if limits.scratch_bytes:
+        if writable_folders(limits):
             grants.add(Grant.WRITABLE)
         return frozenset(grants)
 
@@ -72,7 +72,8 @@ class NsjailBackend(Backend):
         return replace(
             terms,
             rlimits=rlimits,
-            scratch=limits.scratch_bytes > 0,
+            working_folder=SCRATCH if limits.scratch_bytes else "/",
+            emptied=writable_folders(limits),
             filter=zygote_filter(self._grants(limits)),
             group=start.group.info if start.group else None,
         )

@@ -68,7 +68,9 @@ class RestrictedBackend(Backend):
                 stage="restrict a worker",
             )
         task = json.dumps(_task(start, hidden))
-        return Command([sys.executable, "-I", "-S", restrict.__file__, task, "--", *command], environment(start.policy))
+        return Command(
+            [sys.executable, "-I", "-S", restrict.__file__, task, "--", *command], environment(start.policy, start.cache)
+        )
 
     def _terms(self, start: Start) -> Terms:
         terms = super()._terms(start)
@@ -147,7 +149,7 @@ def _task(start: Start, hidden: list[str]) -> dict[str, Any]:
 
 def _open_to_all(folder: Path) -> None:
     """The harness is no secret; the worker's own uid must be able to read it, whatever the caller's umask is."""
-    for path in (folder, *folder.rglob("*")):
+    for path in (folder, *(folder / "harness").rglob("*"), folder / "harness"):
         path.chmod(0o755 if path.is_dir() else 0o644)
 
 

@@ -13,7 +13,7 @@ from typing import Any, Callable, List, NamedTuple, Optional, Tuple
 
 from ...protocol import claim, frames
 from ...protocol.setup import Setup
-from .. import child, forking
+from .. import child, determinism, forking
 from ..capture import Pages
 from ..channel import HostGone, Inbox, Outbox
 from ..group import CheckGroup
@@ -40,7 +40,7 @@ class Started(NamedTuple):
     programs: Programs
     pages: Optional[Pages]
     task: Task
-    scratch: Optional[Scratch]
+    scratch: List[Scratch]
     group: Optional[CheckGroup]
     confinement: Optional[Confinement]
     fork: Callable[[], int]
@@ -95,6 +95,7 @@ def start(link: Link, alone: bool) -> Started:
     os.set_blocking(link.fd, False)  # children close it, so nobody else can change that
 
     prelude.import_random()
+    determinism.install(setup)
     missing = prelude.warm_up(setup.warm)
     names, absent = prelude.build(setup.prelude, set(setup.lazy))
     task = _make_task(setup, names)
@@ -120,7 +121,8 @@ def start(link: Link, alone: bool) -> Started:
     group = CheckGroup(setup.group) if setup.group else None
     programs = Programs(region)
     pages = Pages(region, setup.capture_bytes) if setup.capture_bytes else None
-    scratch = Scratch() if setup.scratch else None
+    scratch = [Scratch(path) for path in setup.emptied]
+    os.chdir(setup.working_folder)
     os.dup2(1, 2)  # /dev/null: so far this was the log, a file that programs must not share
 
     gc.collect()

@@ -23,6 +23,7 @@ _VARYING = 2  # the same, where they all differ between their runs
 _FIRST_WAVE = 4  # inputs that are run before all others: a function that hangs shows it on these
 _TIMEOUTS = 12  # pairs that ran into a limit of time, as _DEAD_ROUNDS
 _SLOW = ("cpu-limit", "wall-limit")
+_FOR_GOOD = ("generator-exception", "generator-missing-module", "generator-reads-clock", "generator-varies")
 
 
 @dataclass(slots=True)
@@ -86,8 +87,13 @@ class Maker:
 
     async def round(self, program: Any, arguments: dict[str, Any]) -> tuple[list[Call] | Call, float]:
         """A round's calls, and the processor seconds that it took."""
-        one, two = await self._prover.both(program, arguments)
-        return read_round(one, two, self._size), one.usage.cpu_s
+        one, two = await self._prover.both(program, arguments, generates=True)
+        calls = read_round(one, two, self._size)
+        if not isinstance(calls, Call) and any(call.reason == "generator-varies" for call in calls):
+            again = await self._prover.again(program, arguments)
+            if again.value != one.value:
+                calls = Call(None, "generator-varies", "it draws from a source that has no seed")
+        return calls, one.usage.cpu_s
 
 
 class _Inputs:
@@ -144,7 +150,7 @@ class _Inputs:
     def _fail(self, why: Call, length: int) -> None:
         """A round that died as a whole is asked for again call by call, so that a call which ends its process costs
         itself only. Code that does not even load fails the same way each time: no call of it is tried twice."""
-        if why.reason in ("generator-exception", "generator-missing-module", "generator-reads-clock"):
+        if why.reason in _FOR_GOOD:
             self._made.drop(why.reason, why.detail)
             self._dead = _DEAD_ROUNDS
             return

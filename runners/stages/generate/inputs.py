@@ -5,6 +5,10 @@ writes each input as JSON text and goes on after a call that fails. Every call i
 of the call), so its input does not depend on how calls are spread over forks. A round runs twice, under different hash
 seeds and addresses; an input counts where both gave it, in the same call.
 
+Entropy is a stream that the driver seeds for each call, the same on both sides: what a generator draws from the system is as
+reproducible as what it draws from `random`. What still differs between two runs of the same side has a source that nothing
+here seeds; of such a generator no call counts, because those that agree do so by luck.
+
 What comes back was written beside the generator's code: it is text, read as JSON and measured here.
 """
 
@@ -26,7 +30,9 @@ from .readers import Source
 _DRIVER = """
 
 def __reexec_inputs(seed, first, count, want, longest):
-    import json, random, sys
+    import json, os, random, sys
+
+    reseed = getattr(os.urandom, "reseed", None)
 
     def plain(value):
         if hasattr(value, "tolist"):
@@ -37,6 +43,8 @@ def __reexec_inputs(seed, first, count, want, longest):
     for index in range(first, first + count):
         key = "%s:%d" % (seed, index)
         random.seed(key)
+        if reseed is not None:
+            reseed(key)
         if "numpy" in sys.modules:
             sys.modules["numpy"].random.seed(random.Random(key).getrandbits(32))
         try:
@@ -94,12 +102,12 @@ def read_round(one: Outcome, two: Outcome, rule: SizeRule) -> list[Call] | Call:
                 return Call(None, "generator-missing-module", exception.missing_module)
             same = one.describe() == two.describe()
             return Call(None, f"generator-{outcome.kind}", outcome.describe() if same else "")
-    if CLOCK in two.sources:
-        return Call(None, "generator-reads-clock")
     if not (isinstance(one.value, list) and isinstance(two.value, list) and one.value):
         return Call(None, "generator-bad-result", "the code around the generator took its place")
     # The second may have stopped elsewhere, where its inputs differ: what it lacks differs.
     others = two.value + [None] * (len(one.value) - len(two.value))
+    if CLOCK in two.sources and one.value != two.value:
+        return Call(None, "generator-reads-clock")  # where the clock shows in some calls, others agree by luck
     return [_read_call(mine, other, rule) for mine, other in zip(one.value, others, strict=False)]
 
 

@@ -21,14 +21,14 @@ CALL_REASONS = {
     "generator-exception": "a generator's call raised",
     "generator-missing-module": "the code or a generator's call needs a module that the interpreter lacks",
     "generator-bad-result": "a generator's call gave something else than an object of arguments that JSON can say",
-    "generator-varies": "under another hash seed a generator's call with the same seed gave another input",
-    "generator-reads-clock": "the generator reads the clock",
+    "generator-varies": "a generator's call with the same seed gave another input in another run",
+    "generator-reads-clock": "the generator's inputs depend on the clock",
 } | {f"generator-{word}": f"a generator's call, or the code around it, ended in {word}" for word in sorted(LIMITS)}
 PAIR_REASONS = {
     "exception": "the function raised",
     "missing-module": "the function needs a module that the interpreter lacks",
     "nondeterministic": "under other seeds the function returned something else",
-    "reads-clock": "the call reads the clock: no run of today proves what it gives tomorrow",
+    "reads-clock": "under another clock the function returned something else",
     "mutates-input": "the call changed its arguments, and such pairs were not wanted",
     "no-output": "the function returned None",
     "output-too-large": "the output does not pass the size rule",

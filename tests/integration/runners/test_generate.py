@@ -97,7 +97,8 @@ DROPPED = {
         "def main_solution(n):\n    return n", "def input_generator():\n    return {'n': object()}"
     ),
     "generator-varies": unified(
-        "def main_solution(n):\n    return n", "import os\ndef input_generator():\n    return {'n': os.urandom(4).hex()}"
+        "def main_solution(n):\n    return n",
+        "def input_generator():\n    return {'n': open('/dev/urandom', 'rb').read(4).hex()}",
     ),
     "generator-reads-clock": unified(
         "def main_solution(n):\n    return n",
