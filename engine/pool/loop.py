@@ -24,7 +24,7 @@ from ..protocol import claim, frames
 from ..protocol.endings import WorkerEnd
 from .cpu_affinity import Placement
 from .job import OUTSIDE_KILLS_ALLOWED, Job, Mailbox
-from .preload import Warmth
+from .preload import Preload
 from .retry import KILLS_BELIEVED, settle
 from .scheduler import Scheduler
 from .worker import State, Worker, WorkerDiedError, start_error
@@ -66,7 +66,7 @@ class Loop:
         self.policy, self.interpreter, self.isolation = policy, interpreter, isolation
         self._backend = backend_of(isolation)
         self._scheduler = Scheduler(workers)
-        self._warmth = Warmth(policy)
+        self._preload = Preload(policy)
         self._placement = Placement()
         self._active = workers
         self._workers: list[Worker] = []
@@ -193,12 +193,14 @@ class Loop:
 
     def _take_inbox(self) -> None:
         inbox = self._inbox
+        for job in tuple(inbox):  # all of them first, so that a kind has grown before its worker starts
+            self._preload.learn(job.program)
         while inbox:
             job = inbox.popleft()
             self._counts["submitted"] += 1
             self._sequence += 1
             job.sequence = self._sequence
-            job.key = self._warmth.of(job.program)
+            job.key = self._preload.of(job.program)
             self._scheduler.add(job)
 
     def _ring_bells(self, now: bool = True) -> None:

@@ -13,6 +13,8 @@ import os
 import sys
 from typing import Any
 
+from . import exercises
+
 
 class LazyModule:
     """Stands for a module until somebody asks it for something."""
@@ -40,13 +42,20 @@ def top(name: str) -> str:
 
 
 def warm_up(modules: list[str]) -> list[str]:
-    """Imports what is there of `modules`; returns the names that are missing."""
+    """Imports what is there of `modules`, packages before their submodules; returns the names of missing packages."""
     missing = []
-    for name in modules:
+    for name in sorted(modules):
+        if top(name) in missing:
+            continue
         try:
             importlib.import_module(name)
         except ImportError:
-            missing.append(name)
+            if name == top(name):
+                missing.append(name)  # of a submodule it says nothing: the source was searched as text
+        except BaseException:
+            continue  # a submodule that does not load, or exits; the program that imports it gets to see why
+        else:
+            exercises.run(name)
     return missing
 
 
