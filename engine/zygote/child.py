@@ -148,6 +148,7 @@ def _as_main(task: Task) -> types.CodeType:
     before = sys.stdin, sys.stdout, sys.stderr
     vars(main).update({name: value for name, value in task.space.items() if not name.startswith("__")})
     main.__file__ = FILE_NAME
+    main.__loader__ = own_source  # type: ignore[assignment]
     sys.modules["__main__"], sys.argv = main, [FILE_NAME]
     # As the interpreter makes them at its start: no translation of line ends, one buffer over each descriptor. Those of the
     # zygote were made for other files.
@@ -159,8 +160,13 @@ def _as_main(task: Task) -> types.CodeType:
             vars(main)[name] = new
     if _thread.stack_size() == 0:
         _thread.stack_size(THREAD_STACK_BYTES)
-    code: types.CodeType = marshal.loads(task.part(1))
-    return code
+    return _code(task)
+
+
+def _code(task: Task) -> types.CodeType:
+    """The program's code; its own source comes with it."""
+    code, own_source.text = marshal.loads(task.part(1))
+    return code  # type: ignore[no-any-return]
 
 
 def _stream(fd: int, mode: str, line_buffering: bool = False) -> Any:
@@ -223,7 +229,7 @@ def perform(fd: int, task: Task) -> bytes:
         # The arguments are the host's own bytes, so marshal may read them: it knows tuples, sets and integers of any size.
         call = task.part(2)
         args, kwargs = _decode(bytes(call), True) if task.options & frames.TAGGED_CALL else marshal.loads(call)
-        code, own_source.text = marshal.loads(task.part(1))
+        code = _code(task)
         entry = str(task.part(0), "utf-8", "surrogatepass")
     except MemoryError:
         return _OUT_OF_MEMORY
