@@ -23,6 +23,7 @@ from reexec.runners.rows.source import read_lines
 from reexec.runners.rows.text import BadRowError, dump, parse_row, quoted
 
 from . import exits, options, screen
+from .explain_graded import explain_graded
 
 _MAX_TAIL = 1200
 
@@ -32,7 +33,7 @@ def register(app: typer.Typer) -> None:
 
 
 def explain(
-    verified: Annotated[Path, typer.Argument(help="A file that `reexec verify` wrote.")],
+    verified: Annotated[Path, typer.Argument(help="A file that `reexec verify` or `reexec grade` wrote.")],
     row_id: Annotated[str, typer.Argument(metavar="ID", help="The row's id or how it begins, or :N for line N.")],
     functions: Annotated[
         Path | None, typer.Option("--functions", "-f", help="The functions file. [default: the one of the run]")
@@ -49,6 +50,13 @@ def explain(
     Example: [bold]reexec explain verified.jsonl :3 --functions examples/functions.jsonl[/]
     """
     row = _find(verified, row_id)
+    graded = _graded(verified)
+    if graded is not None:
+        if functions is not None or not run:
+            raise UsageError(f"{verified}: a graded file is explained with its own problems, by running its tests again")
+        with options.open_executor(_policy_of_run(verified, policy, settings), 1, python) as executor:
+            explain_graded(row, *graded, executor)
+        return exits.DONE
     source = functions or _functions_of_run(verified)
     effective = _policy_of_run(verified, policy, settings)
     if not run:
@@ -57,6 +65,20 @@ def explain(
     with options.open_executor(effective, 1, python) as executor:
         explain_row(row, source, executor)
     return exits.DONE
+
+
+def _graded(path: Path) -> tuple[dict[str, Any], str, dict[str, Any]] | None:
+    """(facts, task, settings) of the run that graded the file; None for any other file."""
+    try:
+        manifest = json.loads(beside(path, "manifest.json").read_text())
+        stage = str(manifest["stage"])
+        return (
+            (manifest["facts"], stage.removeprefix("grade "), manifest["key"]["settings"])
+            if stage.startswith("grade ")
+            else None
+        )
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
 
 
 def _find(verified: Path, wanted: str) -> dict[str, Any]:
@@ -68,7 +90,7 @@ def _find(verified: Path, wanted: str) -> dict[str, Any]:
                 break
         elif wanted.encode() in line:
             row = _parse(verified, number, line)
-            if str(row.get("id", "")).startswith(wanted):
+            if str(row.get("id", row.get("task_id", ""))).startswith(wanted):
                 found.append((number, row))
     if not found:
         raise UsageError(f"{verified}: no row {wanted!r}; give the beginning of an `id`, or :N for line N")

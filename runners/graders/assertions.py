@@ -6,7 +6,7 @@ from typing import Any
 
 from reexec.engine.program import Call, Program
 
-from .lifting import Lifted, Tree, judge_tree
+from .lifting import Lifted, LiftedCheck, Tree, judge_tree, written
 from .plan import Plan, Run, Test, inside
 
 
@@ -34,7 +34,7 @@ def plan_assertions(source: str, test: AssertionTest) -> Plan:
             if program is None:
                 program = programs[function] = Program(source, function)
             runs.append(Run(program, call))
-        tests.append(Test(f"assertion {number}", tuple(runs), _decide_by(check.tree)))
+        tests.append(Test(f"assertion {number}", tuple(runs), _decide_by(check.tree), expected=_written(check)))
     return Plan(tests, lifted=len(tests), assertions=len(tests))
 
 
@@ -44,3 +44,7 @@ def _ended(values: Sequence[Any]) -> str:
 
 def _decide_by(tree: Tree) -> Any:
     return lambda values: judge_tree(tree, values)
+
+
+def _written(check: LiftedCheck) -> Any:
+    return lambda: written(check.tree, [f"{name}(...)" for name, _ in check.calls])

@@ -7,11 +7,13 @@ prove nothing and are left out. Proven values are kept in the user's cache folde
 `base_status` and `plus_status` are `pass`, `fail`, or `timeout` where the program did not get through its own module.
 """
 
+import functools
 from collections.abc import Sequence
 from typing import Any, Final
 
 from reexec.engine.errors import UsageError
 from reexec.engine.program import Call, Program
+from reexec.runners.rows.text import quoted
 
 from .code import code_of
 from .evalplus_inputs import restored
@@ -72,7 +74,8 @@ class EvalPlus(Task):
                     continue
                 args = self._arguments[key][group][number]
                 decide = _decide(family, entry, args, value[0], limits[number])
-                tests.append(Test(f"{group} {number}", (runs[at + number],), decide, group))
+                shown = functools.partial(quoted, value[0])
+                tests.append(Test(f"{group} {number}", (runs[at + number],), decide, group, shown))
             at += count
         return Plan(
             tests, stop_at_failure=True, lifted=len(tests), assertions=len(tests), facts={"key": key, "source": code.text}

@@ -4,7 +4,7 @@ from typing import Any
 
 from .assertions import AssertionTest, plan_assertions
 from .code import code_of
-from .lifting import lift_all, test_source
+from .lifting import joined_source, lift_all
 from .plan import Plan
 from .task import Task
 
@@ -16,7 +16,7 @@ class HumanEval(Task):
     def prepare(self) -> None:
         def texts() -> Any:
             for key, problem in self.problems:
-                yield test_source("", f"{problem['test']}\ncheck({problem['entry_point']})"), key
+                yield joined_source("", f"{problem['test']}\ncheck({problem['entry_point']})"), key
 
         self._tests: dict[str, AssertionTest] = {}
         for lifted, key in lift_all(self.executor, texts()):

@@ -4,6 +4,7 @@ A sample's `code` is a whole program (tests give it text), or holds the function
 method of a class `Solution`. A sample brings its own tests or names a problem.
 """
 
+import functools
 from collections.abc import Sequence
 from typing import Any, Literal
 
@@ -11,6 +12,7 @@ from reexec.engine.errors import UsageError
 from reexec.engine.executor import Executor
 from reexec.engine.judging.compare import compare
 from reexec.engine.program import Call, Program, Script, Stdin
+from reexec.runners.rows.text import quoted
 
 from .code import code_of
 from .io_arguments import arguments_of, expected_of, signature_of
@@ -93,7 +95,12 @@ class IoTests(Task):
     def _scripts(self, code: str, tests: IoSet, stdins: list[Stdin]) -> list[Test]:
         program = Script(code)
         return [
-            Test(f"test {number}", (Run(program, stdin),), self._text_rule(joined(expected)))
+            Test(
+                f"test {number}",
+                (Run(program, stdin),),
+                self._text_rule(joined(expected)),
+                expected=functools.partial(joined, expected),
+            )
             for number, (stdin, expected) in enumerate(zip(stdins, tests.outputs, strict=True), 1)
         ]
 
@@ -111,7 +118,14 @@ class IoTests(Task):
             except ValueError as error:
                 raise BadSampleError(f"input {number} of the tests is neither JSON nor a literal ({error})") from None
             expected = expected_of(wanted, signature)
-            cases.append(Test(f"test {number}", (Run(program, Call(tuple(args))),), _value_rule(expected)))
+            cases.append(
+                Test(
+                    f"test {number}",
+                    (Run(program, Call(tuple(args))),),
+                    _value_rule(expected),
+                    expected=functools.partial(quoted, expected),
+                )
+            )
         return cases
 
     def members(self, plan: Plan, results: Sequence[Result]) -> dict[str, Any]:

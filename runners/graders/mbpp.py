@@ -7,7 +7,7 @@ from typing import Any
 
 from .assertions import AssertionTest, plan_assertions
 from .code import code_of
-from .lifting import lift_all, test_source
+from .lifting import joined_source, lift_all
 from .lifting.rewrite import free_names, parse_quietly
 from .plan import Plan
 from .task import Task
@@ -20,7 +20,7 @@ class Mbpp(Task):
     def prepare(self) -> None:
         def texts() -> Any:
             for key, problem in self.problems:
-                yield test_source(_setup(problem), _body(problem)), key
+                yield joined_source(_setup(problem), _body(problem)), key
 
         self._tests: dict[str, AssertionTest] = {}
         for lifted, key in lift_all(self.executor, texts()):

@@ -39,6 +39,8 @@ class Test:
     runs: tuple[Run, ...]
     decide: Callable[[Sequence[Any]], str]
     group: str = ""
+    expected: Callable[[], str] | None = None
+    """What was expected, for a person."""
 
 
 @dataclass(frozen=True, slots=True)

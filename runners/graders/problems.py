@@ -1,5 +1,6 @@
 """Problem files: JSON Lines or a JSON array, by task id."""
 
+import copy
 import hashlib
 import json
 from collections.abc import Iterator, Sequence
@@ -53,6 +54,12 @@ class Problems:
         if text in self._by_id:
             return text
         return self._short.get(text.rpartition("/")[2])
+
+    def only(self, key: str) -> "Problems":
+        """These problems reduced to one; to none where `key` is empty."""
+        reduced = copy.copy(self)
+        reduced._by_id = {key: self._by_id[key]} if key else {}
+        return reduced
 
     def __getitem__(self, key: str) -> dict[str, Any]:
         return self._by_id[key]

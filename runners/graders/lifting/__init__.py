@@ -11,7 +11,7 @@ data: calls, and a tree a check over their values (tree.py). A test that does mo
 passes objects that are not plain data, is not lifted; it runs as `Asserts`.
 """
 
-from .lift import Lifted, lift_all, test_source
-from .tree import Tree, judge_tree
+from .lift import Lifted, LiftedCheck, joined_source, lift_all
+from .tree import Tree, judge_tree, written
 
-__all__ = ["Lifted", "Tree", "judge_tree", "lift_all", "test_source"]
+__all__ = ["Lifted", "LiftedCheck", "Tree", "joined_source", "judge_tree", "lift_all", "written"]

@@ -32,7 +32,7 @@ class Lifted:
     """Assertions in the test's text."""
 
 
-def test_source(setup: str, body: str) -> str:
+def joined_source(setup: str, body: str) -> str:
     """One text of set-up code and a test."""
     return f"{setup}\n{body}\n"
 

@@ -100,3 +100,27 @@ _OPERATIONS: Final[dict[str, Callable[..., Any]]] = {
     "to_list": list, "to_tuple": tuple, "to_sum": sum, "to_min": min, "to_max": max, "to_str": str, "to_int": int,
     "to_float": float, "to_bool": bool, "to_all": all, "to_any": any,
 }  # fmt: skip
+
+
+_SIGNS: Final = {
+    "eq": "==", "ne": "!=", "lt": "<", "le": "<=", "gt": ">", "ge": ">=", "is": "is", "is_not": "is not", "in": "in",
+    "not_in": "not in", "add": "+", "sub": "-", "mul": "*", "div": "/", "floordiv": "//", "mod": "%", "pow": "**",
+    "and": "and", "or": "or",
+}  # fmt: skip
+
+
+def written(tree: Tree, calls: Sequence[str]) -> str:
+    """The check as a person would write it; `calls` stand for the calls."""
+    name = tree[0]
+    if name == "value":
+        return repr(tree[1])
+    if name == "call":
+        return calls[tree[1]]
+    parts = [written(each, calls) for each in tree[1:]]
+    if name in _SIGNS:
+        return f" {_SIGNS[name]} ".join(parts)
+    if name == "item":
+        return f"{parts[0]}[{parts[1]}]"
+    if name in ("not", "neg", "pos"):
+        return {"not": "not ", "neg": "-", "pos": "+"}[name] + parts[0]
+    return f"{name.removeprefix('to_')}({', '.join(parts)})"

@@ -1,0 +1,63 @@
+"""No solution of our set of cheaters passes, through whichever grader it goes; the honest one of each kind does."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from reexec import Executor, load_policy
+from reexec.runners.graders.assertions import AssertionTest, plan_assertions
+from reexec.runners.graders.flow import Attempt, run_attempts
+from reexec.runners.graders.io_tests import IoTests
+from reexec.runners.graders.lifting import joined_source, lift_all
+from reexec.runners.graders.plan import Plan
+from reexec.runners.graders.problems import Problems
+from reexec.runners.graders.task import first_failure
+from tests.support import cheaters
+
+SETTINGS = ["limits.cpu_s=1", "limits.idle_s=1", "limits.capture_bytes=65536", "limits.confirm=false"]
+
+
+@pytest.fixture(scope="module")
+def executor() -> Iterator[Executor]:
+    with Executor(load_policy("contest", settings=SETTINGS), workers=2) as found:
+        yield found
+
+
+def plans(executor: Executor, sources: list[tuple[str, str]]) -> list[Plan]:
+    check_text = f"{cheaters.CHECK}\ncheck(double)"
+    setup, body = cheaters.OBJECTS
+    lifted = [each for each, _ in lift_all(executor, [(check_text, None), (joined_source(setup, body), None)])]
+    check, objects = AssertionTest("", check_text, lifted[0]), AssertionTest(setup, body, lifted[1])
+    assert not check.lifted.refused
+    assert objects.lifted.refused
+    task = IoTests(Problems([], ()), executor)
+    made = []
+    for kind, source in sources:
+        if kind in ("check", "objects"):
+            made.append(plan_assertions(source, check if kind == "check" else objects))
+        else:
+            made.append(
+                task.plan({"code": source, "input_output": getattr(cheaters, "CALLS" if kind == "call" else "SCRIPT")}, "")
+            )
+    return made
+
+
+def words(executor: Executor, sources: list[tuple[str, str]]) -> list[str]:
+    attempts = run_attempts(executor, [Attempt(plan, None) for plan in plans(executor, sources)])
+    return [first_failure(attempt.finished_results()) for attempt in attempts]
+
+
+def test_the_set_is_large_and_its_names_are_unique_by_kind() -> None:
+    names = [(each.kind, each.name) for each in cheaters.CHEATERS]
+    assert len(names) == len(set(names)) >= 60
+
+
+def test_no_cheater_passes(executor: Executor) -> None:
+    found = words(executor, [(each.kind, each.source) for each in cheaters.CHEATERS])
+    passed = [f"{each.kind}: {each.name}" for each, word in zip(cheaters.CHEATERS, found, strict=True) if word == "accepted"]
+    assert not passed
+    assert "engine-error" not in found
+
+
+def test_honest_solutions_pass(executor: Executor) -> None:
+    assert words(executor, list(cheaters.RIGHT.items())) == ["accepted"] * len(cheaters.RIGHT)
