@@ -20,7 +20,7 @@ CASES = list(corpus())
 GROUPS = (
     *(str(number) for number in (1, 2, 3, 4, 5, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22)),
     *(str(number) for number in range(23, 32)),
-    *("32", "32a", "32b", "33", "37", "channel", "neighbours", "waiting"),
+    *("32", "32a", "32b", "33", "37", "channel", "neighbours", "waiting", "uncounted", "hostfiles", "kernel"),
 )  # fmt: skip
 
 
