@@ -7,7 +7,7 @@ jail enforces it (engine). Two runs with the same `digest` and the same inputs g
 import hashlib
 import json
 from enum import StrEnum
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, Self
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 
@@ -123,9 +123,6 @@ class Policy(BaseModel):
     name: str = "codeio"
     limits: Limits = Limits()
     isolation: Isolation = Isolation()
-    execution: Literal["auto", "call", "batch"] = "auto"
-    """`call`: a fork for every check. `batch`: checks of one program share forks. `auto`: they share where the program's source
-    shows no way to leave anything behind for the next one; whatever is not accepted is confirmed either way."""
     determinism: Determinism = Determinism()
     comparison: Annotated[ComparisonRule, BeforeValidator(_comparison_by_name)] = Field(
         default_factory=lambda: ComparisonRule.preset("codeio")
@@ -150,12 +147,6 @@ class Policy(BaseModel):
             return cls.model_validate(tree)
         except ValidationError as error:
             raise PolicyError(located(fault_of(error, cls), path_of(error))) from None
-
-    @property
-    def shares_forks(self) -> bool:
-        """Whether any two checks may share a fork at all: what is captured, written or started belongs to one of them."""
-        limits = self.limits
-        return self.execution != "call" and limits.processes == 1 and not limits.capture_bytes and not limits.scratch_bytes
 
     @property
     def digest(self) -> str:

@@ -131,7 +131,7 @@ def setup_message(policy: Policy, warm: frozenset[str], terms: Terms) -> bytes:
         processes=limits.processes,
         rlimits=terms.rlimits,
         group=terms.group,
-        shares=policy.shares_forks,
+        shares=False,  # the pool sends no units yet
         working_folder=terms.working_folder,
         emptied=list(terms.emptied),
         random_seed=policy.determinism.random_seed,
