@@ -19,7 +19,7 @@ INTERRUPTED = 130
 
 def of(summary: "Summary") -> int:
     """The code of a stage; a run that could use no row at all has done nothing."""
-    if summary.rejected and not summary.used:
+    if summary.useless:
         return USAGE
     return IMPERFECT if summary.rejected or summary.unchecked else DONE
 

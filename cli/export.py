@@ -43,6 +43,7 @@ def export(
         Path | None,
         typer.Option("--tokenizer", help="A tokenizer.json to count long rows with. [default: an estimate]", metavar="FILE"),
     ] = None,
+    names: options.Map = None,
     limit: options.Limit = None,
     shard: options.Shard = None,
     overwrite: options.Overwrite = False,
@@ -56,7 +57,7 @@ def export(
     original publishes as well. `rl` makes tasks for TRL and verl, of final rows or of prompts. The folder appears when it is
     whole. --overwrite replaces the files of an earlier export that nobody changed since, and nothing else.
     """
-    chosen = options.selection(limit, shard)
+    chosen = options.selection(limit, shard, names)
     template = JoinTemplate(templates)
     rows = screen.count_lines(final, limit, chosen.shard[1] if chosen.shard else 1)
     with screen.progress("export", rows) as meter:

@@ -57,6 +57,7 @@ def infer(
         Path | None, typer.Option("--replay", help="Take recorded responses; nothing is sent.", metavar="FILE")
     ] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Show the first prompt and an estimate; nothing is sent.")] = False,
+    names: options.Map = None,
     limit: options.Limit = None,
     shard: options.Shard = None,
     overwrite: options.Overwrite = False,
@@ -90,7 +91,7 @@ def infer(
         keep=frozenset(word.strip() for word in keep.split(",") if word.strip()),
     )
     prices = _prices(price_in, price_out)
-    chosen = options.selection(limit, shard)
+    chosen = options.selection(limit, shard, names)
     if dry_run:
         return _dry_run(messages, output, sampling, asking, prices, chosen, json)
     rows = screen.count_lines(messages, limit, chosen.shard[1] if chosen.shard else 1)
@@ -150,7 +151,7 @@ class _Teller:
 
 
 def _show(result: "InferSummary", sampling: Sampling, meter: screen.Meter, output: Path, json: bool) -> None:
-    screen.tell_rejects(result.rejected, result.first_reject, beside(output, "rejects.jsonl"))
+    screen.tell_rejects(result.rejected, result.first_reject, beside(output, "rejects.jsonl"), all_of_them=not result.rows)
     if result.stopped == "no-reply":
         screen.err.print(f"reexec: the server answered none of {result.asked:,} requests: {result.why}", markup=False)
     elif result.stopped:

@@ -10,6 +10,7 @@ from reexec.engine.errors import UsageError
 from reexec.engine.executor import Executor
 from reexec.policies.layers import load_policy
 from reexec.policies.model import Policy
+from reexec.runners.rows.names import parse_names
 from reexec.runners.rows.row import Selection
 
 Workers = Annotated[
@@ -30,11 +31,23 @@ Json = Annotated[bool, typer.Option("--json", help="A one-line summary as the la
 Limit = Annotated[int | None, typer.Option("--limit", help="Only the first N rows.", metavar="N")]
 Shard = Annotated[str | None, typer.Option("--shard", help="Only every n-th row, beginning at i (0 to n-1).", metavar="i/n")]
 Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace an output that another run made.")]
+Map = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--map", help="A field that your rows call otherwise, such as output=completion; may be repeated.", metavar="OURS=YOURS"
+    ),
+]
 Output = Annotated[Path, typer.Option("--output", "-o", help="The file to write; .gz and .zst are compressed.", metavar="FILE")]
 
 EXECUTOR = {"workers": (Workers, None), "policy": (PolicyName, "codeio"), "set": (Settings, None), "python": (Python, None)}
 """Options of commands that execute programs, with their defaults."""
-FILES = {"limit": (Limit, None), "shard": (Shard, None), "overwrite": (Overwrite, False), "json": (Json, False)}
+FILES = {
+    "map": (Map, None),
+    "limit": (Limit, None),
+    "shard": (Shard, None),
+    "overwrite": (Overwrite, False),
+    "json": (Json, False),
+}
 """Options of commands from file to file."""
 
 
@@ -54,12 +67,12 @@ def open_executor(policy: Policy, workers: int | None, python: Path | None) -> E
     return Executor(policy, workers=worker_count(workers), python=python)
 
 
-def selection(limit: int | None, shard: str | None) -> Selection:
+def selection(limit: int | None, shard: str | None, names: list[str] | None = None) -> Selection:
     if limit is not None and limit < 1:
         raise UsageError(f"--limit {limit}: must be 1 or more")
     if shard is None:
-        return Selection(limit)
+        return Selection(limit, names=parse_names(names or ()))
     first, slash, count = shard.partition("/")
     if not (slash and first.isdigit() and count.isdigit() and int(first) < int(count)):
         raise UsageError(f"--shard {shard}: write it as i/n with i from 0 to n-1, such as 0/4")
-    return Selection(limit, (int(first), int(count)))
+    return Selection(limit, (int(first), int(count)), parse_names(names or ()))

@@ -12,7 +12,10 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from reexec.engine.errors import ReexecError
 from reexec.engine.version import VERSION
+from reexec.runners.rows.names import likely_cause
+from reexec.runners.rows.source import read_lines
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -152,12 +155,26 @@ def missing_modules_line(missing: dict[str, int]) -> str:
     return f"modules that programs lacked: {listed}" if missing else ""
 
 
-def tell_rejects(rejected: int, first: str, rejects: Path) -> None:
-    """The one line on stderr that says why rows are missing from the output."""
-    if rejected:
+def tell_rejects(rejected: int, first: str, rejects: Path, all_of_them: bool = False) -> None:
+    """The one line on stderr that says why rows are missing from the output, and where all of them are, the likely cause."""
+    if rejected and all_of_them:
+        cause = _likely_cause(rejects)
+        said = f"no row could be used, {rejected:,} {'was' if rejected == 1 else 'were'} rejected (see {rejects}): {first}"
+        print(f"reexec: {said}{f'; {cause}' if cause else ''}", file=sys.stderr)
+    elif rejected:
         rows = "1 row was" if rejected == 1 else f"{rejected:,} rows were"
         more = "" if rejected == 1 else ", the first of them"
         print(f"reexec: {rows} rejected (see {rejects}){more}: {first}", file=sys.stderr)
+
+
+def _likely_cause(rejects: Path) -> str:
+    try:
+        for _, line in read_lines(rejects):
+            record = json.loads(line)
+            return likely_cause(record["reason"], record.get("text", ""))
+    except (ReexecError, OSError, ValueError, KeyError, TypeError):
+        pass
+    return ""
 
 
 def summary(command: str, **fields: Any) -> None:

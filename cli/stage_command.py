@@ -65,7 +65,7 @@ def stage_command(
     def command(**given: Any) -> int:
         first, more = _sources(given.pop(source[0]))
         target, json = given.pop("output"), given.pop("json")
-        selection = options.selection(given.pop("limit"), given.pop("shard"))
+        selection = options.selection(given.pop("limit"), given.pop("shard"), given.pop("map"))
         overwrite = given.pop("overwrite")
         executor = _executor_options(given) if stage.executes else None
         settings = settings_of(model, given | dict.fromkeys(arguments, more))
@@ -86,10 +86,10 @@ def tell(done: Done, show: Show, json: bool) -> None:
     """Prints a finished stage: rejects on stderr, then the line for machines or what `show` makes of it."""
     summary = done.summary
     rejects = done.output / "rejects.jsonl" if done.output.is_dir() else beside(done.output, "rejects.jsonl")
-    screen.tell_rejects(summary.rejected, summary.first_reject, rejects)
+    screen.tell_rejects(summary.rejected, summary.first_reject, rejects, all_of_them=summary.useless)
     if json:
         screen.summary(summary.stage, **fields_of(done))
-    else:
+    elif not summary.useless:
         show(done)
 
 

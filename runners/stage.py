@@ -80,6 +80,11 @@ class Summary:
     """What this stage counts beside; tallies by word with the most frequent first."""
 
     @property
+    def useless(self) -> bool:
+        """Whether the input had rows, and nothing could be done with any of them."""
+        return bool(self.rejected) and (not self.used or self.rejected >= self.read)
+
+    @property
     def unchecked(self) -> int:
         """Rows on which an engine failed, here or in the stage before."""
         dropped = self.counts.get("dropped", {})
@@ -263,7 +268,7 @@ class Stage[S: Settings]:
             counts={
                 **{name: counts[name] for name in self.numbers},
                 **{name: by_count(counts[name]) for name in self.tallies},
-                **self.conclude(run.selection != Selection()),
+                **self.conclude(run.selection.partial),
             },
         )
 

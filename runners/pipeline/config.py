@@ -96,6 +96,8 @@ class Config(BaseModel):
     audit: bool = True
     """With `functions`: whether the recorded pairs are audited first, and only the proven ones used."""
     turns: int = Field(default=2, ge=1, le=99)
+    map: dict[str, str] = {}
+    """Fields of the source that go by other names there: output = "completion"."""
     limit: int | None = Field(default=None, ge=1)
     workers: int | None = Field(default=None, ge=1)
     python: Location = ""

@@ -180,7 +180,8 @@ class _Planner:
         limit = None if self._plan.stages else context.config.limit
         if kind.texts_file is not None:
             settings = settings.model_copy(update={"templates": getattr(settings, "templates", None) or context.templates})
-        decides: dict[str, Any] = {**settings.decides(), "limit": limit}
+        names = () if self._plan.stages else tuple(sorted(context.config.map.items()))
+        decides: dict[str, Any] = {**settings.decides(), "limit": limit, **({"names": names} if names else {})}
         if kind.texts_file is not None:
             decides["templates"] = kind.texts_file.load(getattr(settings, "templates", None)).digest
         if kind.executes:
@@ -188,7 +189,9 @@ class _Planner:
 
         def run(progress: Progress) -> dict[str, Any]:
             executor = ExecutorOptions(context.policy, context.workers, context.python)
-            return kind.run(source, output, settings, executor, selection=Selection(limit), progress=progress).lasting()
+            return kind.run(
+                source, output, settings, executor, selection=Selection(limit, names=names), progress=progress
+            ).lasting()
 
         self._plan.stages.append(Stage(name or kind.name, (source, *inputs), output, decides, run, more=more))
         return output

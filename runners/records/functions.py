@@ -17,6 +17,7 @@ from reexec.engine.program import Call, Program
 from ..digests import digest_of, empty_digest
 from ..rows.source import MAX_LINE_BYTES, OVERLONG_REASON, open_seekable
 from ..rows.text import BadRowError, canonical, kind_of, parse_row
+from .arguments import by_name
 
 _KEPT = 512
 
@@ -61,15 +62,33 @@ def parse_function(row: dict[str, Any], position: int, line: int) -> FunctionRec
         raise BadRowError(f"ios must be an array of pairs, not {kind_of(ios)}, at $.ios")
     pairs = []
     for index, entry in enumerate(ios):
-        if not isinstance(entry, dict) or "input" not in entry or "output" not in entry:
-            raise BadRowError(f"a pair has `input` and `output`, at $.ios[{index}]")
-        if not isinstance(entry["input"], dict):
-            raise BadRowError(f"input must be an object of arguments, not {kind_of(entry['input'])}, at $.ios[{index}].input")
-        own = pair_id(program.id, entry["input"], entry["output"])
+        if not isinstance(entry, dict) or not ("input" in entry or "args" in entry) or "output" not in entry:
+            raise BadRowError(f"a pair has `input` (or `args`) and `output`, at $.ios[{index}]")
+        given = _arguments(program, entry, f"at $.ios[{index}]")
+        own = pair_id(program.id, given, entry["output"])
         if entry.get("pair_id", own) != own:
             raise BadRowError(f"the id does not belong to this pair, at $.ios[{index}].pair_id")
-        pairs.append(Pair(own, entry["input"], entry["output"]))
+        pairs.append(Pair(own, given, entry["output"]))
     return FunctionRecord(program.id, position, line, program, tuple(pairs), row)
+
+
+def _arguments(program: Program, entry: dict[str, Any], where: str) -> dict[str, Any]:
+    """The arguments of a pair by name. By position (`args`, beside `kwargs`, or an `input` that is an array) they get the names
+    of the function's signature. Raises BadRowError."""
+    name = "args" if "args" in entry else "input"
+    given = entry[name]
+    if isinstance(given, dict) and name == "input":
+        return given
+    if not isinstance(given, list):
+        wanted = "an array" if name == "args" else "an object"
+        raise BadRowError(f"{name} must be {wanted} of arguments, not {kind_of(given)}, {where}.{name}")
+    named = by_name(program.source, program.entry, given)
+    if named is None:
+        raise BadRowError(f"the signature does not say which argument is which: give them by name, {where}.{name}")
+    more = entry.get("kwargs") or {}
+    if not isinstance(more, dict) or more.keys() & named.keys():
+        raise BadRowError(f"kwargs must be an object of other arguments, {where}.kwargs")
+    return {**named, **more}
 
 
 def why_not_sendable(line: bytes, arguments: dict[str, Any]) -> str:

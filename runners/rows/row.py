@@ -4,6 +4,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from .names import Names
+
 REJECTED = "rejected"
 
 
@@ -17,6 +19,8 @@ class Row:
     fault: str | None = None
     position: int = 0
     """Its place among the lines of the whole input that are not blank, from 0."""
+    raw: bytes = b""
+    """The line as the file has it, where names of the user's own made another one of it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +52,12 @@ class Selection:
 
     limit: int | None = None
     shard: tuple[int, int] | None = None
+    names: Names = ()
+    """Fields of the input that go by names of the user's own: (ours, theirs)."""
+
+    @property
+    def partial(self) -> bool:
+        return self.limit is not None or self.shard is not None
 
     def takes(self, position: int) -> bool:
         return self.shard is None or position % self.shard[1] == self.shard[0]

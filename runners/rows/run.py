@@ -27,6 +27,7 @@ from reexec.engine.version import VERSION
 
 from ..digests import empty_digest
 from .documents import OutputError, lock, read_document, replace_document
+from .names import renamed, renamed_line
 from .row import Result
 from .row import Row as Row  # for stages/infer
 from .row import Selection as Selection
@@ -82,6 +83,7 @@ class StageRun:
             "limit": self.selection.limit,
             "shard": list(self.selection.shard) if self.selection.shard else None,
             "side files": [path.name for path in side_files],
+            **({"names": dict(self.selection.names)} if self.selection.names else {}),
             **key,
         }
         self.facts = facts
@@ -114,6 +116,8 @@ class StageRun:
         if not self.source.is_fifo():
             open_lines(self.source).close()  # a source that cannot be read leaves no output behind
         outputs = [*self._paths.values(), self.manifest_path]
+        if any(str(path) == "-" for path in outputs):
+            raise UsageError("-: an output is a file, because a run must be able to go on from it; give it a name")
         for path in outputs:
             if sum(other.absolute() == path.absolute() for other in outputs) > 1:
                 raise UsageError(f"{path}: two outputs of one run have this name; choose another one")
@@ -169,7 +173,7 @@ class StageRun:
             if taken <= skipping:
                 self._consume(line)
                 if self._on_consumed is not None:
-                    self._on_consumed(number, position, line)
+                    self._on_consumed(number, position, renamed_line(line, self.selection.names))
                 if taken < skipping:
                     continue
                 if self._digest.hexdigest() != self.progress.input_digest:
@@ -186,6 +190,10 @@ class StageRun:
                 data = parse_row(line)
             except BadRowError as error:
                 yield Row(number, line, {}, str(error), position)
+                continue
+            if self.selection.names:
+                new, data = renamed(line, data, self.selection.names)
+                yield Row(number, new, data, None, position, line)
                 continue
             yield Row(number, line, data, None, position)
         if taken < skipping:
@@ -240,7 +248,7 @@ class StageRun:
                 self._sinks["side0"].write(line)
         if result.reason is not None:
             self._reject(row, result.reason, result.more)
-        self._done(row.line)
+        self._done(row.raw or row.line)
 
     # For stages/infer and graders, until they run on the skeleton too.
 
@@ -256,8 +264,9 @@ class StageRun:
     def _reject(self, row: Row, reason: str, more: Mapping[str, Any]) -> None:
         """The text of short rows is kept with the reason."""
         record: dict[str, Any] = {"file": str(self.source), "line": row.number, "reason": reason, **more}
-        if len(row.line) <= 65536:
-            record["text"] = row.line.decode("utf-8", "replace")
+        line = row.raw or row.line
+        if len(line) <= 65536:
+            record["text"] = line.decode("utf-8", "replace")
         if "rejects" not in self._sinks:
             self._sinks["rejects"] = Sink(self.rejects_path)
         self._sinks["rejects"].write(dump(record).encode("ascii"))

@@ -1,5 +1,6 @@
 """Lines of a JSON Lines file as a stream, with their numbers; plain, .gz or .zst."""
 
+import codecs
 import gzip
 import io
 import os
@@ -12,8 +13,11 @@ from typing import Any, BinaryIO, cast
 
 from reexec.engine.errors import UsageError
 
+from .text import BOM
+
 MAX_LINE_BYTES = 8 << 20
 _OVERLONG = b""
+UTF_16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 BROKEN = (OSError, EOFError, ValueError, zlib.error)
 """What reading a file that breaks off raises."""
 
@@ -101,6 +105,9 @@ def read_lines(path: Path) -> Iterator[tuple[int, bytes]]:
         try:
             while line := file.readline(MAX_LINE_BYTES + 1):
                 number += 1
+                if number == 1 and line.startswith(UTF_16):
+                    raise UsageError(f"{path}: UTF-16 text; JSON Lines are UTF-8, save it as that")
+                line = line.removeprefix(BOM)  # files that were put one after the other have one in the middle, too
                 if len(line) > MAX_LINE_BYTES and not line.endswith(b"\n"):
                     while len(line) > MAX_LINE_BYTES and not line.endswith(b"\n"):
                         line = file.readline(MAX_LINE_BYTES + 1)

@@ -1,5 +1,6 @@
 """JSON text of rows, exact: integers of any length stay integers, and a row that only gains members keeps its own text."""
 
+import codecs
 import json
 import re
 import sys
@@ -10,6 +11,8 @@ from reexec.engine.decoding import UnreadableError, is_deeper, read_json
 from reexec.engine.rendering import json_form, render
 
 MAX_QUOTED_CHARACTERS = 600
+BOM = codecs.BOM_UTF8
+"""Some editors and spreadsheets begin a file with it. It says nothing."""
 MAX_LEVELS = 400
 """Levels of brackets that a row may have: what it is made of has 200 at most."""
 
@@ -23,7 +26,7 @@ def parse_row(line: bytes) -> dict[str, Any]:
     if line.count(b"[") + line.count(b"{") > MAX_LEVELS and is_deeper(line, MAX_LEVELS):
         raise BadRowError(f"nested deeper than {MAX_LEVELS}")
     try:
-        text = line.decode("utf-8")
+        text = line.removeprefix(BOM).decode("utf-8")
     except UnicodeDecodeError as error:
         raise BadRowError(f"not UTF-8 at byte {error.start}") from None
     try:

@@ -15,7 +15,8 @@ from typing import Any
 from reexec.engine.errors import UsageError
 from reexec.engine.version import VERSION
 
-from ...rows.run import Selection
+from ...rows.names import Names, renamed
+from ...rows.row import Selection
 from ...rows.source import OVERLONG_REASON, read_lines
 from ...rows.text import BadRowError, parse_row
 from . import folder as place
@@ -139,6 +140,7 @@ def export(
         "input": _digest(final_path),
         "tokenizer": lengths.digest,
         "functions": tasks.digest if tasks else None,
+        **({"names": dict(selection.names)} if selection.names else {}),
     }
     there = place.read_manifest(folder)
     if there is not None:
@@ -217,7 +219,7 @@ def _write(
                 continue
             taken += 1
             try:
-                example = _read(line, summary)
+                example = _read(line, summary, selection.names)
                 word = choice.why_not(example)
                 split = "validation" if is_validation(example.key, share) else "train"
                 made = None if word else choice.row(example, split)
@@ -246,7 +248,7 @@ def _write(
     return summary
 
 
-def _read(line: bytes, summary: ExportSummary) -> Example:
+def _read(line: bytes, summary: ExportSummary, names: Names) -> Example:
     try:
         if not line:
             raise BadRowError(OVERLONG_REASON)
@@ -254,7 +256,7 @@ def _read(line: bytes, summary: ExportSummary) -> Example:
     except BadRowError:
         summary.unreadable += 1
         raise
-    return read_example(row)
+    return read_example(renamed(line, row, names)[1] if names else row)
 
 
 def _describe(folder: Path, choice: Choice, summary: ExportSummary, devices: int) -> None:

@@ -24,6 +24,7 @@ from reexec.engine.protocol.values import Refused
 from ...answers import extract_answer
 from ...execution import ExecutorOptions, Work, executed, opened
 from ...proof.patterns import MAY_VARY
+from ...records.arguments import by_name
 from ...records.functions import FunctionStore, why_not_sendable
 from ...records.predictions import Prediction, read_prediction
 from ...rows.row import Result, Row
@@ -116,6 +117,10 @@ class Verify(Stage[VerifySettings]):
             if self._rule.values == "json" and answer.style != "json":
                 read.detail = self._fold(read, prediction.io_pred)
             if prediction.io_pred == "i":
+                if isinstance(read.predicted, list):
+                    program = prediction.function.program
+                    named = by_name(program.source, program.entry, read.predicted)
+                    read.predicted = read.predicted if named is None else named
                 read.detail = read.detail or _why_not_arguments(read.predicted) or why_not_sendable(row.line, read.predicted)
         if read.detail:
             read.verdict = Verdict("no-answer")

@@ -1,0 +1,104 @@
+"""Fields under names of the user's own: `output=completion` reads what a row calls `completion` as `output`.
+
+The row keeps its own field and gains ours, so that later stages find it without being told again. A source may lead into a row:
+`output=choices.0.message.content`.
+"""
+
+import difflib
+import json
+import re
+from collections.abc import Iterable
+from typing import Any
+
+from reexec.engine.errors import UsageError
+
+from .text import BadRowError, parse_row, splice
+
+Names = tuple[tuple[str, str], ...]
+_MISSING_AT = re.compile(r"at \$\.(\w+)$")
+# What others call our fields.
+_OTHERS = {
+    "output": (
+        "completion",
+        "response",
+        "answer",
+        "generation",
+        "prediction",
+        "model_output",
+        "generated_text",
+        "text",
+        "reply",
+    ),
+    "content": ("code", "text", "source", "source_code", "body"),
+    "messages": ("conversation", "conversations", "chat", "prompt", "dialog"),
+    "prompt": ("question", "instruction", "query", "problem"),
+    "turn_1": ("output", "completion", "response", "answer"),
+    "refcode": ("code", "source", "solution", "program", "function", "canonical_solution"),
+    "funcname": ("entry_point", "function_name", "name", "entry", "func_name"),
+    "ios": ("pairs", "examples", "tests", "io_pairs", "test_cases"),
+    "itemid": ("item_id", "function_index", "problem_id", "index", "idx"),
+    "ioid": ("io_id", "pair_index", "case_id", "case"),
+    "io_pred": ("direction", "kind", "task", "type", "side"),
+    "id": ("uid", "uuid", "row_id", "task_id", "_id"),
+}
+
+
+def parse_names(given: Iterable[str]) -> Names:
+    """Of `OURS=THEIRS` texts. Raises UsageError."""
+    names: dict[str, str] = {}
+    for text in given:
+        ours, equals, theirs = (part.strip() for part in text.partition("="))
+        if not (ours and equals and theirs):
+            raise UsageError(f"--map {text}: write it as OURS=YOURS, such as output=completion")
+        if names.setdefault(ours, theirs) != theirs:
+            raise UsageError(f"--map {text}: {ours} is {names[ours]} already")
+    return tuple(sorted(names.items()))
+
+
+def renamed(line: bytes, data: dict[str, Any], names: Names) -> tuple[bytes, dict[str, Any]]:
+    """The row's line and data with our names added. A field that the row lacks adds nothing."""
+    found = {ours: value for ours, theirs in names for value in _at(data, theirs)}
+    if not found:
+        return line, data
+    return splice(line, data, found), {**data, **found}
+
+
+def renamed_line(line: bytes, names: Names) -> bytes:
+    if not names:
+        return line
+    try:
+        return renamed(line, parse_row(line), names)[0]
+    except BadRowError:
+        return line
+
+
+def _at(data: Any, path: str) -> list[Any]:
+    """The value at a path as a list of one; empty where there is none."""
+    if isinstance(data, dict) and path in data:
+        return [data[path]]
+    here: Any = data
+    for part in path.split("."):
+        if isinstance(here, dict) and part in here:
+            here = here[part]
+        elif isinstance(here, list) and part.isdecimal() and int(part) < len(here):
+            here = here[int(part)]
+        else:
+            return []
+    return [here]
+
+
+def likely_cause(reason: str, text: str) -> str:
+    """What to try where rows lack a field, going by the first one that was rejected; empty where that says nothing."""
+    missing = _MISSING_AT.search(reason)
+    try:
+        row = json.loads(text)
+    except (ValueError, RecursionError):
+        return ""
+    if missing is None or not isinstance(row, dict) or not row or missing[1] in row:
+        return ""
+    ours = missing[1]
+    theirs = next((name for name in _OTHERS.get(ours, ()) if name in row), None)
+    theirs = theirs or next(iter(difflib.get_close_matches(ours, row, n=1, cutoff=0.6)), None)
+    if theirs is None:
+        return f"rows have {', '.join(list(map(str, row))[:8])}, and no `{ours}`: --map {ours}=YOURS says which of them it is"
+    return f"rows have `{theirs}`, not `{ours}`: use --map {ours}={theirs}"
