@@ -54,6 +54,20 @@ def has_marks(text: str) -> bool:
     return _may_have_marks(text) and _MARK.search(text) is not None
 
 
+def without_thoughts(text: str) -> str:
+    """A response without the thinking that it begins with; empty where that has no end."""
+    marks = marks_in(text, Budget(len(text)))
+    if not marks:
+        return text
+    first = marks[0]
+    if not first.opens:  # its beginning was in the prompt
+        return text[max(mark.end for mark in marks if not mark.opens and mark.family == first.family) :]
+    if text[: first.start].strip():
+        return text
+    ends = [mark.end for mark in marks if not mark.opens and mark.family == first.family]
+    return text[ends[0] :] if ends else ""
+
+
 def _may_have_marks(text: str) -> bool:
     return "<" in text or "[T" in text or "[/T" in text or "\u25c1" in text
 

@@ -152,6 +152,11 @@ def test_anything_else_is_refused_with_a_reason(text: str) -> None:
         "## Main Function\n",
         "- ",
         "---\n",
+        '"""\n```\n',
+        "import a\n```\n```python\n",
+        "## Main Function (",
+        "<|im_end|>",
+        "<think>",
     ],
 )
 def test_a_long_text_of_anything_is_read_in_no_time(piece: str) -> None:
