@@ -9,6 +9,8 @@ from .errors import UsageError
 from .folding import fold_expected
 from .protocol.frames import MAX_BLOB_BYTES
 
+MAX_ENTRY_CHARACTERS = 1000
+
 MAX_STDIN_BYTES = 32 << 20
 """The half of what a zygote keeps of loaded bytes."""
 
@@ -31,6 +33,8 @@ class Program:
         body = self.source.encode("utf-8", "surrogatepass")
         if len(body) > MAX_BLOB_BYTES:
             raise UsageError(f"a source of {len(body) >> 20} MiB; a worker takes at most {MAX_BLOB_BYTES >> 20} MiB")
+        if len(self.entry) > MAX_ENTRY_CHARACTERS:
+            raise UsageError(f"an entry of {len(self.entry)} characters; it is a name, of at most {MAX_ENTRY_CHARACTERS}")
         digest = hashlib.blake2b(body, digest_size=16, salt=b"program")
         digest.update(b"\0entry\0" + self.entry.encode("utf-8", "surrogatepass"))
         if type(self) is not Program:  # a function's id is in the users' files, and stays what it was

@@ -18,7 +18,7 @@ __builtins__ = dict(vars(builtins))  # type: ignore[assignment]  # a program tha
 HEADER = struct.Struct("<2sBBII")
 MAGIC = b"rx"
 NOTE_BYTES = 64 * 1024
-PROVISIONAL_BYTES = 64 * 1024  # a report without its message is a fraction of that
+REPORT_BYTES = 64 * 1024  # of an exception's report, which is a fraction of that: where it is provisional, or no payload is due
 
 # kind byte -> word; a word outside of this table cannot be claimed
 KINDS = {
@@ -81,7 +81,7 @@ _SIZE = HEADER.size
 
 def room(max_payload_bytes: int) -> int:
     """Bytes that a Reader may ask for: one provisional claim and the final one."""
-    return _SIZE + PROVISIONAL_BYTES + NOTE_BYTES + _SIZE + max_payload_bytes + NOTE_BYTES
+    return _SIZE + REPORT_BYTES + NOTE_BYTES + _SIZE + max_payload_bytes + NOTE_BYTES
 
 
 class Reader:
@@ -114,9 +114,9 @@ class Reader:
                 return FORGED
             if flags and not (flags == ARGUMENTS_CHANGED and kind == _VALUE) and not (flags == SHARES and kind == _CODE):
                 # Only an exception may be provisional, and once: its text comes next, or does not.
-                if flags != PROVISIONAL or kind != _EXCEPTION or self.provisional or length > PROVISIONAL_BYTES:
+                if flags != PROVISIONAL or kind != _EXCEPTION or self.provisional or length > REPORT_BYTES:
                     return FORGED
-            if length > self._max:
+            if length > (REPORT_BYTES if self._compiles and kind != _CODE else self._max):
                 return TOO_LONG
             payload = self.start + _SIZE
             whole = payload + length + note_length

@@ -158,7 +158,7 @@ class Outbox:
         while self._limit - self.tail < self._needed + _HEAD:
             if self.send():
                 break
-            if self._head > self._begin:
+            if self._head - self._begin >= self._needed + _HEAD - (self._limit - self.tail):
                 move(self._view, self._begin, self._head, self.tail)
                 self._head, self.tail = self._begin, self.tail - self._head + self._begin
                 continue

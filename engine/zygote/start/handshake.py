@@ -25,7 +25,6 @@ from . import heap, lockdown, measure, prelude, text
 from .confine import Confinement
 from .rehearsal import rehearse
 
-_REPORT_BYTES = 1 << 16  # room for the report of an exception, whatever the limit on values; the host holds that as well
 _TASK_BYTES = CODE_BYTES + frames.MAX_BLOB_BYTES + (1 << 20)
 
 
@@ -86,7 +85,7 @@ def start(link: Link, alone: bool) -> Started:
     """Raises HostGone, and whatever a broken host or interpreter makes it raise."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     setup = link.first_frame()
-    output_bytes = max(setup.output_bytes, _REPORT_BYTES)
+    output_bytes = max(setup.output_bytes, claim.REPORT_BYTES)  # the host holds its own limit as well
     needed = claim.room(max(output_bytes, CODE_BYTES)) + Pages.bytes(setup.capture_bytes)
     sizes = Inbox.BYTES, Outbox.bytes(needed), Programs.BYTES, Pages.bytes(setup.capture_bytes)
     region = Region(sum(sizes) + len(sizes) * 2 * (1 << 16))
@@ -121,7 +120,7 @@ def start(link: Link, alone: bool) -> Started:
     group = CheckGroup(setup.group) if setup.group else None
     programs = Programs(region)
     pages = Pages(region, setup.capture_bytes) if setup.capture_bytes else None
-    scratch = [Scratch(path) for path in setup.emptied]
+    scratch = [Scratch(path, fork) for path in setup.emptied]
     os.chdir(setup.working_folder)
     os.dup2(1, 2)  # /dev/null: so far this was the log, a file that programs must not share
 
