@@ -45,7 +45,7 @@ def test_blocks_never_overlap_and_are_zeros_when_they_are_given_out_again(steps:
 
 
 @given(st.integers(0, 300_000), st.integers(0, 300_000), st.integers(0, 200_000), st.integers(0, 99))
-@settings(max_examples=40)
+@settings(max_examples=40, deadline=None)
 def test_a_move_is_exact_in_both_directions_and_where_the_two_overlap(to: int, begin: int, size: int, seed: int) -> None:
     data = bytearray(random.Random(seed).randbytes(500_000))
     wanted = bytes(data)
@@ -55,7 +55,7 @@ def test_a_move_is_exact_in_both_directions_and_where_the_two_overlap(to: int, b
 
 
 @given(st.lists(st.lists(st.integers(0, 3_000_000), min_size=1, max_size=3), min_size=1, max_size=5))
-@settings(max_examples=15)
+@settings(max_examples=15, deadline=None)
 def test_a_task_leaves_no_trace_for_the_next_one(tasks: list[list[int]]) -> None:
     buffer = TaskBuffer(16 << 20)
     for sizes in tasks:
