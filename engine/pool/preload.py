@@ -42,7 +42,7 @@ class Preload:
         packages = "|".join(map(re.escape, sorted(policy.warm)))
         self._words = re.compile(rf"\b(?:{words})\b") if words else None
         self._dotted = re.compile(rf"\b({packages})\.({_NAME})")
-        self._from = re.compile(rf"\bfrom +({packages}) +import +(\(?[\w, \t\n]{{1,400}})")
+        self._from = re.compile(rf"\bfrom +({packages}) +import +(\([\w, \t\n]{{1,400}}|[\w, \t]{{1,400}})")
         self._known: OrderedDict[str, Kind] = OrderedDict()  # packages by program
         self._kinds: dict[Kind, Kind] = {frozenset(): frozenset()}  # by their packages
 
@@ -78,7 +78,7 @@ class Preload:
         packages = frozenset(self._package_of[word] for word in self._words.findall(source))
         submodules = {f"{package}.{name}" for package, name in self._dotted.findall(source)}
         for package, names in self._from.findall(source):
-            submodules.update(f"{package}.{name}" for name in re.findall(_NAME, names.partition("\n\n")[0]))
+            submodules.update(f"{package}.{name}" for name in re.findall(_NAME, names))
         return packages, frozenset(sorted(submodules)[:_MOST_NAMES])
 
     def _nearest(self, packages: Kind) -> Kind:

@@ -35,3 +35,27 @@ def test_threads_that_a_warm_module_starts_are_not_counted_as_a_programs() -> No
             forks = executor.submit(Program("import starts_a_thread\ndef f():\n    os.fork()", "f"), []).result()
     assert (fine.kind, fine.value) == ("value", 5), fine.describe()
     assert forks.kind == "process-limit"
+
+
+def test_a_submodule_is_imported_once_for_a_worker_and_not_in_every_check() -> None:
+    """The package's part burns 0.3 s of processor when it is imported; what the exercise of a package is for, it does at its
+    first use."""
+    with tempfile.TemporaryDirectory(prefix="reexec-warm-", dir="/tmp") as folder:
+        venv.create(folder, with_pip=False, symlinks=True)
+        Path(folder).chmod(0o755)
+        package = next(Path(folder).glob("lib/python3*/site-packages")) / "dear"
+        package.mkdir()
+        (package / "__init__.py").write_text("")
+        (package / "part.py").write_text(
+            "import time\nuntil = time.process_time() + 0.3\nwhile time.process_time() < until: pass\ndef value(): return 5\n"
+        )
+        policy = load_policy("codeio", settings=['warm=["dear"]', 'prelude=["import os"]'])
+        with Executor(policy, workers=1, python=f"{folder}/bin/python") as executor:
+            program = Program("from dear import part, absent_part\ndef f(n):\n    return part.value() + n", "f")
+            missing = executor.submit(program, {"n": 0}).result()
+            program = Program("from dear import part\ndef f(n):\n    return part.value() + n", "f")
+            outcomes = list(executor.map(program, [{"n": n} for n in range(20)]))
+    assert missing.exception is not None
+    assert missing.exception.type == "ImportError"
+    assert [outcome.value for outcome in outcomes] == [5 + n for n in range(20)]
+    assert max(outcome.usage.cpu_s for outcome in outcomes) < 0.15
