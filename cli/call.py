@@ -50,32 +50,25 @@ def call(
             verdict = judge(outcome, expected, executor.policy.comparison)
             accepted = verdict.accepted
             report["verdict"] = verdict.word
-            if verdict.comparison is not None and not verdict.comparison.equal:
-                report["difference"] = {"path": verdict.comparison.path, "reason": verdict.comparison.reason}
+            found = verdict.to_json()["comparison"]
+            if found is not None and not found.pop("equal"):
+                report["difference"] = found
         report["outcome"] = outcome_report(outcome)
-        report["usage"] = {
-            "cpu_s": outcome.usage.cpu_s,
-            "wall_s": outcome.usage.wall_s,
-            "peak_bytes": outcome.usage.peak_bytes,
-        }
+        report["usage"] = outcome.to_json()["usage"]
         report["isolation"] = executor.isolation.value
     print(dump(report))
     return exits.DONE if accepted and outcome.kind != "engine-error" else exits.IMPERFECT
 
 
+_ALWAYS, _WHERE_SET = ("kind", "value", "exception"), ("detail", "stdout", "stderr")
+
+
 def outcome_report(outcome: Outcome) -> dict[str, Any]:
-    report: dict[str, Any] = {"kind": outcome.kind, "value": outcome.value, "exception": None}
-    if outcome.exception is not None:
-        report["exception"] = {
-            "type": outcome.exception.type,
-            "message": outcome.exception.message,
-            "lines": [list(line) for line in outcome.exception.lines],
-        }
-    if outcome.detail:
-        report["detail"] = outcome.detail
-    if outcome.stdout or outcome.stderr:
-        report |= {"stdout": outcome.stdout, "stderr": outcome.stderr}
-    return report
+    """Of the outcome's JSON form what a person asks for, without what is empty."""
+    form = outcome.to_json()
+    if form["exception"] is not None:
+        del form["exception"]["missing_module"]
+    return {name: form[name] for name in _ALWAYS} | {name: form[name] for name in _WHERE_SET if form[name]}
 
 
 def _json(text: str, name: str) -> Any:

@@ -1,5 +1,5 @@
-"""Turns a zygote's result into an Outcome. The payload was written beside hostile code: it is measured before
-it is decoded, decoded by JSON's own reader and nothing else, and whatever does not fit is `bad-result`."""
+"""Turns an answer into an Outcome, in the thread that waits for it. The payload was written beside hostile code: it is
+measured before it is decoded, decoded by JSON's own reader and nothing else, and whatever does not fit is `bad-result`."""
 
 import json
 import re
@@ -8,6 +8,7 @@ from itertools import accumulate
 from typing import Any, cast
 
 from .outcome import KINDS, Outcome, OutcomeKind, RaisedException, Usage
+from .pool.answer import KILLED, Answer
 from .protocol import claim, frames, values
 
 _LONG_NUMBER = re.compile(rb"(?<!\d)\d{4300}")
@@ -66,51 +67,46 @@ def read_json(payload: bytes, max_depth: int = values.MAX_DEPTH) -> Any:
         raise UnreadableError("the program wrote into the result channel") from None
 
 
-def read_outcome(
-    frame: frames.Result,
-    *,
-    python_values: bool,
-    watched: bool,
-    attempts: int,
-    max_bytes: int = 1 << 62,
-    script: bool = False,
-) -> Outcome:
-    """The Outcome of a result. Total: any frame that the protocol admits gives one. `script`: leaving is how it ends."""
-    outcome = _read(frame, python_values, watched, attempts, max_bytes)
-    if script and outcome.kind == "early-exit" and outcome.exit_status is not None:
-        outcome = replace(outcome, kind="value", value=outcome.exit_status, detail="")
-    if frame.stdout or frame.stderr:
-        stdout, stderr = (str(text, "utf-8", "replace") for text in (frame.stdout, frame.stderr))
-        return replace(outcome, stdout=stdout, stderr=stderr)
+def read_outcome(answer: Answer, options: int = 0, max_bytes: int = 1 << 62) -> Outcome:
+    """The Outcome of an answer to a check with these options of its frame. Total: any answer gives one."""
+    outcome = _read(answer, options, max_bytes)
+    if options & frames.SCRIPT and outcome.kind == "early-exit" and outcome.exit_status is not None:
+        outcome = replace(outcome, kind="value", value=outcome.exit_status, detail="")  # leaving is how a script ends
+    if answer.stdout or answer.stderr:
+        stdout, stderr = (text.decode("utf-8", "replace") for text in (answer.stdout, answer.stderr))
+        outcome = replace(outcome, stdout=stdout, stderr=stderr)
+    if answer.attempts > 1 or answer.disagreed_with is not None:
+        outcome = replace(outcome, attempts=answer.attempts, disagreed_with=answer.disagreed_with)
     return outcome
 
 
-def _read(frame: frames.Result, python_values: bool, watched: bool, attempts: int, max_bytes: int) -> Outcome:
-    kind, payload, note = claim.WORDS.get(frame.kind, ""), bytes(frame.payload), bytes(frame.note)
-    usage = Usage(frame.cpu_us / 1e6, frame.wall_us / 1e6, frame.peak_kib * 1024)
-    changed = bool(frame.flags & claim.ARGUMENTS_CHANGED) if watched else None
+def _read(answer: Answer, options: int, max_bytes: int) -> Outcome:
+    kind, payload, note = answer.kind, answer.payload, answer.note
+    usage = Usage(answer.cpu_us / 1e6, answer.wall_us / 1e6, answer.peak_kib * 1024)
+    changed = bool(answer.flags & claim.ARGUMENTS_CHANGED) if options & frames.WATCH_ARGUMENTS else None
+    python_values = bool(options & frames.PYTHON_VALUES)
     try:
         if kind == "value":
             if len(payload) > max_bytes:
-                return Outcome("output-limit", None, None, "", usage, attempts=attempts)
+                return Outcome("output-limit", None, None, "", usage)
             value = read_json(payload, _MAX_LEVELS if python_values else values.MAX_DEPTH)
             if python_values:
                 value = values.untag(value)
-            return Outcome("value", value, None, "", usage, changed, _sources(note), attempts)
-        if frame.kind == claim.KILLED:
-            return Outcome("exception", None, _KILLED, "", usage, attempts=attempts)
+            return Outcome("value", value, None, "", usage, changed, _sources(note))
+        if kind == KILLED:
+            return Outcome("exception", None, _KILLED, "", usage)
         if kind not in KINDS:
             raise UnreadableError("the program wrote into the result channel")
-        return _other(cast(OutcomeKind, kind), read_json(payload), usage, _sources(note), attempts)
+        return _other(cast(OutcomeKind, kind), read_json(payload), usage, _sources(note))
     except values.Refused as refusal:
-        return Outcome("bad-result", None, None, f"{refusal.path}: {refusal.reason}", usage, attempts=attempts)
+        return Outcome("bad-result", None, None, f"{refusal.path}: {refusal.reason}", usage)
     except UnreadableError as error:
-        return Outcome("bad-result", None, None, f"$: {error}", usage, attempts=attempts)
+        return Outcome("bad-result", None, None, f"$: {error}", usage)
     except Exception:  # a hostile claim must never end the thread that reads it
-        return Outcome("bad-result", None, None, "$: a broken claim", usage, attempts=attempts)
+        return Outcome("bad-result", None, None, "$: a broken claim", usage)
 
 
-def _other(kind: OutcomeKind, report: Any, usage: Usage, sources: tuple[str, ...], attempts: int) -> Outcome:
+def _other(kind: OutcomeKind, report: Any, usage: Usage, sources: tuple[str, ...]) -> Outcome:
     if not isinstance(report, dict):
         raise UnreadableError("a broken claim")
     exception, detail, status = None, "", None
@@ -129,7 +125,7 @@ def _other(kind: OutcomeKind, report: Any, usage: Usage, sources: tuple[str, ...
         detail = f"{_text(report.get('path')) or '$'}: {_text(report.get('reason'))}"
     else:
         detail = _text(report.get("reason"))
-    return Outcome(kind, None, exception, detail, usage, None, sources, attempts, exit_status=status)
+    return Outcome(kind, None, exception, detail, usage, None, sources, exit_status=status)
 
 
 def _text(value: Any) -> str:

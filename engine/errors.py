@@ -2,7 +2,7 @@
 
 from reexec.policies.errors import PolicyError, ReexecError, UsageError
 
-__all__ = ["EngineError", "IsolationUnavailableError", "PolicyError", "ReexecError", "UsageError"]
+__all__ = ["DeadlineExceededError", "EngineError", "IsolationUnavailableError", "PolicyError", "ReexecError", "UsageError"]
 
 
 class EngineError(ReexecError, RuntimeError):
@@ -22,3 +22,7 @@ class IsolationUnavailableError(EngineError):
 
     def __init__(self, message: str, *, stage: str) -> None:
         super().__init__(message, stage=stage, retry_helps=False)
+
+
+class DeadlineExceededError(ReexecError, TimeoutError):
+    """The caller's own `timeout` is over. Elapsed time of the caller's, never a verdict; what was not done is cancelled."""

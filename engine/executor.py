@@ -1,45 +1,50 @@
 """The public door to the pool: `Executor`, in the manner of concurrent.futures."""
 
 import os
+import threading
+import time
+import warnings
 import weakref
-from collections import deque
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import Future
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
+from reexec.policies.comparison import ComparisonRule
 from reexec.policies.model import IsolationLevel, Policy
 
 from .arguments import encode_call
-from .errors import EngineError, IsolationUnavailableError, UsageError
-from .folding import fold_expected
+from .decoding import read_outcome
+from .errors import DeadlineExceededError, EngineError, IsolationUnavailableError, UsageError
 from .jail import interpreter, levels
 from .judging.verdict import Verdict, judge
 from .outcome import Outcome
-from .pool.job import Job, Mailbox
-from .pool.loop import Loop, Statistics
+from .pool.answer import Answer
+from .pool.future import OutcomeFuture
+from .pool.job import Caller, Job
+from .pool.loop import Loop
+from .pool.statistics import Statistics
 from .program import Call, Check, Program, Script, Stdin
 from .protocol import frames
+from .stream import WAIT, Repeat, Stream
 
 Arguments = Call | Mapping[str, Any] | Sequence[Any] | Stdin | bytes | str
 """Of a function: a Call, or what `Call.of` takes. Of a script: its standard input."""
 
-WAIT = object()
-"""What the source of `run_many` yields where its next item depends on an outcome that is not there yet."""
-
-WINDOW_ROWS = 2048
-WINDOW_BYTES = 64 << 20
+MOST_WORKERS_PER_PROCESSOR = 4
+__all__ = ["WAIT", "Executor"]
 
 
 class Executor:
     """A pool of warm, jailed interpreters that run calls of untrusted programs.
 
     Usable as a context manager, from several threads, and from asyncio through `asyncio.wrap_future(submit(...))`.
-    What a program does is data; exceptions are the caller's mistake (UsageError) or the host's failure (EngineError).
+    What a program does is data; exceptions are the caller's mistake (UsageError), the host's failure (EngineError), or the
+    end of a `timeout` that the caller gave (DeadlineExceededError).
 
     policy:   a Policy or a preset's name.
-    workers:  checks that run at the same time; the machine's processors where None.
+    workers:  checks that run at the same time; the machine's processors where None. More than four per processor only make
+              every check slower: so many are used, with a warning.
     python:   path of the interpreter that runs the programs (CPython 3.8 or newer); this one where None.
     isolation: this level and no other; the strongest that the host offers where None.
     """
@@ -53,15 +58,12 @@ class Executor:
         isolation: IsolationLevel | str | None = None,
     ) -> None:
         self.policy = Policy.preset(policy) if isinstance(policy, str) else policy
-        if workers is None:
-            workers = len(os.sched_getaffinity(0))
-        if not isinstance(workers, int) or workers < 1:
-            raise UsageError(f"workers is {workers!r}; it must be 1 or more")
-        self.workers = workers
+        self.workers = _number_of_workers(workers)
         self.interpreter = interpreter.ask(None if python is None else str(python))
         self._pid = os.getpid()
-        self._base_options = frames.PYTHON_VALUES if self.policy.comparison.values == "python" else 0
-        self._loop = self._first_that_works(None if isolation is None else IsolationLevel(isolation))
+        self._groups: weakref.WeakValueDictionary[Hashable, Caller] = weakref.WeakValueDictionary()
+        self._groups_lock = threading.Lock()
+        self._loop = self._first_that_works(_level(isolation))
         # Where nobody calls shutdown: when the executor is dropped, and at the latest when this process ends.
         weakref.finalize(self, self._loop.stop)
 
@@ -114,125 +116,125 @@ class Executor:
 
     def submit(
         self, program: Program, call: Arguments, *, watch_arguments: bool = False, watch_sources: bool = False,
-        shared_entropy: bool = False,
-    ) -> Future[Outcome]:  # fmt: skip
+        shared_entropy: bool = False, timeout: float | None = None, group: Hashable = None,
+    ) -> OutcomeFuture:  # fmt: skip
         """Enqueues one call. `watch_arguments` and `watch_sources` fill the Outcome's fields of like names. `shared_entropy`:
-        where the policy seeds entropy, the call draws the same under every such seed."""
-        future: Future[Outcome] = Future()
-        job = self._job(program, call, _settle(future), watch_arguments, watch_sources)
-        job.options |= frames.SHARED_ENTROPY if shared_entropy else 0
-        future.set_running_or_notify_cancel()
-        self._loop.submit([job])
-        return future
+        where the policy seeds entropy, the call draws the same under every such seed.
 
-    def map(self, program: Program, calls: Iterable[Arguments]) -> Iterator[Outcome]:
-        """Outcomes of many calls of one program, in order."""
-        return self._stream(((program, call, None) for call in calls), ordered=True, only_outcomes=True)
+        The future can be cancelled until it is done; a call that runs is ended within 0.2 s. After `timeout` seconds it ends by
+        itself, with DeadlineExceededError. Calls of different `group`s get turns, as different streams do.
+        """
+        options = self._options(self.policy.comparison, watch_arguments, watch_sources)
+        options |= frames.SHARED_ENTROPY if shared_entropy else 0
+        return self._submit(program, call, options, timeout, group)
 
-    def check(self, program: Program, call: Arguments, expected: Any) -> Verdict:
-        """Runs one call and judges its result under the policy's comparison. `expected` stays on the host, folded to plain
-        values as in a Check."""
-        expected = fold_expected(expected)
-        return judge(self.submit(program, call).result(), expected, self.policy.comparison)
+    def map(self, program: Program, calls: Iterable[Arguments], *, timeout: float | None = None) -> Iterator[Outcome]:
+        """Outcomes of many calls of one program, in order; `timeout` as for check_many."""
+        items = ((program, call, None) for call in calls)
+        for _, outcome in self._stream(items, self.policy.comparison, ordered=True, timeout=timeout):
+            assert outcome is not None
+            yield outcome
+
+    def check(
+        self, program: Program, call: Arguments, expected: Any, *, rule: ComparisonRule | str | None = None,
+        timeout: float | None = None, group: Hashable = None,
+    ) -> Verdict:  # fmt: skip
+        """Runs one call and judges its result under `rule`, the policy's where None. `expected` stays on the host, folded to
+        plain values as in a Check.
+
+        Raises DeadlineExceededError when `timeout` seconds have passed: elapsed time of yours, never a verdict.
+        """
+        check = Check(program, call, expected, rule=rule)
+        effective = check.rule_or(self.policy.comparison)
+        future = self._submit(program, call, self._options(effective), None, group)
+        try:
+            outcome = future.result(timeout)
+        except TimeoutError:
+            future.cancel()
+            raise DeadlineExceededError(f"no verdict within {timeout:g} s") from None
+        except BaseException:  # Ctrl-C
+            future.cancel()
+            raise
+        return judge(outcome, check.expected, effective)
 
     # -- many -------------------------------------------------------------------------------------------------
 
-    def check_many(self, checks: Iterable[Check], *, ordered: bool = True) -> Iterator[Verdict]:
+    def check_many(self, checks: Iterable[Check], *, ordered: bool = True, timeout: float | None = None) -> Iterator[Verdict]:
         """Verdicts on any number of checks, in the order of the input (`ordered=False`: as they are done).
 
-        Reads ahead at most 2,048 checks or 64 MiB of arguments; closing the iterator cancels what is left.
+        Reads ahead at most 2,048 checks or 64 MiB of arguments and answers. Closing the iterator cancels what is left, and so
+        does the end of `timeout` seconds, which raises DeadlineExceededError.
         """
         rule = self.policy.comparison
         items = ((check.program, check.call, check) for check in checks)
-        for outcome, check in self._stream(items, ordered=ordered):
-            yield judge(outcome, check.expected, rule, check.id)
+        for job, outcome in self._stream(items, rule, ordered=ordered, timeout=timeout):
+            check = job.item
+            assert outcome is not None
+            yield judge(outcome, check.expected, check.rule_or(rule), check.id)
 
     def run_many(
         self, items: Iterable[tuple[Program | None, Arguments, Any]], *, ordered: bool = True,
-        watch_arguments: bool = False, watch_sources: bool = False,
+        watch_arguments: bool = False, watch_sources: bool = False, timeout: float | None = None,
+        repeat_where: Callable[[Outcome, Any], bool] | None = None,
     ) -> Iterator[tuple[Outcome | None, Any]]:  # fmt: skip
         """`(outcome, tag)` for every `(program, call, tag)`; otherwise as check_many. An item whose program is None is not
         executed; it keeps its place in the order and comes back with None as its outcome. `WAIT` among the items: nothing to
-        take before another outcome is out."""
-        return self._stream(items, ordered=ordered, watch_arguments=watch_arguments, watch_sources=watch_sources)
+        take before another outcome is out.
+
+        `repeat_where(outcome, tag)` says which results are not to be quoted before a second run gave them too: those of
+        programs that may vary are run again, and `Outcome.varies` says what came of it.
+        """
+        rule = self.policy.comparison
+        watch = self._options(rule, watch_arguments, watch_sources)
+        repeat = None if repeat_where is None else Repeat(repeat_where, rule)
+        stream = self._stream(items, rule, ordered=ordered, timeout=timeout, repeat=repeat, options=watch)
+        for job, outcome in stream:
+            yield outcome, job.item
 
     def _stream(
-        self,
-        items: Iterable[tuple[Program | None, Arguments, Any]],
-        *,
-        ordered: bool,
-        only_outcomes: bool = False,
-        watch_arguments: bool = False,
-        watch_sources: bool = False,
-    ) -> Iterator[Any]:
-        mailbox = Mailbox()
-        ready: deque[_Ticket] = deque()
-        source = iter(items)
-        waiting: deque[_Ticket] = deque()
-        in_window = window_bytes = 0
-        exhausted = False
-        try:
-            while True:
-                seen = mailbox.count()
-                fresh: list[Job] = []
-                added = 0
-                # At most 64 at a time: the workers must not wait until a slow source has filled the window.
-                while not exhausted and in_window < WINDOW_ROWS and window_bytes < WINDOW_BYTES and added < 64:
-                    try:
-                        item = next(source)
-                    except StopIteration:
-                        exhausted = True
-                        break
-                    if item is WAIT:
-                        break
-                    program, call, tag = item
-                    ticket = _Ticket(self._loop, mailbox, None if ordered else ready, tag)
-                    if program is None:
-                        ticket.done = True
-                        if not ordered:
-                            ready.append(ticket)
-                    else:
-                        job = self._job(program, call, ticket.deliver, watch_arguments, watch_sources)
-                        ticket.job = job
-                        ticket.size = len(job.call) if job.stdin is None else len(job.stdin.data)
-                        fresh.append(job)
-                    waiting.append(ticket)
-                    in_window += 1
-                    added += 1
-                    window_bytes += ticket.size
-                if fresh:
-                    self._loop.submit(fresh)
-                finished = self._take_done(waiting, ready, ordered)
-                for ticket in finished:
-                    in_window -= 1
-                    window_bytes -= ticket.size
-                    yield ticket.outcome if only_outcomes else (ticket.outcome, ticket.tag)
-                if not finished:
-                    if exhausted and not in_window:
-                        return
-                    if not added or exhausted:
-                        mailbox.wait(seen)
-        finally:
-            for ticket in waiting:
-                if ticket.job is not None:
-                    ticket.job.cancelled = True
+        self, items: Iterable[tuple[Program | None, Arguments, Any]], rule: ComparisonRule, *, ordered: bool,
+        timeout: float | None, repeat: Repeat | None = None, options: int | None = None,
+    ) -> Iterator[tuple[Job, Outcome | None]]:  # fmt: skip
+        usual = self._options(rule) if options is None else options
+
+        def make(program: Program, call: Any, deliver: Callable[[Job], None], caller: Caller, item: Any) -> Job:
+            own = usual if type(item) is not Check or item.rule is None else self._options(item.rule_or(rule))
+            return self._job(program, call, own, deliver, caller, item)
+
+        return iter(Stream(self._loop, iter(items), make, self._decode, ordered=ordered, timeout=timeout, repeat=repeat))
+
+    # -- jobs -------------------------------------------------------------------------------------------------
+
+    def _submit(self, program: Program, call: Arguments, options: int, timeout: float | None, group: Hashable) -> OutcomeFuture:
+        future = OutcomeFuture(self._decode, self._recall, self._loop.callbacks)
+        future.job = self._job(program, call, options, future.deliver, self._caller_of(group), None)
+        self._loop.submit([future.job])
+        if timeout is not None:
+            self._loop.expect_by(time.monotonic() + timeout, future)
+        return future
+
+    def _recall(self, job: Job) -> None:
+        self._loop.cancel([job])
+
+    def _caller_of(self, group: Hashable) -> Caller:
+        with self._groups_lock:
+            caller = self._groups.get(group)
+            if caller is None:
+                caller = self._groups[group] = Caller()
+            return caller
+
+    def _decode(self, job: Job, answer: Answer) -> Outcome:
+        return read_outcome(answer, job.options, self.policy.limits.output_bytes)
 
     @staticmethod
-    def _take_done(waiting: "deque[_Ticket]", ready: "deque[_Ticket]", ordered: bool) -> "list[_Ticket]":
-        done: list[_Ticket] = []
-        if ordered:
-            while waiting and waiting[0].done and len(done) < 256:
-                done.append(waiting.popleft())
-            return done
-        while ready and len(done) < 256:
-            done.append(ready.popleft())
-        if len(waiting) > 2 * WINDOW_ROWS:
-            still = [ticket for ticket in waiting if not ticket.done]
-            waiting.clear()
-            waiting.extend(still)
-        return done
+    def _options(rule: ComparisonRule, watch_arguments: bool = False, watch_sources: bool = False) -> int:
+        options = frames.PYTHON_VALUES if rule.values == "python" else 0
+        options |= frames.WATCH_ARGUMENTS if watch_arguments else 0
+        return options | (frames.WATCH_SOURCES if watch_sources else 0)
 
-    def _job(self, program: Program, call: Arguments, deliver: Any, watch_arguments: bool, watch_sources: bool) -> Job:
+    def _job(
+        self, program: Program, call: Arguments, options: int, deliver: Callable[[Job], None], caller: Caller, item: Any
+    ) -> Job:
         if os.getpid() != self._pid:
             raise UsageError("this executor was made before os.fork(); make another one in the child")
         if not self._loop.is_running():
@@ -241,19 +243,16 @@ class Executor:
             raise UsageError("this executor is shut down")
         if not isinstance(program, Program):
             raise UsageError(f"a Program is wanted, not {type(program).__name__}")
-        options = self._base_options
-        options |= frames.WATCH_ARGUMENTS if watch_arguments else 0
-        options |= frames.WATCH_SOURCES if watch_sources else 0
         if isinstance(program, Script):
             if not self.policy.limits.capture_bytes:
                 raise UsageError("a Script needs a policy that keeps what it prints, at $.limits.capture_bytes")
-            job = Job(program, b"", options | frames.SCRIPT, deliver)
+            job = Job(program, b"", options | frames.SCRIPT, deliver, caller, item)
             job.stdin = Stdin.of(call)
             return job
         if isinstance(call, Stdin | str | bytes):
             raise UsageError(f"a function is called with arguments, not with {type(call).__name__}")
         payload, how = encode_call(Call.of(call))
-        return Job(program, payload, options | how, deliver)
+        return Job(program, payload, options | how, deliver, caller, item)
 
     # -- the end ----------------------------------------------------------------------------------------------
 
@@ -269,29 +268,30 @@ class Executor:
         self.shutdown()
 
 
-class _Ticket:
-    """One item of a stream: where its outcome is put, and who is told."""
-
-    __slots__ = ("done", "job", "loop", "mailbox", "outcome", "ready", "size", "tag")
-
-    def __init__(self, loop: Loop, mailbox: Mailbox, ready: "deque[_Ticket] | None", tag: Any) -> None:
-        self.loop, self.mailbox, self.ready, self.tag = loop, mailbox, ready, tag
-        self.job: Job | None = None
-        self.outcome: Outcome | None = None
-        self.done = False
-        self.size = 0
-
-    def deliver(self, job: Job) -> None:
-        self.outcome = job.outcome
-        self.done = True
-        if self.ready is not None:
-            self.ready.append(self)
-        self.loop.bell_after_round(self.mailbox)
+def _level(isolation: IsolationLevel | str | None) -> IsolationLevel | None:
+    try:
+        return None if isolation is None else IsolationLevel(isolation)
+    except ValueError:
+        known = ", ".join(level.value for level in IsolationLevel)
+        raise UsageError(f"no isolation level {isolation!r}: known ones are {known}") from None
 
 
-def _settle(future: Future[Outcome]) -> Any:
-    def deliver(job: Job) -> None:
-        assert job.outcome is not None
-        future.set_result(job.outcome)
+class TooManyWorkersWarning(UserWarning):
+    """More workers were asked for than this machine's processors can serve."""
 
-    return deliver
+
+def _number_of_workers(wanted: int | None) -> int:
+    processors = len(os.sched_getaffinity(0))
+    if wanted is None:
+        return processors
+    if not isinstance(wanted, int) or wanted < 1:
+        raise UsageError(f"workers is {wanted!r}; it must be 1 or more")
+    most = MOST_WORKERS_PER_PROCESSOR * processors
+    if wanted <= most:
+        return wanted
+    warnings.warn(
+        f"workers={wanted} on {processors} processors would make every check slower; {most} are used",
+        TooManyWorkersWarning,
+        stacklevel=3,
+    )
+    return most

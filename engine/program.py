@@ -5,8 +5,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from reexec.policies.comparison import ComparisonRule
+
 from .errors import UsageError
 from .folding import fold_expected
+from .json_form import from_plain, members, to_plain
 from .protocol.frames import MAX_BLOB_BYTES
 
 MAX_ENTRY_CHARACTERS = 1000
@@ -41,6 +44,19 @@ class Program:
             digest.update(b"\0kind\0" + type(self).__name__.encode())
         object.__setattr__(self, "id", digest.hexdigest())
 
+    def to_json(self) -> dict[str, Any]:
+        """Source, entry and what kind of program it is; the id follows from them."""
+        return {"kind": _KIND_OF[type(self)], "source": self.source, "entry": self.entry}
+
+    @classmethod
+    def from_json(cls, data: Any) -> "Program":
+        """The Program of `to_json`, of whatever kind. Raises UsageError."""
+        fields = members(data, "a program", "source", "entry", optional=("kind",))
+        kind = fields.pop("kind") or "function"
+        if kind not in _KINDS:
+            raise UsageError(f"no kind of program: {kind!r}, at $.kind")
+        return _KINDS[kind](**fields)
+
 
 @dataclass(frozen=True, slots=True)
 class Script(Program):
@@ -48,6 +64,10 @@ class Script(Program):
     is in `stdout` and `stderr`. Needs a policy that captures output (`limits.capture_bytes`)."""
 
     entry: str = ""
+
+
+_KINDS: dict[str, type[Program]] = {"function": Program, "script": Script}
+_KIND_OF = {kind: name for name, kind in _KINDS.items()}
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,19 +117,91 @@ class Call:
                 return cls(tuple(arguments))
         raise UsageError(f"a call is given as a mapping, a list or a Call, not as {type(arguments).__name__}")
 
+    def to_json(self) -> dict[str, Any]:
+        """As objects that every JSON writer takes, tuples and sets included. Raises UsageError for what is no plain value."""
+        return {
+            "args": [to_plain(argument, f"$.args[{index}]") for index, argument in enumerate(self.args)],
+            "kwargs": {name: to_plain(argument, f"$.kwargs.{name}") for name, argument in self.kwargs.items()},
+        }
+
+    @classmethod
+    def from_json(cls, data: Any) -> "Call":
+        """The Call of `to_json`. Raises UsageError."""
+        fields = members(data, "a call", "args", "kwargs")
+        if type(fields["args"]) is not list or type(fields["kwargs"]) is not dict:
+            raise UsageError("a call needs a list at $.args and an object at $.kwargs")
+        args = tuple(from_plain(argument, f"$.args[{index}]") for index, argument in enumerate(fields["args"]))
+        return cls(args, {name: from_plain(argument, f"$.kwargs.{name}") for name, argument in fields["kwargs"].items()})
+
 
 @dataclass(frozen=True, slots=True)
 class Check:
     """One prediction to judge: `program` called with `call` should give `expected`, under the policy's comparison.
 
     `expected` stays on the host; it is folded to plain values here (subclasses to their base, numpy values to plain ones),
-    and UsageError is raised with a path where that cannot be. `id` is the caller's own and comes back on the Verdict.
+    and UsageError is raised with a path where that cannot be. `id` is the caller's own and comes back on the Verdict. `rule` is
+    a ComparisonRule or a preset's name; None is the policy's.
     """
 
     program: Program
-    call: Call | Mapping[str, Any] | Sequence[Any]
+    call: Call | Mapping[str, Any] | Sequence[Any] | Stdin | bytes | str
     expected: Any
     id: Any = None
+    rule: ComparisonRule | str | None = None
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "expected", fold_expected(self.expected))
+        if self.rule is not None and not isinstance(self.rule, ComparisonRule):
+            object.__setattr__(self, "rule", _rule_of(self.rule))
+
+    def rule_or(self, default: ComparisonRule) -> ComparisonRule:
+        """The rule that this check is judged by, where the policy's is `default`."""
+        return default if self.rule is None else _rule_of(self.rule)
+
+    def to_json(self) -> dict[str, Any]:
+        """As objects that every JSON writer takes; `from_json` makes an equal Check of it. Raises UsageError for what is no
+        plain value in `call`, `expected` or `id`."""
+        return {
+            "program": self.program.to_json(),
+            "call": _input_to_json(self.call),
+            "expected": to_plain(self.expected, "$.expected"),
+            "id": to_plain(self.id, "$.id"),
+            "rule": None if self.rule is None else _rule_of(self.rule).model_dump(mode="json"),
+        }
+
+    @classmethod
+    def from_json(cls, data: Any) -> "Check":
+        """The Check of `to_json`. Raises UsageError."""
+        fields = members(data, "a check", "program", "call", "expected", optional=("id", "rule"))
+        rule = fields["rule"]
+        return cls(
+            Program.from_json(fields["program"]),
+            _input_from_json(fields["call"]),
+            from_plain(fields["expected"], "$.expected"),
+            from_plain(fields["id"], "$.id"),
+            None if rule is None else _rule_of(rule),
+        )
+
+
+def _rule_of(rule: Any) -> ComparisonRule:
+    if isinstance(rule, ComparisonRule):
+        return rule
+    if isinstance(rule, str):
+        return ComparisonRule.preset(rule)
+    try:
+        return ComparisonRule.model_validate(rule)
+    except ValueError as error:
+        raise UsageError(f"not a comparison rule, at $.rule: {str(error).splitlines()[-2].strip()}") from None
+
+
+def _input_to_json(call: Any) -> dict[str, Any]:
+    """A function's arguments, or a script's standard input."""
+    if isinstance(call, Stdin | bytes | str):
+        return {"stdin": to_plain(Stdin.of(call).data)}
+    return Call.of(call).to_json()
+
+
+def _input_from_json(data: Any) -> "Call | Stdin":
+    if type(data) is dict and "stdin" in data:
+        return Stdin.of(from_plain(members(data, "a standard input", "stdin")["stdin"]))
+    return Call.from_json(data)

@@ -4,6 +4,7 @@ ReexecError
   UsageError        the caller's mistake
     PolicyError     in a policy
   EngineError       the host's failure (engine/errors.py)
+  DeadlineExceededError   the caller's own timeout (engine/errors.py)
 """
 
 

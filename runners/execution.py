@@ -99,9 +99,11 @@ def executed(
     finish: Callable[[Work], Result],
     *,
     watch_arguments: bool = False,
+    repeat_where: "Callable[[Outcome, Work], bool] | None" = None,
 ) -> Iterator[Result]:
     """Rows through executors, in order: `prepare` says which calls a row needs, each runs once in every executor, and
-    `finish` gets the outcomes."""
+    `finish` gets the outcomes. `repeat_where` says which of them are not to be quoted before a second run gave them too
+    (`Executor.run_many`)."""
 
     def items() -> "Iterator[tuple[Program | None, Any, tuple[Work | Result, bool]]]":
         for row in rows:
@@ -113,9 +115,11 @@ def executed(
             for index, (program, arguments) in enumerate(work.calls):
                 yield program, arguments, (work, index == last)
 
+    doubts = None if repeat_where is None else lambda outcome, tag: repeat_where(outcome, tag[0])
     sources = itertools.tee(items(), len(executors)) if len(executors) > 1 else (items(),)
     streams = [
-        executor.run_many(source, watch_arguments=watch_arguments) for executor, source in zip(executors, sources, strict=True)
+        executor.run_many(source, watch_arguments=watch_arguments, repeat_where=doubts)
+        for executor, source in zip(executors, sources, strict=True)
     ]
     for answers in zip(*streams, strict=True):
         work, last = answers[0][1]

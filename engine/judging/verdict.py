@@ -15,6 +15,8 @@ from typing import Any, Literal, cast
 
 from reexec.policies.comparison import ComparisonRule
 
+from ..errors import UsageError
+from ..json_form import from_plain, members, to_plain
 from ..outcome import Outcome
 from .compare import Comparison, compare
 
@@ -49,6 +51,31 @@ class Verdict:
     @property
     def accepted(self) -> bool:
         return self.word == "accepted"
+
+    def to_json(self) -> dict[str, Any]:
+        """As objects that every JSON writer takes; `from_json` makes an equal Verdict of it. Raises UsageError where the
+        caller's `id` is no plain value."""
+        found = self.comparison
+        return {
+            "word": self.word,
+            "outcome": None if self.outcome is None else self.outcome.to_json(),
+            "comparison": None if found is None else {"equal": found.equal, "path": found.path, "reason": found.reason},
+            "id": to_plain(self.id, "$.id"),
+        }
+
+    @classmethod
+    def from_json(cls, data: Any) -> "Verdict":
+        """The Verdict of `to_json`. Raises UsageError."""
+        fields = members(data, "a verdict", "word", "outcome", "comparison", optional=("id",))
+        if fields["word"] not in VERDICT_WORDS:
+            raise UsageError(f"no verdict: {fields['word']!r}, at $.word")
+        outcome, found = fields["outcome"], fields["comparison"]
+        return cls(
+            fields["word"],
+            None if outcome is None else Outcome.from_json(outcome),
+            None if found is None else Comparison(**members(found, "a comparison", "equal", "path", "reason")),
+            from_plain(fields["id"], "$.id"),
+        )
 
     @property
     def scored(self) -> bool:

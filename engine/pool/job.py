@@ -1,59 +1,123 @@
-"""One call on its way through the pool, and the place where its outcome is delivered."""
+"""One call on its way through the pool, who it is for, and where its consumer waits."""
 
 import threading
+from collections import deque
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from ..outcome import Outcome
 from ..program import Program, Stdin
+from .answer import Answer
+from .retry import History
 
-OUTSIDE_KILLS_ALLOWED = 5
+if TYPE_CHECKING:
+    from .worker import Worker
+
+WINDOW_BYTES = 64 << 20
+"""What a caller may hold: arguments that wait, and answers that it has not taken yet."""
+
+
+class Caller:
+    """A stream, or all calls of `submit` that share a group: what workers are shared out between.
+
+    Its queues are the scheduler's. `delivered_bytes` is written by the I/O thread only, `consumed_bytes` by the consumer only.
+    """
+
+    __slots__ = ("__weakref__", "consumed_bytes", "delivered_bytes", "gated", "head", "limit_bytes", "queues", "served_at")
+
+    def __init__(self, limit_bytes: int | None = None) -> None:
+        self.queues: dict[frozenset[str], Queue] = {}
+        self.served_at = 0.0
+        self.limit_bytes = limit_bytes
+        self.delivered_bytes = 0
+        self.consumed_bytes = 0
+        self.head: Job | None = None
+        """The job that the consumer waits for: begun whatever is held, so that there is always progress."""
+        self.gated = False
+        """Set by the scheduler when it passes over a job because too much is held: the consumer is to wake it."""
+
+    def held_bytes(self) -> int:
+        """Bytes of answers that the consumer has not taken."""
+        return self.delivered_bytes - self.consumed_bytes
+
+    def is_full(self) -> bool:
+        return self.limit_bytes is not None and self.delivered_bytes - self.consumed_bytes >= self.limit_bytes
+
+
+class Queue:
+    """Jobs of one caller for workers of one kind, oldest first. Those that were cancelled are skipped when they come up."""
+
+    __slots__ = ("jobs", "live")
+
+    def __init__(self) -> None:
+        self.jobs: deque[Job] = deque()
+        self.live = 0
+        """Without the cancelled ones."""
+
+    def head(self) -> "Job | None":
+        jobs = self.jobs
+        while jobs and jobs[0].cancelled:
+            jobs.popleft()
+        return jobs[0] if jobs else None
+
+    def forget_one(self) -> None:
+        """One of its jobs was cancelled."""
+        self.live -= 1
+        if self.live < len(self.jobs) // 2:
+            self.jobs = deque(job for job in self.jobs if not job.cancelled)
 
 
 class Job:
-    """A call to execute. `deliver` is run by the I/O thread, once, with the job done."""
+    """A call to execute: one fork. `deliver` is run by the I/O thread, once, with the answer in place; not for a job that was
+    cancelled. It must not decode, wait or raise."""
 
     __slots__ = (
-        "alone", "attempts", "call", "cancelled", "deaths", "deliver", "first", "key", "kills", "options", "outcome",
-        "outside_kills", "program", "sent_bytes", "sequence", "stdin", "tag",
+        "alone", "answer", "attempts", "call", "caller", "cancelled", "cancelled_at", "deliver", "history", "item", "key",
+        "options", "program", "sent_bytes", "sequence", "since", "stdin", "tag",
+        "worker",
     )  # fmt: skip
 
-    def __init__(self, program: Program, call: bytes, options: int, deliver: "Callable[[Job], None]") -> None:
+    def __init__(
+        self, program: Program, call: bytes, options: int, deliver: "Callable[[Job], None]", caller: Caller, item: Any = None
+    ) -> None:
         self.program = program
         self.call = call
         self.options = options
         self.deliver = deliver
-        self.outcome: Outcome | None = None
-        self.key: frozenset[str] = frozenset()
+        self.caller = caller
+        self.item = item
+        """The caller's own."""
+        self.answer: Answer | None = None
         self.sequence = 0
+        """Its number in the pool; 0 until the pool has it."""
         self.attempts = 0
-        self.deaths = 0
-        self.outside_kills = 0
-        self.kills = 0
-        """Runs that ended by SIGKILL to the process of the check itself."""
+        self.history: History | None = None
         self.alone = False
-        self.first: Outcome | None = None
-        """The outcome that a second run is to confirm."""
         self.cancelled = False
-        self.tag: Any = None
+        self.worker: Worker | None = None
+        """Where it is in flight."""
         self.stdin: Stdin | None = None
         """Of a script, in place of a call."""
-        self.sent_bytes = 0
-        """That travel for it to its worker."""
+
+    # Set by the I/O thread.
+    key: frozenset[str]
+    since: float
+    tag: int
+    sent_bytes: int
+    """That travel for it to its worker."""
+    cancelled_at: float
 
     @property
     def loaded(self) -> tuple[str, ...]:
         """Digests of what its worker must have loaded."""
         return (self.program.id,) if self.stdin is None else (self.program.id, self.stdin.id)
 
+    def size(self) -> int:
+        """Bytes of its input."""
+        return len(self.call) if self.stdin is None else len(self.stdin.data)
+
     @property
     def needs_fresh_worker(self) -> bool:
-        """Whether a worker died under it: the next one must have run nothing else. Alone is enough for a confirmation."""
-        return self.deaths > 0 or self.outside_kills > 0
-
-    def finish(self, outcome: Outcome) -> None:
-        self.outcome = outcome
-        self.deliver(self)
+        return self.history is not None and self.history.needs_fresh_worker
 
 
 class Mailbox:
@@ -73,9 +137,9 @@ class Mailbox:
     def count(self) -> int:
         return self._rings
 
-    def wait(self, seen: int) -> int:
-        """Returns when the bell has rung since `seen`; the new count."""
+    def wait(self, seen: int, timeout_s: float = 1.0) -> None:
+        """Returns when the bell has rung since `seen`, and after `timeout_s` at the latest: a signal is handled even where
+        waits are not interruptible."""
         with self._bell:
-            while self._rings == seen:
-                self._bell.wait(1.0)  # bounded, so that a signal is handled even where waits are not interruptible
-            return self._rings
+            if self._rings == seen:
+                self._bell.wait(timeout_s)

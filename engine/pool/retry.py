@@ -1,43 +1,160 @@
-"""Ends that the host may have caused are confirmed by further runs, alone on a worker.
+"""When a check runs again, and what its runs amount to: all rules of repetition, without I/O and without a clock.
 
-A limit on time near its threshold is confirmed by a second run.
+    what happened                                 what follows
+    --------------------------------------------  --------------------------------------------------------------
+    a worker died under it                        once more, alone on a fresh worker; the second time it is `denied`,
+                                                  or memory-limit where the worker said so
+    its worker was killed from outside, or the    the same again, up to five times, then `engine-error`
+    host let it start no process
+    SIGKILL ended its own process                 again, alone, up to three runs; then it is the program's own doing:
+                                                  a program that kills itself does it each time
+    a limit on time, in doubt                     once more, alone, behind other work (see below)
+    a wrong value of a program that may vary      once more before it is quoted (`may_vary`, `varies`)
+    two runs of a proof agree, and luck may be    further seeds (`proof_needs`)
+    the reason
+    anything else                                 it stands
+
 Processor time does not depend on waiting, yet a busy machine's colder caches make the same work cost more of it, so a check
-whose need lies near the limit could get another word on another day. Every check that a limit ended is near it by what is
-known: it was stopped there. The second run says whether it was ended by chance; where the two disagree, the one that came to
-an end by itself stands, because it shows that the limit suffices, and the disagreement is counted and kept in the Outcome.
-
-SIGKILL without a limit being passed is a program's own doing, or that of somebody outside: an operator, or the kernel of a host
-without memory. A program that ends itself does it each time; three in a row are taken for its own.
+whose need lies near its limit could get another word on another day. The zygote says which limits are in doubt (decision
+0025). Where the two runs disagree, the one that came to an end by itself stands, because it shows that the limit
+suffices; the disagreement is counted and kept in the Outcome.
 """
 
-from dataclasses import replace
+import functools
+import re
+from collections.abc import Callable, Iterable
+from enum import Enum
+from typing import NamedTuple
 
-from reexec.policies.model import Limits
+from reexec.policies.comparison import ComparisonRule
 
-from ..outcome import Outcome
+from ..judging.compare import compare
+from ..outcome import Outcome, OutcomeKind
+from ..protocol import claim
+from ..protocol.endings import WorkerEnd
+from .answer import KILLED, Answer, of_the_host
 
-NEAR = 1.2
+DEATHS_BELIEVED = 2
 KILLS_BELIEVED = 3
+OUTSIDE_KILLS_ALLOWED = 5
 _TIMED = ("cpu-limit", "wall-limit")
+TO_BE_RULED = frozenset((*_TIMED, KILLED))
+"""Kinds of answers that may not stand; every other one stands, unless the check has a history."""
 
 
-def is_near(outcome: Outcome, limits: Limits) -> bool:
-    """Whether a limit on time ended it within 120 % of that limit. Below 80 % no limit ends anything; far above it are trees of
-    processes that burn time together."""
-    if not limits.confirm or outcome.kind not in _TIMED:
-        return False
-    return outcome.kind == "wall-limit" or outcome.usage.cpu_s <= NEAR * limits.cpu_s
+class Rerun(Enum):
+    ALONE = "next, alone on a worker"
+    FRESH = "next, alone on a worker that has run nothing else"
+    LATER = "alone on a worker, behind other work"
 
 
-def is_killed(outcome: Outcome) -> bool:
-    """Whether SIGKILL ended the process of the check. An exception of that name has lines of its program."""
-    return outcome.exception is not None and outcome.exception.type == "SIGKILL" and not outcome.exception.lines
+class Ruling(NamedTuple):
+    """Either an answer that stands or how to run again; and the names of the statistics that count it."""
+
+    answer: Answer | None
+    rerun: Rerun | None = None
+    counts: tuple[str, ...] = ()
 
 
-def settle(first: Outcome, second: Outcome) -> Outcome:
-    """The outcome of both runs."""
+class History:
+    """What has become of one check so far. Made when the first thing happens to it."""
+
+    __slots__ = ("deaths", "first", "kills", "outside_kills")
+
+    def __init__(self) -> None:
+        self.deaths = 0
+        self.outside_kills = 0
+        self.kills = 0
+        """Runs that ended by SIGKILL to the process of the check itself."""
+        self.first: Answer | None = None
+        """The limit on time that a second run is to confirm."""
+
+    @property
+    def needs_fresh_worker(self) -> bool:
+        """Whether a worker died under it: the next one must have run nothing else. Alone is enough for a confirmation."""
+        return self.deaths > 0 or self.outside_kills > 0
+
+    def answered(self, answer: Answer) -> Ruling:
+        if answer.kind == KILLED:
+            self.kills += 1
+            if self.kills < KILLS_BELIEVED:
+                return Ruling(None, self._next(), ("kills_repeated",))
+        elif self.first is None and answer.kind in _TIMED and answer.flags & claim.IN_DOUBT:
+            self.first = answer
+            return Ruling(None, Rerun.LATER)
+        return self._stands(answer)
+
+    def died(self, end: WorkerEnd, from_outside: bool, words: str) -> Ruling:
+        """Its worker ended while it ran. `words` are for a person."""
+        if from_outside or end is WorkerEnd.CANNOT_FORK:
+            self.outside_kills += 1
+            if self.outside_kills <= OUTSIDE_KILLS_ALLOWED:
+                return Ruling(None, Rerun.FRESH, ("retried",))
+            detail = f"its workers were killed from outside {self.outside_kills} times"
+            if end is WorkerEnd.CANNOT_FORK:
+                detail = f"{words} (`ulimit -u`, pids.max)"
+            return self._stands(of_the_host("engine-error", detail), "retried")
+        self.deaths += 1
+        if self.deaths < DEATHS_BELIEVED:
+            return Ruling(None, Rerun.FRESH, ("retried",))
+        kind: OutcomeKind = "memory-limit" if end is WorkerEnd.OUT_OF_MEMORY else "denied"
+        detail = f"the program ended its worker twice ({words})"
+        return self._stands(of_the_host(kind, detail), "retried", "worker_kills")
+
+    def _next(self) -> Rerun:
+        return Rerun.FRESH if self.needs_fresh_worker else Rerun.ALONE
+
+    def _stands(self, answer: Answer, *counts: str) -> Ruling:
+        if self.first is None:
+            return Ruling(answer, None, counts)
+        settled = settle(self.first, answer)
+        return Ruling(settled, None, (*counts, "limit_disagreements" if settled.disagreed_with else "limits_confirmed"))
+
+
+def settle(first: Answer, second: Answer) -> Answer:
+    """What a limit on time and the run that was to confirm it amount to."""
     if second.kind == first.kind:
         return second
     if second.kind in _TIMED or second.kind == "engine-error":
-        return replace(first, attempts=second.attempts, disagreed_with=second.kind)
-    return replace(second, disagreed_with=first.kind)
+        return first._replace(disagreed_with=second.kind)
+    return second._replace(disagreed_with=first.kind)
+
+
+# -- values that vary -----------------------------------------------------------------------------------------
+
+MAY_VARY = re.compile(
+    r"\b(?:time|datetime|date|today|now|secrets|uuid\w*|urandom|SystemRandom|random\w*|rand\w*|default_rng|getpid|os|id|hash|"
+    r"perf_counter|monotonic|shuffle|choices?|sample)\b"
+)
+"""Programs that name none of these read neither clock nor chance: they are spared the watching, which makes them slower, and a
+second run before a wrong value is quoted."""
+
+
+@functools.lru_cache(4096)
+def may_vary(source: str) -> bool:
+    """Whether a value of this program may come out differently when it is asked for again."""
+    return MAY_VARY.search(source) is not None
+
+
+def varies(first: Outcome, again: Outcome, rule: ComparisonRule) -> bool:
+    """Whether a second run did not give the value of the first: then it must not be quoted."""
+    return not (again.ok and compare(again.value, first.value, rule).equal)
+
+
+class Proof(Enum):
+    HOLDS = "two runs are enough"
+    MORE_SEEDS = "it must hold under further seeds"
+    CANNOT_HOLD = "no number of runs would do"
+
+
+def proof_needs(*, draws: bool, sibling_varies: bool, unordered: bool) -> Proof:
+    """What a pair needs whose first two runs agree, perhaps by luck. `draws`: the call reads random numbers; `sibling_varies`:
+    another pair of its function differed between its runs; `unordered`: the result may hang on the order of a set."""
+    if draws and sibling_varies:
+        return Proof.CANNOT_HOLD
+    return Proof.MORE_SEEDS if draws or sibling_varies or unordered else Proof.HOLDS
+
+
+def first_that_differs(outcomes: Iterable[Outcome], same: Callable[[Outcome], bool]) -> Outcome | None:
+    """Of runs under further seeds, the one that ends a proof; None where all of them give the value again."""
+    return next((outcome for outcome in outcomes if not (outcome.ok and same(outcome))), None)

@@ -24,13 +24,17 @@ from ..jail.launch import Launched, baseline_of
 from ..jail.run_delay import RunDelays
 from ..protocol import frames
 from ..protocol.endings import LAST_WORDS, WorkerEnd
+from .answer import CANCELLED, Answer, of_result
 from .job import Job
 
 MAX_PROGRAMS = 256
 MAX_PROGRAM_BYTES = 32 << 20
 MAX_IN_FLIGHT = 64
 MAX_IN_FLIGHT_BYTES = 1 << 20
+MAX_ANSWER_BYTES = 8 << 20
 IN_FLIGHT_S = 0.05
+LONG_S = 0.02
+"""Nothing is given to a worker whose check has run for longer; what is behind it comes back."""
 _RECEIVE_BYTES = 1 << 18
 
 
@@ -49,6 +53,11 @@ class WorkerDiedError(Exception):
         super().__init__(message)
         self.end = end
 
+    @property
+    def words(self) -> str:
+        """The last line of the message."""
+        return str(self).strip().splitlines()[-1] if str(self).strip() else ""
+
 
 class Worker:
     def __init__(self, launched: Launched, key: frozenset[str], setup: bytes, limits: Limits, index: int) -> None:
@@ -57,8 +66,7 @@ class Worker:
         self.index = index
         self.state = State.STARTING
         self.in_flight: deque[Job] = deque()
-        self.returned: list[Job] = []
-        """Not begun by this worker; the loop takes them out."""
+        self._returned: list[Job] = []
         self.head_since = time.monotonic()
         self.idle_since = self.head_since
         self.fresh = True
@@ -77,6 +85,7 @@ class Worker:
         self._next_id = 0
         self._death: WorkerDiedError | None = None
         self.mean_s = 0.001
+        self._mean_bytes = 0.0
         launched.channel.setblocking(False)
 
     def fileno(self) -> int:
@@ -84,7 +93,7 @@ class Worker:
 
     # -- sending ----------------------------------------------------------------------------------------------
 
-    def room(self) -> bool:
+    def room(self, now: float) -> bool:
         """Whether one more check may be sent: enough in flight hides the host's latency, more only delays others."""
         if self.state is State.IDLE:
             return True
@@ -94,6 +103,8 @@ class Worker:
             and count < MAX_IN_FLIGHT
             and self._bytes_in_flight < MAX_IN_FLIGHT_BYTES
             and count * self.mean_s < IN_FLIGHT_S
+            and count * self._mean_bytes < MAX_ANSWER_BYTES
+            and now - self.head_since < LONG_S
             and not self.in_flight[0].alone
         )
 
@@ -105,6 +116,7 @@ class Worker:
             call = frames.LENGTH.pack(self._loaded(job, stdin.id, "", stdin.data))
         self._next_id += 1
         job.tag = self._next_id
+        job.worker = self
         job.attempts += 1
         self._out += frames.encode(frames.Check(self._next_id, number, job.options, call))
         if not self.in_flight:
@@ -113,6 +125,10 @@ class Worker:
         self._bytes_in_flight += job.sent_bytes
         self.state = State.BUSY
         self.fresh = False
+
+    def cancel_head(self) -> None:
+        """Asks for the end of the check that is next to be answered, or runs; it is answered all the same."""
+        self._out += frames.encode(frames.Cancel(self.in_flight[0].tag))
 
     def _loaded(self, job: Job, digest: str, entry: str, source: str | bytes) -> int:
         """The number under which the zygote knows a program, or a standard input; sends it where it is new."""
@@ -155,8 +171,8 @@ class Worker:
 
     # -- receiving --------------------------------------------------------------------------------------------
 
-    def receive(self) -> list[tuple[Job, frames.Result]]:
-        """Answered jobs with their results; those before a lie or last words in the same breath count, and the next
+    def receive(self) -> list[tuple[Job, Answer]]:
+        """Answered jobs; those before a lie or last words in the same breath count, and the next
         call raises. Raises WorkerDiedError."""
         if self._death is not None:
             raise self._death
@@ -168,7 +184,7 @@ class Worker:
             raise WorkerDiedError(WorkerEnd.HUNG_UP, f"the worker hung up ({error.strerror})") from None
         if not data:
             raise WorkerDiedError(WorkerEnd.HUNG_UP, "the worker hung up")
-        done: list[tuple[Job, frames.Result]] = []
+        done: list[tuple[Job, Answer]] = []
         try:
             for frame in self._decoder.feed(data):
                 done += self._take(frame)
@@ -184,21 +200,31 @@ class Worker:
             self.launched.channel.shutdown(socket.SHUT_RDWR)  # readable at once, so that the end is seen in the next round
         return done
 
-    def _take(self, frame: Any) -> list[tuple[Job, frames.Result]]:
+    def take_returned(self) -> list[Job]:
+        """Checks that the zygote handed back since the last look; also after `receive` has raised."""
+        returned, self._returned = self._returned, []
+        return returned
+
+    def _take(self, frame: Any) -> list[tuple[Job, Answer]]:
         match frame:
             case frames.Result():
                 job = self._head_job(frame.check_id)
                 if max(len(frame.stdout), len(frame.stderr)) > self._capture_bytes:
                     raise frames.ProtocolError("more was printed than is kept")
+                answer = of_result(frame)
+                if answer.kind == CANCELLED and not job.cancelled:
+                    raise frames.ProtocolError("nobody cancelled it")
                 self.in_flight.popleft()
+                job.worker = None
                 self._bytes_in_flight -= job.sent_bytes
                 self.answered += 1
                 self.mean_s += (frame.wall_us / 1e6 - self.mean_s) * 0.2
+                self._mean_bytes += (answer.size() - self._mean_bytes) * 0.2
                 self.head_since = time.monotonic()
                 if not self.in_flight and self.state is State.BUSY:
                     self.state = State.IDLE
                     self.idle_since = self.head_since
-                return [(job, frame)]
+                return [(job, answer)]
             case frames.Compiled():
                 self._head_job(frame.check_id)
                 self.head_since = time.monotonic()
@@ -214,7 +240,7 @@ class Worker:
             case frames.Fails():
                 if frame.end not in LAST_WORDS:
                     raise frames.ProtocolError(f"an end that is none: {frame.end}")
-                raise WorkerDiedError(WorkerEnd(frame.end), f"the zygote failed: {str(frame.words, 'utf-8', 'replace')}")
+                raise WorkerDiedError(WorkerEnd(frame.end), str(frame.words, "utf-8", "replace"))
             case frames.Retires():
                 if self.state is State.STARTING:
                     raise frames.ProtocolError("retires before hello")
@@ -234,8 +260,9 @@ class Worker:
         while len(self.in_flight) > 1 and self.in_flight[1].tag <= last_id:
             job = self.in_flight[1]
             del self.in_flight[1]
+            job.worker = None
             self._bytes_in_flight -= job.sent_bytes
-            self.returned.append(job)
+            self._returned.append(job)
 
     def _begin(self, info: bytes) -> None:
         """Step 4 of the handshake (launch.py)."""

@@ -374,7 +374,8 @@ def main(channel_fd: int, alone_in_namespace: bool) -> None:
     except Exception as error:
         if os.getpid() == own_pid:
             try:
-                words = traceback.format_exc()[-2000:].encode("utf-8", "replace")
+                said = str(error) if isinstance(error, CannotForkError) else traceback.format_exc()
+                words = said[-2000:].encode("utf-8", "replace")
             except MemoryError:
                 words = b"MemoryError"
             link.last_words(frames.Fails(_end_of(error), words))

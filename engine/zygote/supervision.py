@@ -124,6 +124,8 @@ def wait_for_end(watched: Watched, inbox: Inbox, outbox: Outbox, setup: Setup) -
     handed_back = capture is None  # those come here only after a first wait
     if handed_back:
         hand_back(inbox, outbox)
+        if inbox.is_cancelled(watched.check_id):
+            return CANCELLED, None
     waiting = Waiting()
     until_s = setup.cpu_s
     asked = False

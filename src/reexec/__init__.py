@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from .engine.version import VERSION as __version__
 
 if TYPE_CHECKING:
+    from .engine.errors import DeadlineExceededError as DeadlineExceededError
     from .engine.errors import EngineError as EngineError
     from .engine.errors import IsolationUnavailableError as IsolationUnavailableError
     from .engine.executor import Executor as Executor
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
     from .engine.judging.verdict import judge as judge
     from .engine.outcome import Outcome as Outcome
     from .engine.outcome import Usage as Usage
-    from .engine.pool.loop import Statistics as Statistics
+    from .engine.pool.statistics import Statistics as Statistics
     from .engine.program import Call as Call
     from .engine.program import Check as Check
     from .engine.program import Program as Program
@@ -38,13 +39,13 @@ if TYPE_CHECKING:
     from .policies.size import SizeRule as SizeRule
 
 _HOMES = {
-    "engine.errors": ("EngineError", "IsolationUnavailableError"),
+    "engine.errors": ("DeadlineExceededError", "EngineError", "IsolationUnavailableError"),
     "engine.executor": ("Executor",),
     "engine.judging.compare": ("Comparison", "compare"),
     "engine.judging.strict_size": ("strict_check_size",),
     "engine.judging.verdict": ("Verdict", "judge"),
     "engine.outcome": ("Outcome", "Usage"),
-    "engine.pool.loop": ("Statistics",),
+    "engine.pool.statistics": ("Statistics",),
     "engine.program": ("Call", "Check", "Program"),
     "policies.comparison": ("ComparisonRule",),
     "policies.errors": ("PolicyError", "ReexecError", "UsageError"),

@@ -318,7 +318,7 @@ def test_a_program_that_is_ended_by_chance_gets_its_value_and_the_disagreement_i
         with Executor(policy, workers=1, python=f"{folder}/bin/python") as executor:
             future = executor.submit(Program(BURN, "f"), [0.505, str(flag)])
             while not future.done() and not flag.exists():
-                if any(job.first for worker in list(executor._loop._workers) for job in list(worker.in_flight)):
+                if future.job is not None and future.job.history is not None:
                     flag.touch()
             outcome = future.result()
             assert (outcome.kind, outcome.value) == ("value", "through")

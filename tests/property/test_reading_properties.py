@@ -12,6 +12,7 @@ from reexec import ComparisonRule
 from reexec.engine.decoding import read_json, read_outcome
 from reexec.engine.judging.verdict import judge
 from reexec.engine.outcome import KINDS, Outcome
+from reexec.engine.pool.answer import Answer, of_result
 from reexec.engine.protocol import claim, frames, values
 
 JSON = st.recursive(
@@ -34,8 +35,8 @@ WORDS = st.integers(0, 255) | st.sampled_from(sorted(claim.WORDS))
 COUNTS = st.integers(0, 2**64 - 1)
 
 
-def value_frame(payload: bytes) -> frames.Result:
-    return frames.Result(1, claim.BYTE_OF["value"], 0, 0, 0, 0, payload, b"", b"", b"")
+def value_answer(payload: bytes) -> Answer:
+    return Answer("value", payload)
 
 
 @given(WORDS, PAYLOADS, st.binary(max_size=60) | PAYLOADS, st.tuples(*[COUNTS] * 4), st.booleans(), st.booleans())
@@ -43,9 +44,10 @@ def test_every_frame_gives_an_outcome_and_a_verdict(
     kind: int, payload: bytes, note: bytes, numbers: tuple[int, ...], python_values: bool, watched: bool
 ) -> None:
     flags, cpu, wall, peak = numbers
-    frame = frames.Result(1, kind, flags, cpu, wall, peak, payload, note, b"", b"")
+    answer = of_result(frames.Result(1, kind, flags, cpu, wall, peak, payload, note, b"", b""))
+    options = (frames.PYTHON_VALUES if python_values else 0) | (frames.WATCH_ARGUMENTS if watched else 0)
     word = claim.WORDS.get(kind)
-    outcome = read_outcome(frame, python_values=python_values, watched=watched, attempts=1)
+    outcome = read_outcome(answer, options)
     assert isinstance(outcome, Outcome)
     assert outcome.kind in KINDS
     assert outcome.kind in (word, "bad-result")
@@ -79,8 +81,8 @@ def test_values_are_read_as_they_were_written(value: Any) -> None:
 @pytest.mark.parametrize("python_values", [False, True])
 def test_monstrous_payloads_are_read_or_refused_in_bounded_time(payload: bytes, python_values: bool) -> None:
     began = time.process_time()
-    frame = value_frame(payload)
-    outcome = read_outcome(frame, python_values=python_values, watched=False, attempts=1)
+    answer = value_answer(payload)
+    outcome = read_outcome(answer, frames.PYTHON_VALUES if python_values else 0)
     assert outcome.kind in ("value", "bad-result")
     assert time.process_time() - began < 2
 
@@ -97,7 +99,7 @@ def test_integers_chosen_to_collide_cost_the_host_no_more_than_others(tag: str) 
     """Integers have no random hash: multiples of 2**61 - 1 all hash to 0."""
     numbers = [str(step * (2**61 - 1)) for step in range(1, 8_000)]
     items = ",".join(f"[{number},0]" if tag == "dict" else number for number in numbers)
-    frame = value_frame(f'{{"!":"{tag}","v":[{items}]}}'.encode())
+    answer = value_answer(f'{{"!":"{tag}","v":[{items}]}}'.encode())
     began = time.process_time()
-    read_outcome(frame, python_values=True, watched=False, attempts=1)
+    read_outcome(answer, frames.PYTHON_VALUES)
     assert time.process_time() - began < 0.1

@@ -1,179 +1,210 @@
-"""The scheduler as a state machine over fake workers: whatever happens in whatever order, no job is lost, none is run by
-two workers at once, none is answered twice."""
+"""The scheduler as a state machine over real workers whose zygotes are scripted: whatever happens in whatever order, no job is
+lost, none is run by two workers at once, none is answered twice, none begins after it was cancelled, and callers take turns."""
 
-from typing import Any, cast
+from types import SimpleNamespace
 
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
-from reexec.engine.outcome import Outcome
-from reexec.engine.pool.job import Job
+from reexec.engine.pool import worker as worker_module
+from reexec.engine.pool.answer import Answer
+from reexec.engine.pool.job import Caller, Job
+from reexec.engine.pool.retry import History, Rerun
 from reexec.engine.pool.scheduler import Scheduler
-from reexec.engine.pool.worker import State, Worker
-from reexec.engine.program import Program
+from reexec.engine.pool.worker import LONG_S, MAX_IN_FLIGHT, State, Worker
+from reexec.engine.protocol import frames
+from tests.support.workers import ScriptedWorker, job_for
 
 ACTIVE = 3
-KEYS = [frozenset[str](), frozenset({"numpy"}), frozenset({"scipy"})]
-PROGRAM = Program("def f():\n    return 1", "f")
+KINDS = [frozenset[str](), frozenset({"numpy"}), frozenset({"scipy"})]
 
 
-class FakeWorker:
-    """What the scheduler sees of a worker, and nothing behind it."""
-
-    def __init__(self, key: frozenset[str], clock: int) -> None:
-        self.key = key
-        self.state = State.STARTING
-        self.fresh = True
-        self.idle_since = float(clock)
-        self.jobs: list[Job] = []
-
-    def room(self) -> bool:
-        if self.state is State.IDLE:
-            return True
-        return self.state is State.BUSY and len(self.jobs) < 4 and not self.jobs[0].alone
+class WatchedWorker(ScriptedWorker):
+    machine: "PoolMachine"
 
     def give(self, job: Job) -> None:
         assert self.state in (State.IDLE, State.BUSY)
-        assert not job.alone or not self.jobs, "a job that must be alone is not"
+        assert not job.cancelled, "a job that nobody waits for begins"
+        assert not job.alone or not self.in_flight, "a job that must be alone is not"
+        assert not any(flying.alone for flying in self.in_flight), "a job travels with one that must be alone"
         assert self.fresh or not job.needs_fresh_worker, "the worker of a job that saw one die has run something else"
-        self.fresh = False
-        self.state = State.BUSY
-        self.jobs.append(job)
+        assert self.key == job.key
+        assert len(self.in_flight) < MAX_IN_FLIGHT
+        if self.in_flight:
+            assert self.machine.now() - self.head_since < LONG_S, "given behind a check that takes its time"
+        self.machine.watch_turns(self, job)
+        super().give(job)
 
 
 class PoolMachine(RuleBasedStateMachine):
     def __init__(self) -> None:
         super().__init__()
         self.scheduler = Scheduler(ACTIVE)
-        self.workers: list[FakeWorker] = []
-        self.answered: list[int] = []
-        self.submitted: dict[int, Job] = {}
-        self.clock = 0
+        self.workers: list[Worker] = []
+        self.callers = [Caller(), Caller(), Caller()]
+        self.jobs: list[Job] = []
+        self.answered: list[Job] = []
+        self.passed_over: dict[Caller, int] = {}
+        self.time_s = 1000.0
+        self.clock = vars(worker_module)["time"]
+        vars(worker_module)["time"] = SimpleNamespace(monotonic=self.now)
+        self.count = 0
+        self.opened: list[WatchedWorker] = []
 
-    def busy(self) -> list[FakeWorker]:
-        return [worker for worker in self.workers if worker.jobs]
+    def now(self) -> float:
+        return self.time_s
 
-    @rule(key=st.sampled_from(KEYS), count=st.integers(1, 6))
-    def submit(self, key: frozenset[str], count: int) -> None:
+    def busy(self) -> list[WatchedWorker]:
+        return [worker for worker in self.workers if isinstance(worker, WatchedWorker) and worker.in_flight]
+
+    def watch_turns(self, worker: Worker, given: Job) -> None:
+        """No caller with something for a kind of worker is passed over by that kind more often than there are others."""
+        if given.alone:
+            return
+        self.passed_over[given.caller] = 0
+        for caller in self.callers:
+            queue = caller.queues.get(worker.key)
+            if caller is not given.caller and queue is not None and queue.live:
+                self.passed_over[caller] = self.passed_over.get(caller, 0) + 1
+                assert self.passed_over[caller] < len(self.callers), "a caller does not get its turn"
+
+    @rule(key=st.sampled_from(KINDS), count=st.integers(1, 6), number=st.integers(0, 2))
+    def submit(self, key: frozenset[str], count: int, number: int) -> None:
         for _ in range(count):
-            self.clock += 1
-            job = Job(PROGRAM, b"", 0, lambda done: self.answered.append(done.sequence))
-            job.key, job.sequence = key, self.clock
-            self.submitted[job.sequence] = job
-            self.scheduler.add(job)
+            self.count += 1
+            job = job_for(self.callers[number], key, self.count)
+            self.jobs.append(job)
+            self.scheduler.add(job, self.now())
+
+    @rule(seconds=st.sampled_from([0.001, 0.03, 0.5, 2.0]))
+    def time_passes(self, seconds: float) -> None:
+        self.time_s += seconds
 
     @rule()
     def assign(self) -> None:
-        self.scheduler.assign(cast(list[Worker], self.workers))
+        self.scheduler.assign(self.workers, self.now())
 
     @rule()
     def start_workers(self) -> None:
         for _ in range(10):
-            key = self.scheduler.wanted(cast(list[Worker], self.workers))
+            key = self.scheduler.wanted(self.workers)
             if key is None:
                 return
-            self.clock += 1
-            self.workers.append(FakeWorker(key, self.clock))
+            worker = WatchedWorker(key)
+            worker.machine = self
+            self.workers.append(worker)
+            self.opened.append(worker)
         raise AssertionError("it asks for workers without end")
 
     @rule()
     def hello(self) -> None:
         for worker in self.workers:
             if worker.state is State.STARTING:
-                worker.state = State.IDLE
+                assert isinstance(worker, WatchedWorker)
+                worker.hello()
+
+    def finish(self, worker: WatchedWorker) -> Job:
+        job = worker.answer(wall_us=int(self.count % 5 * 4000))
+        job.answer = Answer("value")
+        return job
 
     @precondition(lambda self: self.busy())
     @rule(data=st.data())
     def answer(self, data: st.DataObject) -> None:
-        worker = data.draw(st.sampled_from(self.busy()))
-        worker.jobs.pop(0).finish(Outcome("value"))
-        if not worker.jobs and worker.state is State.BUSY:
-            self.clock += 1
-            worker.state, worker.idle_since = State.IDLE, float(self.clock)
+        self.answered.append(self.finish(data.draw(st.sampled_from(self.busy()))))
 
     @precondition(lambda self: self.busy())
+    @rule(data=st.data(), rerun=st.sampled_from([Rerun.ALONE, Rerun.LATER]))
+    def run_again(self, data: st.DataObject, rerun: Rerun) -> None:
+        job = self.finish(data.draw(st.sampled_from(self.busy())))
+        if not job.cancelled:
+            job.answer = None
+            self.scheduler.again(job, rerun, self.now())
+
+    @precondition(lambda self: any(len(worker.in_flight) > 1 for worker in self.busy()))
     @rule(data=st.data())
-    def confirm(self, data: st.DataObject) -> None:
-        worker = data.draw(st.sampled_from(self.busy()))
-        job = worker.jobs.pop(0)
-        if not worker.jobs and worker.state is State.BUSY:
-            self.clock += 1
-            worker.state, worker.idle_since = State.IDLE, float(self.clock)
-        job.alone = True
-        self.scheduler.put_back([job])
+    def hand_back(self, data: st.DataObject) -> None:
+        worker = data.draw(st.sampled_from([worker for worker in self.busy() if len(worker.in_flight) > 1]))
+        returned = worker.hand_back()
+        assert len(worker.in_flight) == 1
+        assert returned
+        self.scheduler.put_back([job for job in returned if not job.cancelled])
 
     @precondition(lambda self: self.workers)
     @rule(data=st.data(), retired=st.booleans())
     def die(self, data: st.DataObject, retired: bool) -> None:
         worker = data.draw(st.sampled_from(self.workers))
         self.workers.remove(worker)
-        jobs, worker.jobs, worker.state = worker.jobs, [], State.DEAD
-        if jobs and not retired:
-            head, *jobs = jobs
-            self.scheduler.put_back(jobs)
-            head.alone, head.deaths = True, head.deaths + 1
-            self.scheduler.put_back([head])
-        else:
-            self.scheduler.put_back(jobs)
+        jobs = [job for job in worker.in_flight if not job.cancelled]
+        heads = [] if retired else [job for job in list(worker.in_flight)[:1] if not job.cancelled]
+        for job in worker.in_flight:
+            job.worker = None
+        worker.in_flight.clear()
+        worker.state = State.DEAD
+        self.scheduler.put_back([job for job in jobs if job not in heads])
+        for head in heads:
+            head.history = head.history or History()
+            head.history.deaths += 1
+            self.scheduler.again(head, Rerun.FRESH, self.now())
 
     @precondition(lambda self: self.busy())
     @rule(data=st.data())
     def drain_one(self, data: st.DataObject) -> None:
-        data.draw(st.sampled_from(self.busy())).state = State.DRAINING
+        data.draw(st.sampled_from(self.busy())).say(frames.Retires(b""))
 
-    @precondition(lambda self: self.submitted)
+    @precondition(lambda self: self.unfinished())
     @rule(data=st.data())
     def cancel(self, data: st.DataObject) -> None:
-        self.submitted[data.draw(st.sampled_from(sorted(self.submitted)))].cancelled = True
+        """As the loop does it."""
+        job = data.draw(st.sampled_from(self.unfinished()))
+        job.cancelled = True
+        if job.worker is None:
+            self.scheduler.cancel(job)
+
+    def unfinished(self) -> list[Job]:
+        return [job for job in self.jobs if job.answer is None and not job.cancelled]
 
     @invariant()
     def no_job_is_lost_or_doubled(self) -> None:
-        flying = [job.sequence for worker in self.workers for job in worker.jobs]
-        seen = flying + self.answered
-        assert len(seen) == len(set(seen)), "a job is with two workers, or was answered twice"
-        unseen = {number: job for number, job in self.submitted.items() if number not in set(seen)}
-        needed = [number for number, job in unseen.items() if not job.cancelled]
-        assert len(self.scheduler) >= len(needed), "a job is lost"
+        flying = [job for worker in self.workers for job in worker.in_flight]
+        assert len(flying) == len(set(flying)), "a job is with two workers"
+        assert len(self.answered) == len(set(self.answered)), "a job was answered twice"
+        waiting = [job for job in self.unfinished() if job not in flying]
+        assert len(self.scheduler) == len(waiting), "a job is lost, or one that nobody waits for still counts"
 
     @invariant()
     def no_more_workers_are_busy_than_allowed(self) -> None:
         assert len(self.busy()) <= ACTIVE
 
     def teardown(self) -> None:
+        try:
+            self.finish_everything()
+        finally:
+            vars(worker_module)["time"] = self.clock
+            for worker in self.opened:
+                worker.close()
+
+    def finish_everything(self) -> None:
         """From every state the pool can finish everything."""
-        for _ in range(20 + 4 * len(self.submitted)):
+        for _ in range(20 + 4 * len(self.jobs)):
             self.start_workers()
             self.hello()
+            self.time_passes(0.01)
             self.assign()
             for worker in list(self.workers):
-                while worker.jobs:
-                    worker.jobs.pop(0).finish(Outcome("value"))
-                if worker.state is State.BUSY:
-                    worker.state = State.IDLE
-                elif worker.state is State.DRAINING:
+                assert isinstance(worker, WatchedWorker)
+                draining = worker.state is State.DRAINING
+                while worker.in_flight:
+                    self.answered.append(self.finish(worker))
+                if draining:
                     self.workers.remove(worker)
             idle = [worker for worker in self.workers if worker.state is State.IDLE]
             if len(self.workers) >= 3 * ACTIVE and idle:
                 self.workers.remove(min(idle, key=lambda worker: worker.idle_since))
-        left = [number for number, job in self.submitted.items() if not job.cancelled and number not in self.answered]
-        assert not left, "jobs that never run"
+        assert not self.unfinished(), "jobs that never run"
         assert len(self.answered) == len(set(self.answered))
 
 
 TestPoolMachine = PoolMachine.TestCase
 TestPoolMachine.settings = settings(max_examples=60, stateful_step_count=40, deadline=None)
-
-
-def test_jobs_put_back_keep_their_place() -> None:
-    scheduler = Scheduler(1)
-    jobs: list[Any] = []
-    for number in range(5):
-        job = Job(PROGRAM, b"", 0, lambda done: None)
-        job.sequence = number
-        jobs.append(job)
-    for job in jobs[2:]:
-        scheduler.add(job)
-    scheduler.put_back(jobs[:2])
-    assert [job.sequence for job in scheduler.drain()] == [0, 1, 2, 3, 4]
-    assert len(scheduler) == 0

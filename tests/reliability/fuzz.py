@@ -23,6 +23,7 @@ from typing import Any
 
 from reexec.engine.decoding import read_outcome
 from reexec.engine.outcome import KINDS, Outcome
+from reexec.engine.pool.answer import KILLED, Answer
 from reexec.engine.pool.worker import WorkerDiedError
 from reexec.engine.protocol import claim, frames
 from tests.reliability.hand_made import INFO, HandMade
@@ -136,11 +137,10 @@ class WorkerTarget:
         answered: list[Any] = []
         try:
             for _ in range(2):
-                for job, frame in peer.worker.receive():
-                    assert frame.check_id == job.tag, "an answer for another check"
-                    assert frame.payload in sent, "a payload that nobody sent"
+                for job, answer in peer.worker.receive():
+                    assert answer.payload in sent, "a payload that nobody sent"
                     answered.append(job)
-                    self.read(job, frame, count)
+                    self.read(answer, count)
         except WorkerDiedError:
             count.errors += 1
         left = [*answered, *peer.worker.in_flight]
@@ -148,16 +148,16 @@ class WorkerTarget:
         count.taken += len(answered)
 
     @staticmethod
-    def read(job: Any, frame: frames.Result, count: Count) -> None:
-        for python_values in (False, True):
-            outcome = read_outcome(frame, python_values=python_values, watched=True, attempts=1, max_bytes=MAX_FRAME)
+    def read(answer: Answer, count: Count) -> None:
+        for options in (frames.WATCH_ARGUMENTS, frames.WATCH_ARGUMENTS | frames.PYTHON_VALUES):
+            outcome = read_outcome(answer, options, MAX_FRAME)
             assert type(outcome) is Outcome
             assert outcome.kind in KINDS
-            said = "exception" if frame.kind == claim.KILLED else claim.WORDS.get(frame.kind)
+            said = "exception" if answer.kind == KILLED else answer.kind
             assert outcome.kind in (said, "bad-result", "output-limit"), "a kind that nobody said"
             if outcome.kind == "value":
                 assert said == "value"
-                if not python_values:
+                if not options & frames.PYTHON_VALUES:
                     json.dumps(outcome.value)
             count.outcomes += 1
 

@@ -9,7 +9,7 @@ from typing import Any, Self
 from reexec import Program, load_policy
 from reexec.engine.jail.folders import StartFolder
 from reexec.engine.jail.launch import Launched
-from reexec.engine.pool.job import Job
+from reexec.engine.pool.job import Caller, Job
 from reexec.engine.pool.worker import Worker
 from reexec.engine.protocol import claim, frames
 
@@ -44,7 +44,7 @@ class HandMade:
         self.theirs.sendall(b"".join(frame if isinstance(frame, bytes) else frames.encode(frame) for frame in said))
 
     def give(self, job: Job | None = None) -> Job:
-        job = job or Job(PROGRAM, b"", 0, lambda job: None)
+        job = job or Job(PROGRAM, b"", 0, lambda job: None, Caller())
         self.worker.give(job)
         return job
 
@@ -73,4 +73,5 @@ class HandMade:
 def result(
     check_id: int, payload: bytes = b"1", kind: int = claim.BYTE_OF["value"], stdout: bytes = b"", stderr: bytes = b""
 ) -> frames.Result:
-    return frames.Result(check_id, kind, 0, 10, 20, 30, payload, b"", stdout, stderr)
+    """It names its check once more in the place of its processor time, so that an Answer says which one it is."""
+    return frames.Result(check_id, kind, 0, check_id, 20, 30, payload, b"", stdout, stderr)

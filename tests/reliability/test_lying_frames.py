@@ -1,6 +1,7 @@
 """A worker that lies in its frames: whatever it says in whatever order, every check it was given is answered with what was
 said for it, once, or is still there to be given to another worker."""
 
+import time
 from collections.abc import Callable
 from typing import Any
 
@@ -9,6 +10,7 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
+from reexec.engine.pool.answer import CANCELLED
 from reexec.engine.pool.job import Job
 from reexec.engine.pool.worker import State, WorkerDiedError
 from reexec.engine.protocol import frames
@@ -16,7 +18,7 @@ from tests.reliability.hand_made import INFO, HandMade, result
 
 NUMBERS = st.integers(0, 2**64 - 1)
 SMALL = st.integers(0, 12)
-KINDS = st.integers(0, 255) | st.integers(1, 11)
+KINDS = st.integers(0, 255) | st.integers(1, 13)
 HELLOS = {"nothing": b"", "list": b"[]", "half": b"{", "not UTF-8": b"\xff\xfe", "number": b"1", "deep": b"[" * 100_000}
 LIES: dict[str, st.SearchStrategy[Any]] = {
     "a result": st.builds(result, SMALL | NUMBERS, st.binary(max_size=20), KINDS),
@@ -43,6 +45,7 @@ class LyingWorker(RuleBasedStateMachine):
         self.peer = HandMade()
         self.given: list[Job] = []
         self.answered: list[Job] = []
+        self.returned: list[Job] = []
         self.dead = False
 
     @initialize(honest=st.booleans())
@@ -61,12 +64,24 @@ class LyingWorker(RuleBasedStateMachine):
             except WorkerDiedError:
                 self.dead = True
                 return
-            for job, frame in done:
-                assert frame.check_id == job.tag, "an answer for another check"
+            finally:
+                self.returned += worker.take_returned()
+            for job, answer in done:
+                assert answer.cpu_us == job.tag, "an answer for another check"
+                assert answer.kind != CANCELLED, "nobody cancelled it"
                 assert job not in self.answered, "a check answered twice"
                 self.answered.append(job)
 
-    @precondition(lambda self: not self.dead and self.peer.worker.room() and len(self.given) < 10)
+    def has_room(self) -> bool:
+        return not self.dead and self.peer.worker.room(time.monotonic())
+
+    @precondition(lambda self: self.has_room() and self.returned)
+    @rule()
+    def give_again(self) -> None:
+        self.peer.give(self.returned.pop(0))
+        self.peer.said_by_host()
+
+    @precondition(lambda self: self.has_room() and len(self.given) < 10)
     @rule()
     def give(self) -> None:
         self.given.append(self.peer.give())
@@ -108,7 +123,7 @@ class LyingWorker(RuleBasedStateMachine):
 
     @invariant()
     def every_check_is_answered_or_still_there(self) -> None:
-        left = list(self.peer.worker.in_flight)
+        left = list(self.peer.worker.in_flight) + self.returned
         assert len(left) + len(self.answered) == len(self.given), "a check is lost"
         assert set(map(id, left + self.answered)) == set(map(id, self.given))
 

@@ -14,8 +14,9 @@ import psutil
 import pytest
 
 from reexec import Outcome, Program, load_policy
+from reexec.engine.decoding import read_outcome
 from reexec.engine.jail.interpreter import Interpreter
-from reexec.engine.pool.job import Job
+from reexec.engine.pool.job import Caller, Job
 from reexec.engine.pool.loop import Loop
 from reexec.policies.model import IsolationLevel
 from tests.reliability.liar import LIES, OWN_CHECK_LIES, START_LIES
@@ -50,7 +51,7 @@ def outcomes(loop: Loop, count: int) -> list[Outcome]:
     delivered: queue.Queue[tuple[int, Job]] = queue.Queue()
 
     def job_of(n: int) -> Job:
-        return Job(DOUBLE, marshal.dumps(([n], {}), 2), 0, lambda job: delivered.put((n, job)))
+        return Job(DOUBLE, marshal.dumps(([n], {}), 2), 0, lambda job: delivered.put((n, job)), Caller())
 
     jobs = [job_of(n) for n in range(count)]
     loop.submit(jobs)
@@ -58,8 +59,8 @@ def outcomes(loop: Loop, count: int) -> list[Outcome]:
     for _ in range(count):
         n, job = delivered.get(timeout=WAIT_S)
         assert n not in found, "delivered twice"
-        assert job.outcome is not None
-        found[n] = job.outcome
+        assert job.answer is not None
+        found[n] = read_outcome(job.answer)
     assert delivered.empty()
     return [found[n] for n in range(count)]
 

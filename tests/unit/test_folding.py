@@ -16,7 +16,8 @@ import pytest
 from reexec import Call, Check, Program, UsageError
 from reexec.engine.arguments import encode_call
 from reexec.engine.decoding import is_deeper, read_json, read_outcome
-from reexec.engine.protocol import claim, frames, values
+from reexec.engine.pool.answer import Answer
+from reexec.engine.protocol import frames, values
 
 PROGRAM = Program("def f(x):\n    return x\n", "f")
 Point = collections.namedtuple("Point", "x y")
@@ -139,16 +140,14 @@ def test_cycles_and_depths_are_refused() -> None:
 # -- what comes back is decoded within bounds --
 
 
-def frame(payload: bytes) -> frames.Result:
-    return frames.Result(1, claim.BYTE_OF["value"], 0, 0, 0, 0, payload, b"", b"", b"")
+def value_answer(payload: bytes) -> Answer:
+    return Answer("value", payload)
 
 
 @pytest.mark.parametrize("levels", [203, 300, 1490, 100_000])
 def test_a_claim_that_is_too_deep_is_a_bad_result(levels: int) -> None:
     for opening, closing in ((b"[", b"]"), (b'{"a":', b"}")):
-        outcome = read_outcome(
-            frame(opening * levels + b"1" + closing * levels), python_values=False, watched=False, attempts=1
-        )
+        outcome = read_outcome(value_answer(opening * levels + b"1" + closing * levels))
         assert (outcome.kind, outcome.detail) == ("bad-result", f"$: nested deeper than {values.MAX_DEPTH}")
 
 
@@ -158,7 +157,7 @@ def test_a_tagged_claim_that_is_too_deep_is_a_bad_result(tag: str) -> None:
     if tag == "dict":
         opening, closing = b'{"!":"dict","v":[[1,', b"]]}"
     payload = opening * 1000 + b"1" + closing * 1000
-    outcome = read_outcome(frame(payload), python_values=True, watched=False, attempts=1)
+    outcome = read_outcome(value_answer(payload), frames.PYTHON_VALUES)
     assert (outcome.kind, outcome.detail) == ("bad-result", f"$: nested deeper than {values.MAX_DEPTH}")
 
 
@@ -190,12 +189,12 @@ def colliding(count: int, tag: str) -> bytes:
 def test_keys_that_share_a_hash_are_a_bad_result_at_once(tag: str) -> None:
     payload = colliding(8000, tag)
     began = time.process_time()
-    outcome = read_outcome(frame(payload), python_values=True, watched=False, attempts=1)
+    outcome = read_outcome(value_answer(payload), frames.PYTHON_VALUES)
     assert time.process_time() - began < 0.3
     assert (outcome.kind, outcome.detail) == ("bad-result", "$: too many keys with the same hash")
 
 
 def test_keys_that_share_a_hash_by_chance_are_read() -> None:
     value = {-1, -2, frozenset({-1}), frozenset({-2}), (-1,), (-2,), 0, COLLIDING}
-    outcome = read_outcome(frame(values.encode(value, tagged=True)), python_values=True, watched=False, attempts=1)
+    outcome = read_outcome(value_answer(values.encode(value, tagged=True)), frames.PYTHON_VALUES)
     assert outcome.value == value

@@ -18,12 +18,10 @@ from reexec.engine.folding import fold_json
 from reexec.engine.judging.compare import compare
 from reexec.engine.judging.verdict import Verdict, judge
 from reexec.engine.outcome import Outcome
-from reexec.engine.program import Program
 from reexec.engine.protocol.values import Refused
 
 from ...answers import extract_answer
 from ...execution import ExecutorOptions, Work, executed, opened
-from ...proof.patterns import MAY_VARY
 from ...records.arguments import by_name
 from ...records.functions import FunctionStore, why_not_sendable
 from ...records.predictions import Prediction, read_prediction
@@ -96,7 +94,7 @@ class Verify(Stage[VerifySettings]):
 
     def results(self, rows: Iterator[Row]) -> Iterator[Result]:
         """Words: the verdict's."""
-        return executed(rows, self.executors, self._prepare, self._finish)
+        return executed(rows, self.executors, self._prepare, self._finish, repeat_where=self._is_wrong_value)
 
     # -- before execution -------------------------------------------------------------------------------------
 
@@ -148,7 +146,7 @@ class Verify(Stage[VerifySettings]):
         if verdict is None:
             assert outcome is not None
             verdict = judge(outcome, prediction.pair.output, self._rule)
-            varying = self._varies(prediction.function.program, read.predicted, verdict)
+            varying = outcome.varies is True
         message = feedback_text(
             self.texts,
             verdict,
@@ -174,13 +172,10 @@ class Verify(Stage[VerifySettings]):
         usage = [_usage_line(prediction.id, verdict.word, outcome)] if self.settings.usage else []
         return Result(row, (verdict.word,), [line], usage, counts=_counts(verdict))
 
-    def _varies(self, program: Program, predicted: Any, verdict: Verdict) -> bool:
-        """Whether a wrong value comes out differently when it is asked for again: then it must not be quoted."""
-        if verdict.word != "wrong-answer" or not MAY_VARY.search(program.source):
-            return False
-        again = self._executor.submit(program, predicted).result()
-        assert verdict.outcome is not None
-        return not (again.ok and compare(again.value, verdict.outcome.value, self._rule).equal)
+    def _is_wrong_value(self, outcome: Outcome, work: Work) -> bool:
+        """Whether feedback will quote this value: not before a second run gave it too."""
+        prediction: Prediction = work.state.prediction
+        return judge(outcome, prediction.pair.output, self._rule).word == "wrong-answer"
 
     def conclude(self, partial: bool) -> dict[str, Any]:
         return {"pass_rates": write_pass_rates(self.output)}

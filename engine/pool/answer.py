@@ -1,0 +1,44 @@
+"""What came of one run, before anybody has decoded it: a result of the protocol as bytes and numbers.
+
+The I/O thread moves answers and never looks into a payload; who waits for one turns it into an Outcome (decoding.py).
+"""
+
+import json
+from typing import NamedTuple
+
+from ..outcome import OutcomeKind
+from ..protocol import claim, frames
+
+KILLED, CANCELLED = claim.WORDS[claim.KILLED], claim.WORDS[claim.CANCELLED]
+"""Kinds of an answer that are no kinds of an Outcome."""
+
+
+class Answer(NamedTuple):
+    kind: str
+    """An Outcome's kind, KILLED or CANCELLED; anything else is a lie and becomes `bad-result`."""
+    payload: bytes = b""
+    note: bytes = b""
+    cpu_us: int = 0
+    wall_us: int = 0
+    peak_kib: int = 0
+    flags: int = 0
+    stdout: bytes = b""
+    stderr: bytes = b""
+    attempts: int = 1
+    disagreed_with: str | None = None
+
+    def size(self) -> int:
+        """Bytes that it holds."""
+        return len(self.payload) + len(self.note) + len(self.stdout) + len(self.stderr)
+
+
+def of_result(result: frames.Result) -> Answer:
+    """The answer that a zygote gave."""
+    _, kind, flags, cpu_us, wall_us, peak_kib, payload, note, stdout, stderr = result
+    word = claim.WORDS.get(kind, "")
+    return Answer(word, payload, note, cpu_us, wall_us, peak_kib, flags, stdout, stderr)  # type: ignore[arg-type]  # the host's blobs are bytes
+
+
+def of_the_host(kind: OutcomeKind, detail: str) -> Answer:
+    """An answer that the pool gives by itself."""
+    return Answer(kind, json.dumps({"reason": detail}).encode())

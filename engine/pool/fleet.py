@@ -1,0 +1,137 @@
+"""Workers come and go: started, counted when they do not come up, made do without, ended and reaped.
+
+Knows nothing of jobs: who buries a worker takes its jobs first. Used by the I/O thread only.
+"""
+
+import signal
+import time
+from collections.abc import Callable
+from typing import Any
+
+from reexec.policies.model import IsolationLevel, Policy
+
+from ..errors import EngineError
+from ..jail.interpreter import Interpreter
+from ..jail.launch import setup_message
+from ..jail.levels import backend_of
+from .cpu_affinity import Placement
+from .worker import State, Worker, start_error
+
+START_S = 120.0
+FAILED_STARTS_ALLOWED = 3
+KILLED_STARTS_ALLOWED = 30
+TRY_AGAIN_S = 10.0
+
+
+class Fleet:
+    """`watch` and `unwatch` are told of each worker whose socket is to be read; `retire` ends an idle worker."""
+
+    def __init__(
+        self, policy: Policy, interpreter: Interpreter, isolation: IsolationLevel, active: int,
+        watch: Callable[[Worker], Any], unwatch: Callable[[Worker], Any],
+    ) -> None:  # fmt: skip
+        self._policy, self._interpreter, self._backend = policy, interpreter, backend_of(isolation)
+        self._watch, self._unwatch = watch, unwatch
+        self.workers: list[Worker] = []
+        self.active = active
+        """How many may have checks in flight: fewer than wanted while this host gives no more."""
+        self._wanted = active
+        self._try_again_at = 0.0
+        self._index = 0
+        self._failed_starts = 0
+        self._killed_starts = 0
+        self.placement = Placement()
+        self.started = 0
+        self.first_is_up = False
+
+    def start(self, key: frozenset[str]) -> EngineError | None:
+        """Starts a worker; an error where none came up and there is none to make do with."""
+        if len(self.workers) >= 3 * self._wanted:
+            self._retire_oldest()
+        self._index += 1
+        self.started += 1
+        try:
+            launched = self._backend.launch(self._policy, self._interpreter)
+        except EngineError as error:
+            return self._failed(error)
+        setup = setup_message(self._policy, key, launched.terms)
+        worker = Worker(launched, key, setup, self._policy.limits, self._index)
+        self.workers.append(worker)
+        self._watch(worker)
+        return None
+
+    def is_up(self, worker: Worker) -> None:
+        self.placement.place(worker)
+        self._failed_starts = self._killed_starts = 0
+        self.first_is_up = True
+
+    def end(self, worker: Worker, hung_up: bool) -> tuple[bool, str]:
+        """Kills and reaps a worker; whether somebody outside had ended it (only one that hung up can tell), and its log."""
+        self._unwatch(worker)
+        self.workers.remove(worker)
+        self.placement.forget(worker)
+        status = _exit_status_if_gone(worker) if hung_up else None
+        _, log = worker.end()
+        return self._backend.knows_outside_kills and _from_outside(status), log
+
+    def retire(self, worker: Worker) -> None:
+        """Ends one that nobody needs, or that is to be believed no more; quick."""
+        self._unwatch(worker)
+        self.workers.remove(worker)
+        self.placement.forget(worker)
+        worker.end()
+
+    def start_failed(self, from_outside: bool, log: str, reason: str) -> EngineError | None:
+        """A worker ended before it was up; as `start`."""
+        if from_outside and self._killed_starts < KILLED_STARTS_ALLOWED:
+            self._killed_starts += 1  # says nothing about what this host can do
+            return None
+        return self._failed(start_error(log, reason))
+
+    def review(self, now: float) -> None:
+        self.placement.review(now, self.workers)
+        if self.active < self._wanted and now >= self._try_again_at:
+            self.active = self._wanted
+
+    def end_all(self) -> None:
+        for worker in self.workers:
+            worker.end()
+        self.workers.clear()
+
+    def _failed(self, error: EngineError) -> EngineError | None:
+        self._failed_starts += 1
+        if self.first_is_up and self._failed_starts < FAILED_STARTS_ALLOWED:
+            return None
+        self._failed_starts = 0
+        return None if self._makes_do() else error
+
+    def _makes_do(self) -> bool:
+        """There is no room for one more worker (descriptors, processes, memory): those that run go on, and an idle one makes
+        room for one with other modules. False where there are none."""
+        busy = sum(worker.state in (State.BUSY, State.DRAINING) for worker in self.workers)
+        if self._retire_oldest():
+            return True
+        if busy:
+            self.active = busy
+            self._try_again_at = time.monotonic() + TRY_AGAIN_S
+        return bool(busy)
+
+    def _retire_oldest(self) -> bool:
+        idle = [worker for worker in self.workers if worker.state is State.IDLE]
+        if idle:
+            self.retire(min(idle, key=lambda worker: worker.idle_since))
+        return bool(idle)
+
+
+def _exit_status_if_gone(worker: Worker) -> int | None:
+    """The exit status of a worker that ended by itself or by somebody else's hand; None while it still runs."""
+    try:
+        return worker.launched.process.wait(0.5)
+    except Exception:
+        return None
+
+
+def _from_outside(status: int | None) -> bool:
+    """Nothing inside a PID namespace can send nsjail a signal, nor SIGKILL to the namespace's first process, which nsjail
+    reports as 128 + 9. So these two are somebody else's doing: an operator's, or the kernel's when memory runs out."""
+    return status is not None and (status < 0 or status == 128 + signal.SIGKILL)

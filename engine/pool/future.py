@@ -1,0 +1,104 @@
+"""The futures of `submit`: decoded where they are read, cancelled until they are done, with callbacks on a thread of their own.
+
+The I/O thread only puts bytes into a future. A callback of the user's may read the result, wait or submit more, so it never
+runs in that thread.
+"""
+
+import contextlib
+import queue
+import sys
+import threading
+from collections.abc import Callable
+from concurrent.futures import Future, InvalidStateError
+from typing import Any
+
+from ..outcome import Outcome
+from .answer import Answer
+from .job import Job
+
+
+class Callbacks:
+    """A thread that runs callbacks which would otherwise run in the I/O thread; started when the first one comes."""
+
+    def __init__(self) -> None:
+        self._queue: queue.SimpleQueue[tuple[Callable[[Any], object], Any] | None] = queue.SimpleQueue()
+        self._thread: threading.Thread | None = None
+        self._lock = threading.Lock()
+        self.io_thread: int | None = None
+
+    def wrap(self, callback: Callable[[Any], object]) -> Callable[[Any], object]:
+        def run(future: Any) -> None:
+            if threading.get_ident() != self.io_thread:
+                callback(future)
+                return
+            with self._lock:
+                if self._thread is None:
+                    self._thread = threading.Thread(target=self._run, name="reexec-callbacks", daemon=True)
+                    self._thread.start()
+            self._queue.put((callback, future))
+
+        return run
+
+    def stop(self) -> None:
+        """Lets the thread end once it has run what is queued; waits for nothing."""
+        self._queue.put(None)
+
+    def _run(self) -> None:
+        while (entry := self._queue.get()) is not None:
+            callback, future = entry
+            try:
+                callback(future)
+            except Exception:
+                threading.excepthook(threading.ExceptHookArgs((*sys.exc_info(), threading.current_thread())))
+
+
+class OutcomeFuture(Future[Outcome]):
+    """`result()` gives the Outcome; the first reader decodes it, in the reader's own thread."""
+
+    def __init__(self, decode: Callable[[Job, Answer], Outcome], recall: Callable[[Job], None], callbacks: Callbacks) -> None:
+        super().__init__()
+        self._decode, self._recall, self._callbacks = decode, recall, callbacks
+        self._decoding = threading.Lock()
+        self._outcome: Outcome | None = None
+        self.job: Job | None = None
+
+    def result(self, timeout: float | None = None) -> Outcome:
+        """The Outcome. Raises TimeoutError after `timeout` seconds (the call goes on), CancelledError where it was cancelled,
+        and DeadlineExceededError where `submit` was given a timeout that is over."""
+        super().result(timeout)
+        with self._decoding:
+            if self._outcome is None:
+                assert self.job is not None
+                assert self.job.answer is not None
+                self._outcome = self._decode(self.job, self.job.answer)
+                self.job.answer = None
+            return self._outcome
+
+    def running(self) -> bool:
+        """Whether a worker has it."""
+        return not self.done() and self.job is not None and self.job.worker is not None
+
+    def cancel(self) -> bool:
+        """Takes the call back: one that waits is never begun, one that runs is ended. False where it was done already."""
+        if self.cancelled():
+            return True
+        if not super().cancel():
+            return False
+        self.set_running_or_notify_cancel()
+        if self.job is not None:
+            self._recall(self.job)
+        return True
+
+    def add_done_callback(self, fn: Callable[[Future[Outcome]], object]) -> None:
+        """`fn` runs in the thread that completes or cancels the future, or in a thread of its own; never in the I/O thread."""
+        super().add_done_callback(self._callbacks.wrap(fn))
+
+    # -- the I/O thread's side ----------------------------------------------------------------------------------
+
+    def deliver(self, _job: Job) -> None:
+        with contextlib.suppress(InvalidStateError):  # cancelled in this moment
+            self.set_result(None)  # type: ignore[arg-type]  # the answer is bytes until it is read
+
+    def expire(self, error: Exception) -> None:
+        with contextlib.suppress(InvalidStateError):
+            self.set_exception(error)

@@ -1,0 +1,26 @@
+"""What an executor has counted."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Statistics:
+    """Counts since the executor began; `submitted` = `completed` + `cancelled` + what is on its way."""
+
+    submitted: int = 0
+    completed: int = 0
+    cancelled: int = 0
+    """Calls that nobody waits for any more, and those that a shutdown ended."""
+    retried: int = 0
+    """Runs that had to be repeated because a worker died."""
+    engine_errors: int = 0
+    workers_started: int = 0
+    worker_deaths: int = 0
+    worker_kills: int = 0
+    """Checks that a program ended by killing its worker twice."""
+    kills_repeated: int = 0
+    """Runs repeated because SIGKILL had ended the check's own process."""
+    limits_confirmed: int = 0
+    """Limits on time that were in doubt, and that a second run alone came to as well."""
+    limit_disagreements: int = 0
+    """Limits on time that a second run did not come to, or came to another one."""

@@ -1,0 +1,214 @@
+"""Many calls at once: reads ahead within a window of rows and bytes, keeps the order, decodes what has come, cancels the rest.
+
+Runs in the consumer's thread. The window counts arguments that wait, and answers from the moment they arrive, as bytes: what
+is decoded is the caller's.
+"""
+
+import time
+from collections import deque
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from typing import Any, NamedTuple
+
+from reexec.policies.comparison import ComparisonRule
+
+from .errors import DeadlineExceededError
+from .outcome import Outcome
+from .pool.answer import Answer
+from .pool.job import WINDOW_BYTES, Caller, Job, Mailbox
+from .pool.loop import Loop
+from .pool.retry import may_vary, varies
+from .program import Program
+
+WINDOW_ROWS = 2048
+_MOST_DONE = 256
+_AT_ONCE = 64  # the workers must not wait until a slow source has filled the window
+NOT_EXECUTED = Answer("value")
+WAIT: Any = object()
+"""What the source of a stream yields where its next item depends on an outcome that is not there yet."""
+
+MakeJob = Callable[[Program, Any, Callable[[Job], None], Caller, Any], Job]
+Decode = Callable[[Job, Answer], Outcome]
+
+
+class Repeat(NamedTuple):
+    """Which results are asked for a second time before they are believed: those of programs that may vary for which `doubts`
+    says so. `rule` says whether both gave the same."""
+
+    doubts: Callable[[Outcome, Any], bool]
+    rule: ComparisonRule
+
+
+class Stream:
+    """Iterates over `(job, outcome)`; the job's `item` is the caller's own. An item without a program has no outcome."""
+
+    def __init__(
+        self,
+        loop: Loop,
+        items: Iterator[tuple[Program | None, Any, Any]],
+        make: MakeJob,
+        decode: Decode,
+        *,
+        ordered: bool,
+        timeout: float | None = None,
+        repeat: Repeat | None = None,
+    ) -> None:
+        self._loop, self._items, self._make, self._decode = loop, items, make, decode
+        self._ordered, self._repeat = ordered, repeat
+        self._deadline = None if timeout is None else time.monotonic() + timeout
+        self._mailbox = Mailbox()
+        self._caller = Caller(WINDOW_BYTES)
+        self._line: deque[Job] = deque()
+        """Not yet handed to the consumer, in the order of the input, where there is an order."""
+        self._crowd: set[Job] = set()
+        """The same, where there is none."""
+        self._arrived: deque[Job] = deque()
+        """Answered and not looked at; filled by the I/O thread, and only where order does not say what comes next."""
+        self._ready: deque[Job] = deque()
+        """What may be handed out, where there is no order to keep."""
+        self._second_of: dict[Job, Job] = {}
+        """A repeated run on its way -> the job that it repeats."""
+        self._asked: dict[Job, bool | None] = {}
+        """Jobs that are repeated -> whether the runs differ; None until that is known."""
+        self._waiting_bytes = 0
+        self._exhausted = False
+
+    def __iter__(self) -> Iterator[tuple[Job, Outcome | None]]:
+        try:
+            while True:
+                seen = self._mailbox.count()
+                read = self._read_ahead()
+                if self._deadline is not None and time.monotonic() >= self._deadline:
+                    raise DeadlineExceededError("the timeout is over; what was not done is cancelled")
+                done = self._take_done()
+                for job in done:
+                    yield job, self._finish(job)
+                if not done:
+                    if self._exhausted and not self._line and not self._crowd:
+                        return
+                    if not read or self._exhausted:
+                        self._mailbox.wait(seen, self._patience_s())
+        finally:
+            left = [job for job in (*self._line, *self._crowd, *self._second_of) if job.answer is None]
+            if left:
+                self._loop.cancel(left)
+
+    # -- in ---------------------------------------------------------------------------------------------------
+
+    def _read_ahead(self) -> bool:
+        """Takes a few more items where the window has room; whether it took any."""
+        fresh: list[Job] = []
+        read = 0
+        held = self._waiting_bytes + self._caller.held_bytes()
+        room = min(_AT_ONCE, WINDOW_ROWS - len(self._line) - len(self._crowd))
+        while not self._exhausted and read < room and held < WINDOW_BYTES:
+            try:
+                taken = next(self._items)
+            except StopIteration:
+                self._exhausted = True
+                break
+            if taken is WAIT:
+                break
+            program, call, item = taken
+            if program is None:
+                job = Job(_NO_PROGRAM, b"", 0, _ignore, self._caller, item)
+                job.answer = NOT_EXECUTED
+                if not self._ordered:
+                    self._arrived.append(job)
+            else:
+                job = self._make(program, call, self._deliver, self._caller, item)
+                fresh.append(job)
+                held += job.size()
+                self._waiting_bytes += job.size()
+            if self._ordered:
+                self._line.append(job)
+            else:
+                self._crowd.add(job)
+            read += 1
+        if fresh:
+            self._loop.submit(fresh)
+        return read > 0
+
+    def _deliver(self, job: Job) -> None:
+        """In the I/O thread."""
+        if not self._ordered or self._repeat is not None:
+            self._arrived.append(job)
+        self._loop.bell_after_round(self._mailbox)
+
+    # -- out --------------------------------------------------------------------------------------------------
+
+    def _take_done(self) -> list[Job]:
+        while self._arrived:
+            self._look_at(self._arrived.popleft())
+        done: list[Job] = []
+        if self._ordered:
+            while self._line and len(done) < _MOST_DONE:
+                head = self._line[0]
+                if head.answer is None or self._asked.get(head, True) is None:
+                    self._expect(head)
+                    break
+                done.append(self._line.popleft())
+        else:
+            while self._ready and len(done) < _MOST_DONE:
+                done.append(self._ready.popleft())
+            self._crowd.difference_update(done)
+        return done
+
+    def _look_at(self, job: Job) -> None:
+        """An answer has come: it is believed, or asked for again as an ordinary item of this stream."""
+        repeat = self._repeat
+        if repeat is not None and job.answer is not NOT_EXECUTED:
+            first = self._second_of.pop(job, None)
+            if first is not None:
+                self._asked[first] = varies(self._outcome(first), self._outcome(job), repeat.rule)
+                self._let_go(job)
+                job = first
+            elif may_vary(job.program.source) and repeat.doubts(self._outcome(job), job.item):
+                second = Job(job.program, job.call, job.options, self._deliver, self._caller, job.item)
+                second.stdin = job.stdin
+                self._second_of[second] = job
+                self._asked[job] = None
+                self._loop.submit([second])
+                return
+        if not self._ordered:
+            self._ready.append(job)
+
+    def _expect(self, job: Job) -> None:
+        """The consumer waits for this one: it may begin however much is held."""
+        if self._caller.head is not job:
+            self._caller.head = job
+            if self._caller.gated:
+                self._caller.gated = False
+                self._loop.wake()
+
+    def _finish(self, job: Job) -> Outcome | None:
+        """Decodes; from here on the job is the consumer's."""
+        if job.answer is NOT_EXECUTED:
+            return None
+        outcome = self._outcome(job)
+        self._waiting_bytes -= job.size()
+        self._let_go(job)
+        asked = self._asked.pop(job, None)
+        return outcome if asked is None else replace(outcome, varies=asked)
+
+    def _outcome(self, job: Job) -> Outcome:
+        assert job.answer is not None
+        return self._decode(job, job.answer)
+
+    def _let_go(self, job: Job) -> None:
+        """The bytes of an answer are not held any more."""
+        assert job.answer is not None
+        self._caller.consumed_bytes += job.answer.size()
+        if self._caller.gated and not self._caller.is_full():
+            self._caller.gated = False
+            self._loop.wake()
+
+    def _patience_s(self) -> float:
+        return 1.0 if self._deadline is None else min(1.0, max(0.0, self._deadline - time.monotonic()))
+
+
+def _ignore(job: Job) -> None:
+    """Nothing is delivered for an item that is not executed."""
+
+
+_NO_PROGRAM = Program("", "")
