@@ -309,7 +309,7 @@ def test_a_runaway_is_run_once_and_one_near_its_limit_twice() -> None:
 
 
 def test_a_program_that_is_ended_by_chance_gets_its_value_and_the_disagreement_is_counted() -> None:
-    """It ends just past its limit, or at once where a file is beside its interpreter, which the host makes between its runs."""
+    """It ends just past its limit, or at once where a file is in site-packages, which the host makes between its runs."""
     with tempfile.TemporaryDirectory(prefix="reexec-chance-", dir="/tmp") as folder:
         venv.create(folder, with_pip=False, symlinks=True)
         Path(folder).chmod(0o755)
