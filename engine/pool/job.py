@@ -3,14 +3,11 @@
 import threading
 from collections import deque
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from ..program import Program, Stdin
 from .answer import Answer
 from .retry import History
-
-if TYPE_CHECKING:
-    from .worker import Worker
 
 WINDOW_BYTES = 64 << 20
 """What a caller may hold: arguments that wait, and answers that it has not taken yet."""
@@ -93,8 +90,8 @@ class Job:
         self.history: History | None = None
         self.alone = False
         self.cancelled = False
-        self.worker: Worker | None = None
-        """Where it is in flight."""
+        self.worker: object = None
+        """The Worker where it is in flight."""
         self.stdin: Stdin | None = None
         """Of a script, in place of a call."""
 

@@ -221,7 +221,7 @@ class Loop:
                 continue
             job.cancelled = True
             job.cancelled_at = time.monotonic()
-            if job.worker is not None:
+            if isinstance(job.worker, Worker):
                 self._recalled.add(job.worker)
                 self._end_cancelled_head(job.worker)
             else:

@@ -313,7 +313,7 @@ def test_a_program_that_is_ended_by_chance_gets_its_value_and_the_disagreement_i
     with tempfile.TemporaryDirectory(prefix="reexec-chance-", dir="/tmp") as folder:
         venv.create(folder, with_pip=False, symlinks=True)
         Path(folder).chmod(0o755)
-        flag = Path(folder) / "flag"
+        flag = next(Path(folder).glob("lib/python*/site-packages")) / "flag"
         policy = load_policy("codeio", settings=["limits.cpu_s=0.5"])
         with Executor(policy, workers=1, python=f"{folder}/bin/python") as executor:
             future = executor.submit(Program(BURN, "f"), [0.505, str(flag)])
