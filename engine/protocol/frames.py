@@ -130,7 +130,7 @@ PYTHON_VALUES = 4  # the result's tuples, sets, bytes and non-text keys survive,
 SCRIPT = 16  # the program is run as __main__, with the loaded bytes whose number (LENGTH) is the call as its standard input
 SHARE_ALWAYS = 32  # of a unit: its calls share a fork whatever the rule says of their program
 TAGGED_CALL = 8  # the arguments are in tagged JSON; otherwise in marshal's format 2, which every version reads
-SHARED_ENTROPY = 16  # seeded entropy is the same stream under every policy: generators of inputs need that, proofs do not
+SHARED_ENTROPY = 64  # seeded entropy is the same stream under every policy: generators of inputs need that, proofs do not
 
 LENGTH = struct.Struct("<I")
 """Of all that follows it in a frame."""

@@ -104,3 +104,9 @@ def test_a_frame_over_the_limit_is_refused_by_its_length_alone(over: int) -> Non
 def test_a_kind_outside_of_the_table_is_refused(code: int, body: bytes) -> None:
     with pytest.raises(frames.ProtocolError, match="unknown"):
         frames.Decoder(frames.ZYGOTE_SAYS, 1 << 16).feed(frames.LENGTH.pack(len(body) + 1) + bytes([code]) + body)
+
+
+def test_options_of_a_check_are_different_bits_of_one_byte() -> None:
+    names = ("WATCH_ARGUMENTS", "WATCH_SOURCES", "PYTHON_VALUES", "TAGGED_CALL", "SCRIPT", "SHARE_ALWAYS", "SHARED_ENTROPY")
+    options = [getattr(frames, name) for name in names]
+    assert sorted(options) == [1 << place for place in range(len(names))]
