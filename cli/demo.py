@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from rich.markup import escape
 from rich.table import Table
 
 from reexec.engine.errors import UsageError
@@ -30,6 +29,7 @@ from . import exits, options, screen
 from .explain import explain_row
 from .pipeline import funnel_table, tell_stage, watch
 from .stage_command import Done, fields_of, tell
+from .terminal import styled
 from .verify import show_verify
 
 # Small limits: the examples hold programs that compute or sleep for ever, and a demo should not.
@@ -121,8 +121,7 @@ def _show_repaired(final: Path) -> None:
     styles = {"turn_1": "red", "turn_2": "green"}
     for name in ("prompt", "turn_1", "feedback_1", "turn_2", "feedback_2"):
         text = _end_of(row[name]) if name.startswith("turn") else _beginning_of(row[name])
-        style = styles.get(name)
-        table.add_row(name, f"[{style}]{escape(text)}[/]" if style else escape(text))
+        table.add_row(name, styled(text, styles.get(name, "")))
     screen.out.rule("one of the rows: wrong at first, then right", style="dim")
     screen.out.print(table)
     screen.out.print()

@@ -17,6 +17,7 @@ from reexec.engine.jail import interpreter, native
 from reexec.policies.model import Isolation, IsolationLevel, Policy
 
 from . import exits, options, screen
+from .terminal import styled
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,11 +62,13 @@ def doctor(
         for column in ("what", "", "found"):
             table.add_column(column, overflow="fold")
         for finding in findings:
-            mark = "[green]ok[/]" if finding.ok else "[red]missing[/]"
+            mark = styled("ok", "green") if finding.ok else styled("missing", "red")
             table.add_row(finding.what, mark, finding.detail + (f"\n-> {finding.mend}" if finding.mend else ""))
         screen.out.print(table)
         screen.out.print(
-            f"isolation here: [bold]{isolation or 'none'}[/]" + (_ACCEPT if isolation == IsolationLevel.RESTRICTED else "")
+            styled("isolation here: ", "")
+            .append(isolation or "none", "bold")
+            .append(_ACCEPT if isolation == IsolationLevel.RESTRICTED else "")
         )
     return exits.DONE if isolation else exits.NO_ISOLATION
 

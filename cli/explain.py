@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from rich.markup import escape
 from rich.panel import Panel
 from rich.syntax import Syntax
 from rich.table import Table
@@ -15,7 +14,7 @@ from reexec.engine.errors import UsageError
 from reexec.engine.executor import Executor
 from reexec.engine.judging.compare import compare
 from reexec.policies.model import Policy
-from reexec.runners.answers import extract_answer
+from reexec.runners.answers import as_compared, extract_answer
 from reexec.runners.records.functions import FunctionStore
 from reexec.runners.records.predictions import read_prediction
 from reexec.runners.rows.run import beside
@@ -24,6 +23,7 @@ from reexec.runners.rows.text import BadRowError, dump, parse_row, quoted
 
 from . import exits, options, screen
 from .explain_graded import explain_graded
+from .terminal import MAX_SOURCE, styled, visible
 
 _MAX_TAIL = 1200
 
@@ -135,39 +135,39 @@ def explain_row(row: dict[str, Any], functions_path: Path, executor: Executor | 
         raise UsageError(f"{functions_path}: {error}") from None
     side = "output" if prediction.io_pred == "o" else "input"
     pair, function = prediction.pair, prediction.function
-    answer = extract_answer(prediction.text, "output" if side == "output" else "input")
+    rule = (executor.policy if executor else Policy.preset("codeio")).comparison
+    answer = as_compared(extract_answer(prediction.text, "output" if side == "output" else "input"), rule, prediction.io_pred)
     word = str(row.get("verdict", "?"))
     out = screen.out
 
     table = Table(show_header=False, show_edge=False, pad_edge=False, box=None)
     table.add_column(style="dim", no_wrap=True)
     table.add_column(overflow="fold")
-    table.add_row("verdict", f"[{screen.style_of(word)}]{escape(word)}[/]  ({side} prediction)")
-    table.add_row("function", f"{escape(function.program.entry)}, row {function.position}, {function.id[:12]}")
+    table.add_row("verdict", styled(word, screen.style_of(word)).append(f"  ({side} prediction)", ""))
+    table.add_row("function", f"{visible(function.program.entry)}, row {function.position}, {function.id[:12]}")
     problem = str(function.row.get("problem_description", "")).strip()
     if problem:
-        table.add_row("problem", escape(problem[:300] + (" ..." if len(problem) > 300 else "")))
+        table.add_row("problem", visible(problem[:300] + (" ..." if len(problem) > 300 else "")))
     if side == "output":
-        table.add_row("input", escape(quoted(pair.input)))
+        table.add_row("input", visible(quoted(pair.input)))
     if answer.found:
         note = "" if answer.style == "json" else f"  ({answer.style} style)"
-        table.add_row(f"predicted {side}", escape(quoted(answer.value)) + f"[dim]{note}[/]")
+        table.add_row(f"predicted {side}", styled(quoted(answer.value), "").append(note, "dim"))
     else:
-        table.add_row(f"predicted {side}", f"[yellow]none: {escape(answer.reason)}[/]")
-    table.add_row("expected output", escape(quoted(pair.output)))
+        table.add_row(f"predicted {side}", styled(f"none: {answer.reason}", "yellow"))
+    table.add_row("expected output", visible(quoted(pair.output)))
     _add_actual(table, prediction.io_pred, answer, pair, function.program, executor)
     if side == "output" and answer.found:
-        rule = (executor.policy if executor else Policy.preset("codeio")).comparison
         comparison = compare(answer.value, pair.output, rule)
         if not comparison.equal:
-            table.add_row("first difference", f"{escape(comparison.path)}: {escape(comparison.reason)}")
-    table.add_row("feedback", escape(str(row.get("res", {}).get("message", ""))))
+            table.add_row("first difference", f"{visible(comparison.path)}: {visible(comparison.reason)}")
+    table.add_row("feedback", visible(_message(row)))
     out.print(table)
     if not brief:
         tail = prediction.text[-_MAX_TAIL:]
         title = "response" if len(tail) == len(prediction.text) else f"last {_MAX_TAIL} characters of the response"
-        out.print(Panel(escape(tail), title=title, title_align="left", border_style="dim"))
-        out.print(Syntax(function.program.source.strip(), "python", line_numbers=True, word_wrap=True))
+        out.print(Panel(visible(tail), title=title, title_align="left", border_style="dim"))
+        out.print(Syntax(visible(function.program.source.strip(), MAX_SOURCE), "python", line_numbers=True, word_wrap=True))
     given = answer.value if side == "input" and isinstance(answer.value, dict) else pair.input
     command = [
         "reexec",
@@ -178,8 +178,13 @@ def explain_row(row: dict[str, Any], functions_path: Path, executor: Executor | 
         "--expect",
         dump(pair.output),
     ]
-    out.print("[dim]to repeat it:[/]")
+    out.print(styled("to repeat it:", "dim"))
     out.print(shlex.join(command), markup=False)
+
+
+def _message(row: dict[str, Any]) -> str:
+    said = row.get("res")
+    return str(said.get("message", "")) if isinstance(said, dict) else ""
 
 
 def _short(path: Path) -> str:
@@ -196,9 +201,9 @@ def _add_actual(table: Table, io_pred: str, answer: Any, pair: Any, program: Any
         return
     outcome = executor.submit(program, given).result()
     actual = quoted(outcome.value) if outcome.ok else outcome.describe()
-    table.add_row("the program now", escape(actual))
+    table.add_row("the program now", visible(actual))
     if outcome.ok and io_pred == "i":
         comparison = compare(outcome.value, pair.output, executor.policy.comparison)
         if not comparison.equal:
-            table.add_row("first difference", f"{escape(comparison.path)}: {escape(comparison.reason)}")
+            table.add_row("first difference", f"{visible(comparison.path)}: {visible(comparison.reason)}")
     table.add_row("used", f"{outcome.usage.cpu_s * 1000:.1f} ms CPU, {outcome.usage.peak_bytes / 1e6:.1f} MB more than idle")

@@ -3,7 +3,6 @@
 from pathlib import Path
 from typing import Any
 
-from rich.markup import escape
 from rich.syntax import Syntax
 from rich.table import Table
 
@@ -18,6 +17,7 @@ from reexec.runners.graders.task import Task
 from reexec.runners.rows.text import quoted
 
 from . import screen
+from .terminal import MAX_SOURCE, styled, visible
 
 _MOST_TESTS = 20
 _MOST_TEXT = 600
@@ -37,20 +37,18 @@ def explain_graded(row: dict[str, Any], facts: dict[str, Any], name: str, settin
     table = Table(show_header=False, show_edge=False, pad_edge=False, box=None)
     table.add_column(style="dim", no_wrap=True)
     table.add_column(overflow="fold")
-    table.add_row(
-        "verdict", f"[{screen.style_of(word)}]{escape(word)}[/]  ({escape(name)}, problem {escape(key or 'its own')})"
-    )
+    table.add_row("verdict", styled(word, screen.style_of(word)).append(visible(f"  ({name}, problem {key or 'its own'})"), ""))
     now = str(task.members(plan, results)["verdict"])
     if now != word:
-        table.add_row("now", f"[{screen.style_of(now)}]{escape(now)}[/]")
+        table.add_row("now", styled(now, screen.style_of(now)))
     if plan.detail:
-        table.add_row("why", escape(plan.detail))
+        table.add_row("why", visible(plan.detail))
     if "why" in plan.facts:
-        table.add_row("asserted inside", escape(f"the jail, because {plan.facts['why']}"))
+        table.add_row("asserted inside", visible(f"the jail, because {plan.facts['why']}"))
     _add_tests(table, plan, results)
     _add_first_failure(table, plan, results)
     screen.out.print(table)
-    screen.out.print(Syntax(_code(task, row, key).strip(), "python", line_numbers=True, word_wrap=True))
+    screen.out.print(Syntax(visible(_code(task, row, key).strip(), MAX_SOURCE), "python", line_numbers=True, word_wrap=True))
 
 
 def _code(task: Task, row: dict[str, Any], key: str) -> str:
@@ -61,32 +59,32 @@ def _code(task: Task, row: dict[str, Any], key: str) -> str:
 def _add_tests(table: Table, plan: Plan, results: list[Result]) -> None:
     shown = [f"{test.name}: {result.word}" for test, result in zip(plan.tests, results, strict=True)]
     more = f", and {len(shown) - _MOST_TESTS:,} more" if len(shown) > _MOST_TESTS else ""
-    table.add_row("tests", escape(", ".join(shown[:_MOST_TESTS]) + more))
+    table.add_row("tests", visible(", ".join(shown[:_MOST_TESTS]) + more))
 
 
 def _add_first_failure(table: Table, plan: Plan, results: list[Result]) -> None:
     for test, result in zip(plan.tests, results, strict=True):
         if result.passed or result.word == "not-run":
             continue
-        table.add_row("first failure", escape(test.name))
+        table.add_row("first failure", visible(test.name))
         for run in test.runs:
             if isinstance(run.call, Stdin):
-                table.add_row("stdin", escape(run.call.data.decode("utf-8", "replace")[:_MOST_TEXT]))
+                table.add_row("stdin", visible(run.call.data.decode("utf-8", "replace")[:_MOST_TEXT]))
             else:
                 given = [quoted(each) for each in run.call.args]
                 given += [f"{name}={quoted(each)}" for name, each in run.call.kwargs.items()]
-                table.add_row("call", escape(f"{run.program.entry}({', '.join(given)})"[:_MOST_TEXT]))
+                table.add_row("call", visible(f"{run.program.entry}({', '.join(given)})"[:_MOST_TEXT]))
         _add_outcome(table, test, result)
         return
 
 
 def _add_outcome(table: Table, test: Test, result: Result) -> None:
     if test.expected:
-        table.add_row("expected", escape(test.expected()[:_MOST_TEXT]))
+        table.add_row("expected", visible(test.expected()[:_MOST_TEXT]))
     outcome = result.outcome
     if outcome is not None and outcome.ok:
-        table.add_row("the program now", escape((outcome.stdout or quoted(outcome.value))[:_MOST_TEXT]))
-    table.add_row("reason", escape(result.detail))
+        table.add_row("the program now", visible((outcome.stdout or quoted(outcome.value))[:_MOST_TEXT]))
+    table.add_row("reason", visible(result.detail))
     if outcome is not None:
         table.add_row(
             "used", f"{outcome.usage.cpu_s * 1000:.1f} ms CPU, {outcome.usage.peak_bytes / 1e6:.1f} MB more than idle"

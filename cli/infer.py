@@ -11,6 +11,7 @@ from reexec.runners.stages.infer.cost import Prices
 from reexec.runners.stages.infer.settings import AskSettings, Sampling, schema_format
 
 from . import exits, options, screen
+from .terminal import styled
 
 if TYPE_CHECKING:
     from reexec.runners.stages.infer.stage import InferSummary, Told
@@ -202,7 +203,7 @@ def _dry_run(
 
     found = estimate(messages, output, sampling, settings=asking, prices=prices, selection=chosen)
     for message in found.first:
-        screen.out.print(f"[bold]{message['role']}[/]")
+        screen.out.print(styled(str(message["role"]), "bold"))
         screen.out.print(str(message["content"]), markup=False)
     if found.unusable:
         screen.err.print(

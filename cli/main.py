@@ -10,6 +10,7 @@ from reexec.engine.version import VERSION
 
 from . import exits
 from .commands import Commands
+from .terminal import visible
 
 app = typer.Typer(
     cls=Commands,
@@ -76,7 +77,7 @@ def _help_of(error: typer.TyperException) -> str:
 
 def _say(message: str, code: int) -> int:
     try:
-        print(f"reexec: {' '.join(message.split())}", file=sys.stderr, flush=True)
+        print(f"reexec: {visible(' '.join(message.split()))}", file=sys.stderr, flush=True)
     except BrokenPipeError:
         pass
     return code

@@ -17,6 +17,7 @@ from reexec.runners.pipeline.plan import Plan, Stage, make_plan
 from reexec.runners.pipeline.runner import PipelineResult, StageResult, run_pipeline
 
 from . import exits, options, screen
+from .terminal import styled, visible
 
 
 def register(app: typer.Typer) -> None:
@@ -94,9 +95,10 @@ def watch(stage: Stage) -> Iterator[screen.Meter]:
 
 def tell_stage(result: StageResult) -> None:
     """One line: what the stage made of what."""
-    mark = {"current": "[dim]=[/]", "done": "[green]✓[/]", "stopped": "[red]✗[/]"}[result.state]
-    took = "[dim]left alone[/]" if result.state == "current" else f"{result.wall_s:.1f} s"
-    screen.out.print(f"{mark} {result.stage.name:<16} {_made(result):<50} {took}")
+    mark, style = {"current": ("=", "dim"), "done": ("✓", "green"), "stopped": ("✗", "red")}[result.state]
+    line = styled(mark, style).append(visible(f" {result.stage.name:<16} {_made(result):<50} "), "")
+    current = result.state == "current"
+    screen.out.print(line.append("left alone" if current else f"{result.wall_s:.1f} s", "dim" if current else ""))
 
 
 def _made(result: StageResult) -> str:
@@ -132,7 +134,7 @@ def funnel_table(result: PipelineResult) -> Table:
     for step in result.funnel:
         bar = "█" * max(1 if step.count else 0, round(20 * step.count / most))
         style = "green" if step.key.startswith(("correct", "repaired")) else "cyan"
-        table.add_row(step.what, f"{step.count:,}", f"[{style}]{bar}[/]", f"[dim]{step.note}[/]")
+        table.add_row(step.what, f"{step.count:,}", styled(bar, style), styled(step.note, "dim"))
     return table
 
 

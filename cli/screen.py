@@ -17,6 +17,8 @@ from reexec.engine.version import VERSION
 from reexec.runners.rows.names import likely_cause
 from reexec.runners.rows.source import read_lines
 
+from .terminal import console, styled, visible
+
 if TYPE_CHECKING:
     from rich.console import Console
     from rich.progress import Progress
@@ -39,15 +41,8 @@ def __getattr__(name: str) -> "Console":
     """`out` and `err`, the two consoles."""
     if name not in ("out", "err"):
         raise AttributeError(name)
-    from rich.console import Console
-
-    class Plain(Console):
-        def on_broken_pipe(self) -> None:
-            """Left to main.py, as for all other printing; rich would end the process with code 1."""
-            raise
-
-    console = globals()[name] = Plain(stderr=name == "err", highlight=False, soft_wrap=True)
-    return console
+    made = globals()[name] = console(stderr=name == "err")
+    return made
 
 
 def style_of(word: str) -> str:
@@ -81,7 +76,9 @@ class Meter:
     def _show(self) -> None:
         if self._bar is None:
             return
-        words = " ".join(f"[{style_of(word)}]{word} {count:,}[/]" for word, count in self.counts.most_common(5))
+        from rich.text import Text
+
+        words = Text(" ").join(styled(f"{word} {count:,}", style_of(word), 60) for word, count in self.counts.most_common(5))
         self._bar.update(self._task, completed=self._before + self.rows, words=words, rate=f"{self.rows_per_s:,.0f}/s")
 
     @property
@@ -99,23 +96,37 @@ def progress(title: str, total: int | None) -> Iterator[Meter]:
     if not sys.stderr.isatty():
         yield Meter(None, None, 0)
         return
-    from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+    from rich.progress import (
+        BarColumn,
+        Progress,
+        ProgressColumn,
+        SpinnerColumn,
+        TextColumn,
+        TimeElapsedColumn,
+        TimeRemainingColumn,
+    )
+    from rich.text import Text
+
+    class Words(ProgressColumn):
+        def render(self, task: Any) -> Text:
+            words: Text = task.fields["words"]
+            return words
 
     bar = Progress(
         SpinnerColumn(),
-        TextColumn("[bold]{task.description}"),
+        TextColumn("{task.description}", style="bold", markup=False),
         BarColumn(bar_width=24),
         TextColumn("{task.completed:,.0f}/{task.total:,.0f}" if total else "{task.completed:,.0f}"),
         TextColumn("{task.fields[rate]}"),
         TimeElapsedColumn(),
         TextColumn("left"),
         TimeRemainingColumn(),
-        TextColumn("{task.fields[words]}"),
+        Words(),
         console=__getattr__("err"),
         transient=True,
     )
     with bar:
-        task = bar.add_task(title, total=total, words="", rate="")
+        task = bar.add_task(visible(title, 200), total=total, words=Text(), rate="")
         meter = Meter(bar, task, 0)
         yield meter
         meter._show()
@@ -145,7 +156,10 @@ def count_table(title: str, counts: dict[str, int]) -> "Table":
     for word, count in counts.items():
         bar = "█" * max(1, round(30 * count / total))
         table.add_row(
-            f"[{style_of(word)}]{word}[/]", f"{count:,}", f"{100 * count / total:.1f} %", f"[{style_of(word)}]{bar}[/]"
+            styled(word, style_of(word), 200),
+            f"{count:,}",
+            f"{100 * count / total:.1f} %",
+            styled(bar, style_of(word)),
         )
     return table
 
@@ -160,11 +174,11 @@ def tell_rejects(rejected: int, first: str, rejects: Path, all_of_them: bool = F
     if rejected and all_of_them:
         cause = _likely_cause(rejects)
         said = f"no row could be used, {rejected:,} {'was' if rejected == 1 else 'were'} rejected (see {rejects}): {first}"
-        print(f"reexec: {said}{f'; {cause}' if cause else ''}", file=sys.stderr)
+        print(visible(f"reexec: {said}{f'; {cause}' if cause else ''}"), file=sys.stderr)
     elif rejected:
         rows = "1 row was" if rejected == 1 else f"{rejected:,} rows were"
         more = "" if rejected == 1 else ", the first of them"
-        print(f"reexec: {rows} rejected (see {rejects}){more}: {first}", file=sys.stderr)
+        print(visible(f"reexec: {rows} rejected (see {rejects}){more}: {first}"), file=sys.stderr)
 
 
 def _likely_cause(rejects: Path) -> str:

@@ -8,7 +8,7 @@ from reexec.runners.stages.generate.unified import BadFormError, parse_unified
 from tests.integration.runners.test_unified_form import EXPECTED, MAIN, form
 
 FENCED: dict[str, str] = {
-    "fence in a docstring": 'def main_solution(n):\n    """2 n\n\n    ```\n    main_solution(1)\n    ```\n    """\n    return n',
+    "fence in a docstring": 'def main_solution(n):\n    """2 n\n\n    ```\n    main(1)\n    ```\n    """\n    return n',
     "fence in a string": 'def main_solution(n):\n    page = """\n```\ncode\n```\n"""\n    return n',
     "fence with a language in a string": "def main_solution(n):\n    '''2 n\n```python\nmain(1)\n```\n    '''\n    return n",
     "quotes in a comment": 'def main_solution(n):  # it\'s """ nothing\n    return n',
