@@ -6,8 +6,12 @@ agree with `scan.last_object` to the letter; `tests/property/test_answers_proper
 
 import json
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final, Literal
+
+from reexec.engine.folding import fold_json
+from reexec.engine.protocol.values import Refused
+from reexec.policies.comparison import ComparisonRule
 
 from .budget import EXHAUSTED, Budget
 from .literal import MAX_DEPTH, Found
@@ -80,6 +84,20 @@ def extract_answer(text: str, key: Literal["output", "input"]) -> Answer:
     on; but one that is cut off does not count. Never raises on any text; takes time linear in its length.
     """
     return _from_the_end(text, key) or _by_scan(text, key, Budget(len(text)))
+
+
+def as_compared(answer: Answer, rule: ComparisonRule, io_pred: str) -> Answer:
+    """The answer as the rule compares it and the function gets it: under a rule for JSON values what JSON makes of it, tuples
+    as lists and keys as text. An input (`io_pred` "i") that JSON cannot say is no answer; an output stays as it is, for it
+    equals nothing that was recorded, and the feedback shows it."""
+    if not answer.found or answer.style == "json" or rule.values != "json":
+        return answer
+    try:
+        return replace(answer, value=fold_json(answer.value))
+    except Refused as refusal:
+        if io_pred == "o":
+            return answer
+        return Answer(False, None, "none", answer.span, f"JSON cannot say it: {refusal.path} is {refusal.reason}")
 
 
 _ODD: Final = re.compile("[\u2018-\u201f\u00ab\u00bb\uff02\uff07\uff5b\uff5d]|/\\*|//|#|\\\\[{\"']|&[#a-z]")
