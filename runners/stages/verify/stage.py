@@ -14,13 +14,11 @@ from typing import Annotated, Any
 from pydantic import Field
 
 from reexec.engine.executor import Executor
-from reexec.engine.folding import fold_json
 from reexec.engine.judging.compare import compare
 from reexec.engine.judging.verdict import Verdict, judge
 from reexec.engine.outcome import Outcome
-from reexec.engine.protocol.values import Refused
 
-from ...answers import extract_answer
+from ...answers import as_compared, extract_answer
 from ...execution import ExecutorOptions, Work, executed, opened
 from ...records.arguments import by_name
 from ...records.functions import FunctionStore, why_not_sendable
@@ -108,34 +106,22 @@ class Verify(Stage[VerifySettings]):
 
     def _read(self, row: Row, prediction: Prediction) -> _Read:
         answer = extract_answer(prediction.text, "output" if prediction.io_pred == "o" else "input")
+        answer = as_compared(answer, self._rule, prediction.io_pred)
         read = _Read(prediction, answer.value, answer.style)
         if not answer.found:
             read.detail = answer.reason
-        else:
-            if self._rule.values == "json" and answer.style != "json":
-                read.detail = self._fold(read, prediction.io_pred)
-            if prediction.io_pred == "i":
-                if isinstance(read.predicted, list):
-                    program = prediction.function.program
-                    named = by_name(program.source, program.entry, read.predicted)
-                    read.predicted = read.predicted if named is None else named
-                read.detail = read.detail or _why_not_arguments(read.predicted) or why_not_sendable(row.line, read.predicted)
+        elif prediction.io_pred == "i":
+            if isinstance(read.predicted, list):
+                program = prediction.function.program
+                named = by_name(program.source, program.entry, read.predicted)
+                read.predicted = read.predicted if named is None else named
+            read.detail = _why_not_arguments(read.predicted) or why_not_sendable(row.line, read.predicted)
         if read.detail:
             read.verdict = Verdict("no-answer")
         elif prediction.io_pred == "o":
             comparison = compare(read.predicted, prediction.pair.output, self._rule)
             read.verdict = Verdict("accepted" if comparison.equal else "wrong-answer", None, comparison)
         return read
-
-    @staticmethod
-    def _fold(read: _Read, io_pred: str) -> str:
-        """Makes of the prediction what JSON makes of it: what the feedback shows, the function gets. Why it is no answer."""
-        try:
-            read.predicted = fold_json(read.predicted)
-        except Refused as refusal:
-            # An output is compared as it is: a set is never equal to what was recorded, and may be told so.
-            return f"JSON cannot say it: {refusal.path} is {refusal.reason}" if io_pred == "i" else ""
-        return ""
 
     # -- after it ---------------------------------------------------------------------------------------------
 
