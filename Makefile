@@ -1,6 +1,6 @@
 # Every target does its own set-up; where nothing has changed that costs nothing.
 .DEFAULT_GOAL := help
-.PHONY: help setup demo local-model test test-slow check attacks load faults fuzz soak bench wheel constraints clean stale
+.PHONY: help setup demo local-model test test-slow check attacks conformance load faults fuzz soak bench wheel constraints clean stale
 
 BIN := .venv/bin
 BENCH_ARGS ?=
@@ -33,6 +33,9 @@ test-slow: setup ## the tests that take long
 
 attacks: setup ## hostile programs against the sandbox
 	$(BIN)/pytest -q tests/attacks tests/conformance -m "" --table
+
+conformance: setup ## our grades beside official ones, with the reason for each difference (30 minutes; docs/conformance.md)
+	$(BIN)/python -m scripts.conformance --write docs/conformance.md
 
 load: setup ## deadlines and whole files on a busy machine, beside the usual method (20 minutes; docs/reliability.md)
 	$(BIN)/python -m tests.reliability.load

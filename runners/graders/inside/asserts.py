@@ -2,12 +2,13 @@
 
 Solution and test are compiled apart, the test first, so no end of a solution's text can swallow or decorate the test. The
 test gets built-ins of its own and the solution's names; what the solution's functions return is folded to plain values,
-and objects of its own classes may not bring operators that compare or compute.
+and objects of its own classes may not bring operators that compare or compute. Tracing ends where the solution's code does.
 """
 
 from __future__ import annotations
 
 import builtins
+import sys
 import types
 from typing import Any
 
@@ -57,9 +58,16 @@ def _folded(value: Any, depth: int = 0) -> Any:
     return value
 
 
+_settrace, _setprofile = sys.settrace, sys.setprofile
+
+
 def _wrapped(function: Any) -> Any:
     def call(*args: Any, **kwargs: Any) -> Any:
-        return _folded(function(*args, **kwargs))
+        try:
+            return _folded(function(*args, **kwargs))
+        finally:
+            _settrace(None)  # a trace function could jump over the rest of the test
+            _setprofile(None)
 
     return call
 
@@ -71,6 +79,8 @@ def run(solution: str, setup: str, test: str) -> bool:
     solution_code = compile(solution, "program.py", "exec", dont_inherit=True)
     module = types.ModuleType(_OWN_MODULE)
     exec(solution_code, vars(module))
+    _settrace(None)
+    _setprofile(None)
     space: dict[str, Any] = {}
     for name, value in vars(module).items():
         if not name.startswith("__"):

@@ -24,21 +24,24 @@ def executor() -> Iterator[Executor]:
 
 
 def plans(executor: Executor, sources: list[tuple[str, str]]) -> list[Plan]:
-    check_text = f"{cheaters.CHECK}\ncheck(double)"
     setup, body = cheaters.OBJECTS
-    lifted = [each for each, _ in lift_all(executor, [(check_text, None), (joined_source(setup, body), None)])]
-    check, objects = AssertionTest("", check_text, lifted[0]), AssertionTest(setup, body, lifted[1])
-    assert not check.lifted.refused
-    assert objects.lifted.refused
+    texts = {"check": ("", f"{cheaters.CHECK}\ncheck(double)"), "close": ("", f"{cheaters.CLOSE}\ncheck(double)")}
+    texts["objects"] = (setup, body)
+    lifted = lift_all(executor, [(joined_source(*text), kind) for kind, text in texts.items()])
+    tests = {kind: AssertionTest(*texts[kind], found) for found, kind in lifted}
+    assert {kind: bool(test.lifted.refused) for kind, test in tests.items()} == {
+        "check": False,
+        "close": False,
+        "objects": True,
+    }
     task = IoTests(Problems([], ()), executor)
     made = []
     for kind, source in sources:
-        if kind in ("check", "objects"):
-            made.append(plan_assertions(source, check if kind == "check" else objects))
+        if kind in tests:
+            made.append(plan_assertions(source, tests[kind]))
         else:
-            made.append(
-                task.plan({"code": source, "input_output": getattr(cheaters, "CALLS" if kind == "call" else "SCRIPT")}, "")
-            )
+            own = cheaters.CALLS if kind == "call" else cheaters.SCRIPT
+            made.append(task.plan({"code": source, "input_output": own}, ""))
     return made
 
 
