@@ -44,8 +44,9 @@ faults: setup ## kill workers, jails and hosts at random, and lack what a host m
 	$(BIN)/python -m tests.reliability.faults --seconds 600
 	$(BIN)/pytest -m "slow or not slow" tests/reliability/test_environment.py tests/reliability/test_lying_workers.py
 
-fuzz: setup ## a million spoiled frames (minutes)
+fuzz: setup ## a million spoiled frames, responses and claims (an hour)
 	$(BIN)/python -m tests.reliability.fuzz --frames 1000000
+	$(BIN)/python -m tests.reliability.fuzz_host --cases 1000000
 
 soak: setup ## 200,000 good and hostile checks, and what they left (minutes)
 	$(BIN)/python -m tests.reliability.soak --checks 200000 --svg docs/soak.svg
