@@ -184,6 +184,18 @@ def test_a_program_whose_worker_ended_once_gets_its_verdict(executor: Executor) 
     assert executor.statistics().worker_kills == 0
 
 
+def test_a_worker_that_goes_silent_is_replaced_seconds_after_the_backstop() -> None:
+    """Whatever holds a zygote up, here a SIGSTOP from outside: its check waits for wall_s and a few seconds, not minutes."""
+    policy = load_policy("codeio", settings=["limits.cpu_s=0.5", "limits.idle_s=0.5", "limits.wall_s=1"])
+    with Executor(policy, workers=1) as executor:
+        assert executor.check(DOUBLE, [1], 2).accepted
+        os.kill(executor.worker_pids()[0], signal.SIGSTOP)
+        began = time.monotonic()
+        assert executor.check(DOUBLE, [2], 4).accepted, "run again on another worker"
+        assert time.monotonic() - began < 1 + 5 + 5
+        assert executor.statistics().worker_deaths == 1
+
+
 def test_ten_thousand_checks_leave_no_zombie() -> None:
     with Executor(POLICY, workers=2) as executor:
         before = len(processes_of_workers())
