@@ -54,6 +54,8 @@ def literal(text: str) -> Any:
     """The value of a Python literal. Raises ValueError for all else; evaluates nothing."""
     if len(text) > _MOST_CHARACTERS:
         raise ValueError("too long for a literal")
+    if not text.strip():
+        raise ValueError("empty")
     try:
         return value_of(parse_quietly(f"({text.strip()}\n)").body[0])
     except (SyntaxError, IndexError):

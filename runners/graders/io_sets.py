@@ -33,7 +33,7 @@ class IoSet:
     function: str = ""
 
 
-def tests_of(row: dict[str, Any]) -> IoSet | None:
+def read_tests(row: dict[str, Any]) -> IoSet | None:
     """The tests of a problem or of a sample that brings its own; None where it has none. Raises BadTestsError."""
     for name in _FIELDS:
         if row.get(name) is not None:

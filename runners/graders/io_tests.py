@@ -16,7 +16,7 @@ from reexec.runners.rows.text import quoted
 
 from .code import code_of
 from .io_arguments import arguments_of, expected_of, signature_of
-from .io_sets import BadTestsError, IoSet, tests_of
+from .io_sets import BadTestsError, IoSet, read_tests
 from .lifting.tree import PYTHON
 from .plan import NOT_RUN, Plan, Result, Run, Test
 from .problems import Problems, id_of
@@ -59,7 +59,7 @@ class IoTests(Task):
             return ""
         if key is None:
             try:
-                if tests_of(row) is not None:
+                if read_tests(row) is not None:
                     return ""
             except BadTestsError as error:
                 raise BadSampleError(str(error)) from None
@@ -79,8 +79,8 @@ class IoTests(Task):
         if key in self._sets and "input_output" not in row:
             return self._sets[key], self._stdins[key]
         try:
-            own = tests_of(row)
-            found = own or (tests_of(self.problems[key]) if key else None)
+            own = read_tests(row)
+            found = own or (read_tests(self.problems[key]) if key else None)
         except BadTestsError as error:
             raise BadSampleError(str(error)) from None
         if found is None:

@@ -17,7 +17,7 @@ from reexec.runners.rows.text import dump, parse_row, splice
 from .flow import Attempt, run_attempts
 from .pass_at_k import Estimate, estimates
 from .plan import Plan, Result
-from .problems import id_of
+from .problems import Problems, id_of
 from .task import BadSampleError, Task
 
 
@@ -130,7 +130,7 @@ class _Grade:
 
     def summary(self) -> GradeSummary:
         counts, progress = self._counts, self._run.progress
-        tallies = _tallies(self._run.output)
+        tallies = _tallies(self._run.output, self._task.problems)
         assertions = counts.get("assertions", 0)
         return GradeSummary(
             rows=sum(self._verdicts.values()),
@@ -165,14 +165,16 @@ def _side_line(row: Row, word: str, plan: Plan, results: list[Result]) -> bytes:
     return dump(record).encode("ascii")
 
 
-def _tallies(output: Path) -> list[tuple[int, int]]:
+def _tallies(output: Path, problems: Problems) -> list[tuple[int, int]]:
     """(samples, passed ones) of every problem in a finished output."""
     found: dict[str, list[int]] = {}
     for number, line in read_lines(output):
         row = parse_row(line)
         if row["verdict"] == "engine-error":
             continue
-        tally = found.setdefault(id_of(row) or f"line {number}", [0, 0])
+        given = id_of(row)
+        key = f"line {number}" if given is None else problems.key_of(given) or given
+        tally = found.setdefault(key, [0, 0])
         tally[0] += 1
         tally[1] += bool(row["passed"])
     return [(n, c) for n, c in found.values()]

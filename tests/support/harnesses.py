@@ -98,7 +98,6 @@ reader, writer = os.pipe()
 pid = os.fork()
 if not pid:
     os.close(reader)
-    os.setpgid(0, 0)
     os.dup2(os.open(os.devnull, os.O_RDWR), 1)
     if method == "in-process":
         in_process(stat, details, progress)
@@ -143,7 +142,8 @@ def lets_through(method: str, kind: str, source: str) -> bool:
 
 def _run(command: list[str], given: str) -> tuple[int, str]:
     """(exit status, standard output) of a process whose parent is a shell that may be killed in our place."""
-    shell = ["/bin/sh", "-c", '"$@"; exit $?', "sh", *command]
+    limits = f"ulimit -t {_LIMIT_S} -v 2000000"  # of all that it starts, whatever becomes of us
+    shell = ["/bin/sh", "-c", f'{limits}; "$@"; exit $?', "sh", *command]
     process = subprocess.Popen(
         shell, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, start_new_session=True, cwd="/"
     )
