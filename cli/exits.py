@@ -8,7 +8,7 @@ if TYPE_CHECKING:
 DONE = 0
 """All of it was done."""
 IMPERFECT = 1
-"""Done, but rows were rejected or ended as engine-error; for `call --expect`: not accepted."""
+"""Done, but rows were lost (see runners/losses.py) or ended as engine-error; for `call --expect`: not accepted."""
 USAGE = 2
 """The call was wrong, nothing could be read or written, or no row at all could be used."""
 NO_ISOLATION = 3
@@ -17,11 +17,23 @@ INTERRUPTED = 130
 """Ctrl-C; the same command goes on from there."""
 
 
+def is_useless(summary: "Summary") -> bool:
+    """Whether the input had rows, and nothing could be done with any of them."""
+    gone = _lost(summary)
+    return bool(gone) and (not summary.used or gone >= summary.read)
+
+
 def of(summary: "Summary") -> int:
     """The code of a stage; a run that could use no row at all has done nothing."""
-    if summary.useless:
+    if is_useless(summary):
         return USAGE
-    return IMPERFECT if summary.rejected or summary.unchecked else DONE
+    return IMPERFECT if _lost(summary) or summary.unchecked or (summary.rejected and not summary.rows) else DONE
+
+
+def _lost(summary: "Summary") -> int:
+    from reexec.runners.losses import lost
+
+    return sum(lost(summary.stage, {**summary.counts, "rejected": summary.rejected}).values())
 
 
 def of_files(rows: int, rejected: int, engine_errors: int) -> int:

@@ -126,7 +126,10 @@ def infer(
                 on_resume=meter.resumed,
             )
     _show(result, sampling, meter, output, json)
-    return exits.of_files(result.rows, result.rejected, 0)
+    from reexec.runners.losses import lost
+
+    gone = sum(lost("infer", {"reasons": result.reasons, "unusable": result.unusable}).values())
+    return exits.USAGE if result.rejected and not result.rows else exits.IMPERFECT if gone or result.stopped else exits.DONE
 
 
 def _prices(price_in: float | None, price_out: float | None) -> Prices | None:

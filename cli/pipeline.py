@@ -12,6 +12,7 @@ import typer
 from rich.table import Table
 
 from reexec.engine.errors import UsageError
+from reexec.runners.losses import lost
 from reexec.runners.pipeline.config import load_config
 from reexec.runners.pipeline.plan import Plan, Stage, make_plan
 from reexec.runners.pipeline.runner import PipelineResult, StageResult, run_pipeline
@@ -71,7 +72,17 @@ def pipeline(
         screen.out.print(f"{wall_s:.1f} s; rows in {plan.context.folder / 'final.jsonl'}")
     if result.stopped is not None and result.stopped.counts["stopped"] == "no-reply":
         return exits.USAGE
-    return exits.IMPERFECT if result.rejected or result.stopped or result.total("engine_errors") else exits.DONE
+    gone = _tell_losses(result)
+    return exits.IMPERFECT if gone or result.stopped or result.total("engine_errors") else exits.DONE
+
+
+def _tell_losses(result: PipelineResult) -> bool:
+    """The last line where rows were lost: which stage lost how many, and why."""
+    by_stage = {one.stage.name: lost(one.stage.name, one.counts) for one in result.stages}
+    said = [f"{name} {sum(found.values()):,} ({', '.join(found)})" for name, found in by_stage.items() if found]
+    if said:
+        screen.err.print(f"reexec: rows were lost: {'; '.join(said)}; the rejects beside each file say which", markup=False)
+    return bool(said)
 
 
 def _init(path: Path) -> int:

@@ -86,10 +86,10 @@ def tell(done: Done, show: Show, json: bool) -> None:
     """Prints a finished stage: rejects on stderr, then the line for machines or what `show` makes of it."""
     summary = done.summary
     rejects = done.output / "rejects.jsonl" if done.output.is_dir() else beside(done.output, "rejects.jsonl")
-    screen.tell_rejects(summary.rejected, summary.first_reject, rejects, all_of_them=summary.useless)
+    screen.tell_rejects(summary.rejected, summary.first_reject, rejects, all_of_them=exits.is_useless(summary))
     if json:
         screen.summary(summary.stage, **fields_of(done))
-    elif not summary.useless:
+    elif not exits.is_useless(summary):
         show(done)
 
 

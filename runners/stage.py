@@ -80,11 +80,6 @@ class Summary:
     """What this stage counts beside; tallies by word with the most frequent first."""
 
     @property
-    def useless(self) -> bool:
-        """Whether the input had rows, and nothing could be done with any of them."""
-        return bool(self.rejected) and (not self.used or self.rejected >= self.read)
-
-    @property
     def unchecked(self) -> int:
         """Rows on which an engine failed, here or in the stage before."""
         dropped = self.counts.get("dropped", {})

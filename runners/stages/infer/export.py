@@ -41,6 +41,7 @@ class Export:
         counts = self._run.progress.counts
         if fault:
             self._run.begin()
+            counts["unusable"] = counts.get("unusable", 0) + 1
             self._run.reject(row, fault)
             return "rejected"
         found = [(request, self._find(request)) for request in requests]

@@ -36,6 +36,8 @@ class InferSummary:
     rejected: int = 0
     first_reject: str = ""
     unreadable: int = 0
+    unusable: int = 0
+    """Rejected rows that could not be asked."""
     asked: int = 0
     """Requests that this run settled."""
     sent: int = 0
@@ -203,6 +205,7 @@ class _Job:
             rejected=counts.get("rejected", 0),
             first_reject=counts.get("first_reject", ""),
             unreadable=counts.get("unreadable", 0),
+            unusable=counts.get("unusable", 0),
             prompt_tokens=counts.get("prompt_tokens", 0),
             completion_tokens=counts.get("completion_tokens", 0),
             left_alone=left_alone,
