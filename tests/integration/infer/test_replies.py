@@ -196,7 +196,7 @@ def test_rows_that_cannot_be_asked_go_to_the_rejects_with_their_place(tmp_path: 
 def test_other_finish_reasons_can_be_kept_without_asking_again(tmp_path: Path) -> None:
     messages = write_prompts(tmp_path, ["long"])
     with Server(lambda prompt, before: "length") as server:
-        assert infer(messages, tmp_path / "out.jsonl", server).code == 1
+        assert infer(messages, tmp_path / "out.jsonl", server).code == 2
         assert server.seen.asked == {"long": 2}
         done = infer(messages, tmp_path / "out.jsonl", server, "--keep", "stop,length", "--overwrite")
         assert (done.code, done.summary["asked"]) == (0, 0)

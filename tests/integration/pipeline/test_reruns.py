@@ -124,7 +124,7 @@ def test_answers_outlive_a_change_of_the_prompts_and_failures_are_asked_again(tm
     with Server(plan) as server:
         config = small_run(tmp_path, "turns = 1", tables=[live(server), "[prompts]\npairs = 2"], count=3)
         first = run(config, key=KEY)
-        assert first.code == 1
+        assert first.code == 0, "what a model does not answer is a result"
         assert (first.summary["funnel"]["prompts"], first.summary["funnel"]["answered"]) == (12, 8)
         answered = server.seen.answered.total()
         working = True
