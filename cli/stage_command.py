@@ -48,10 +48,16 @@ Show = Callable[[Done], None]
 
 
 def stage_command(
-    app: typer.Typer, stage: type[Stage[Any]], show: Show, *, source: tuple[str, str], output: Any = options.Output
+    app: typer.Typer,
+    stage: type[Stage[Any]],
+    show: Show,
+    *,
+    source: tuple[str, str],
+    output: Any = options.Output,
+    warn: Show | None = None,
 ) -> None:
     """Registers a stage under its name. `show` prints what came of it for a person, and its docstring is the help; `source` is
-    the name of the input's argument, and its help."""
+    the name of the input's argument, and its help; `warn` tells on stderr what is to be known in any case."""
     model = stage.settings_type
     arguments = [name for name in model.model_fields if flag_of(model, name).argument]
     parameters = [
@@ -73,6 +79,8 @@ def stage_command(
         with screen.progress(stage.name, lines) as meter:
             summary = stage.run(first, target, settings, executor, selection=selection, overwrite=overwrite, progress=meter)
         done = Done(summary, meter, first, target, settings)
+        if warn is not None:
+            warn(done)
         tell(done, show, json)
         return exits.of(summary)
 

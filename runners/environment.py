@@ -14,11 +14,14 @@ import tomllib
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+
+from packaging.requirements import InvalidRequirement, Requirement
+from packaging.utils import canonicalize_name
 
 from reexec.engine.errors import UsageError
 from reexec.engine.jail import interpreter
 
+from .rows.documents import read_document, replace_document
 from .rows.run import beside
 from .rows.source import read_lines
 from .rows.text import BadRowError, parse_row
@@ -26,10 +29,7 @@ from .rows.text import BadRowError, parse_row
 _FOLDER = Path(__file__).with_name("environments")
 _CHECKOUT_UV = Path(__file__).resolve().parents[1] / "scripts" / "uv"
 _RECORD = "reexec-env.json"
-_LISTING = (
-    "import importlib.metadata as m, json\n"
-    "print(json.dumps({d.metadata['Name'].lower().replace('_', '-'): d.version for d in m.distributions()}))"
-)
+_LISTING = "import importlib.metadata as m, json\nprint(json.dumps({d.metadata['Name']: d.version for d in m.distributions()}))"
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,25 +84,23 @@ def create(
     version = interpreter.ask(str(target.absolute())).version_text
     packages = {package: there[_plain(package)] for package in wanted if _plain(package) in there}
     record = {"record": "reexec.environment", "set": name, "python": version, "packages": packages, "failed": failed}
-    (folder / _RECORD).write_text(json.dumps(record, indent=1) + "\n")
+    replace_document(folder / _RECORD, record)
     return Environment(folder, target, version, packages, failed, tuple(p for p in missing if p in packages))
 
 
 def _plain(package: str) -> str:
-    """A package's name as the listing spells it, without version or extra."""
-    name = package
-    for mark in "[<>=!~; ":
-        name = name.partition(mark)[0]
-    return name.strip().lower().replace("_", "-")
+    """A package's name as the listing spells it, without version or extra. Raises UsageError."""
+    try:
+        return canonicalize_name(Requirement(package).name)
+    except InvalidRequirement as error:
+        raise UsageError(f"{package}: not a package's name with or without a version ({str(error).splitlines()[0]})") from None
 
 
 def _installed(python: Path) -> dict[str, str]:
     done = subprocess.run([str(python), "-I", "-c", _LISTING], capture_output=True, text=True, timeout=120, check=False)
     if done.returncode != 0:
         raise UsageError(f"{python}: does not run; remove the folder and create it again")
-    found = json.loads(done.stdout)
-    assert isinstance(found, dict)
-    return found
+    return {canonicalize_name(name): str(version) for name, version in json.loads(done.stdout).items()}
 
 
 class _Installer:
@@ -189,7 +187,7 @@ def lacked(report: Path) -> LackedReport:
     if not path.exists():
         return _of_rows(report)
     try:
-        manifest: dict[str, Any] = json.loads(path.read_text())
+        manifest = read_document(path)
         stage, counts = str(manifest["stage"]), manifest["progress"]["counts"]
         missing = {str(name): int(count) for name, count in counts.get("missing_modules", {}).items()}
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:

@@ -214,7 +214,8 @@ class Stage[S: Settings]:
                 run.close(state)
         if run.fault is not None:
             raise run.fault
-        return stage._summary(run)
+        more = stage.conclude(run.selection.partial)
+        return stage.summary(run.progress.counts, run.progress.lines, run.resumed_lines, more)
 
     def _stage_run(self, selection: Selection | None, overwrite: bool) -> StageRun:
         key, facts = {**self.settings.decides(), **self.key()}, self.facts()
@@ -235,35 +236,44 @@ class Stage[S: Settings]:
             also_read=self.also_read,
             on_consumed=self._note,
         )
-        for name in ("rows", "engine_errors", *self.numbers):
-            run.progress.counts.setdefault(name, 0)
-        for name in self.tallies:
-            run.progress.counts.setdefault(name, {})
+        run.progress.counts = self.empty_counts() | run.progress.counts
         return run
+
+    def empty_counts(self) -> dict[str, Any]:
+        return {**dict.fromkeys(("rows", "engine_errors", *self.numbers), 0), **{name: {} for name in self.tallies}}
 
     def _note(self, number: int, position: int, line: bytes) -> None:
         with contextlib.suppress(BadRowError):
             self.note(Row(number, line, parse_row(line), None, position))
 
-    def _summary(self, run: StageRun) -> Summary:
-        counts = run.progress.counts
+    def summary(
+        self,
+        counts: Mapping[str, Any],
+        read: int,
+        resumed: int = 0,
+        more: Mapping[str, Any] | None = None,
+        *,
+        left_alone: bool | None = None,
+    ) -> Summary:
+        """Of the counters of a run that has read so many lines, `resumed` of them before. `more` joins the stage's counts."""
+        rejected = counts.get("rejected", 0)
         return Summary(
             stage=self.name,
             rows=counts[self.counts_rows_in],
-            read=run.progress.lines,
-            used=counts[self.counts_used_in] if self.counts_used_in else run.progress.lines - counts.get("rejected", 0),
-            rejected=counts.get("rejected", 0),
+            read=read,
+            used=counts[self.counts_used_in] if self.counts_used_in else read - rejected,
+            rejected=rejected,
             first_reject=counts.get("first_reject", ""),
             unreadable=counts.get("unreadable", 0),
-            resumed_rows=run.resumed_lines,
+            resumed_rows=resumed,
             engine_errors=counts.get("engine_errors", 0),
             isolation=self._isolation,
             workers=self._workers,
-            left_alone=0 < run.resumed_lines == run.progress.lines,
+            left_alone=0 < resumed == read if left_alone is None else left_alone,
             counts={
                 **{name: counts[name] for name in self.numbers},
                 **{name: by_count(counts[name]) for name in self.tallies},
-                **self.conclude(run.selection.partial),
+                **(more or {}),
             },
         )
 

@@ -19,7 +19,7 @@ from reexec.policies.reading import preset_names
 
 from ..settings import BUNDLED, Settings, flag_of
 from ..stages.assemble import AssembleSettings
-from ..stages.export.formats import FORMATS
+from ..stages.export import ExportSettings
 from ..stages.generate import GenerateSettings
 from ..stages.prompts import PromptsSettings
 from ..stages.transform import TransformSettings
@@ -74,17 +74,6 @@ class Ask(BaseModel):
     """Whether a later run asks again for what failed."""
 
 
-class Export(BaseModel):
-    model_config = _FROZEN
-    to: str
-    plain: bool = False
-    only_right: bool = False
-    separate_turns: bool = False
-    validation_share: float = Field(default=0.02, ge=0, lt=1)
-    devices: int = Field(default=8, ge=1)
-    tokenizer: Location = ""
-
-
 class Config(BaseModel):
     """The whole of it. Exactly one of raw, unified and functions says where the run begins."""
 
@@ -110,7 +99,7 @@ class Config(BaseModel):
     generate: GenerateSettings = GenerateSettings()
     prompts: PromptsSettings = PromptsSettings()
     assemble: AssembleSettings = AssembleSettings()
-    export: Export | None = None
+    export: ExportSettings | None = None
 
     @property
     def source(self) -> tuple[Literal["raw", "unified", "functions"], Path]:
@@ -170,10 +159,8 @@ def _check(config: Config, path: Path) -> None:
     for table in config.model_fields_set:
         settings = getattr(config, table)
         for name in settings.model_fields_set if isinstance(settings, Settings) else ():
-            if flag_of(type(settings), name).argument:
+            if flag_of(type(settings), name).by_pipeline:
                 raise UsageError(f"{path}: the pipeline itself says that, at $.{table}.{name}")
-    if config.export is not None:
-        _check_export(config.export, path)
     for name in config.infer:
         turn = _TURN.fullmatch(name)
         if turn is not None and int(turn[1]) > config.turns:
@@ -184,16 +171,6 @@ def _check(config: Config, path: Path) -> None:
             raise UsageError(f"{path}: which model is asked, or which recording replayed? at $.infer.{name}.model")
         if (ask.price_in is None) != (ask.price_out is None):
             raise UsageError(f"{path}: price_in and price_out are needed both, at $.infer.{name}.price_in")
-
-
-def _check_export(export: Export, path: Path) -> None:
-    """What the stage would refuse, when all the others have been done."""
-    if export.to not in FORMATS:
-        raise UsageError(f"{path}: {located(unknown(export.to, list(FORMATS), 'format'), '$.export.to')}")
-    if export.separate_turns and not FORMATS[export.to].may_separate:
-        raise UsageError(f"{path}: {export.to} has one response a row, at $.export.separate_turns")
-    if export.only_right and not export.plain:
-        raise UsageError(f"{path}: wrong first turns are only left out of the plain form, at $.export.only_right")
 
 
 def ask_of(config: Config, name: str) -> Ask:

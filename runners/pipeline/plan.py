@@ -22,9 +22,9 @@ from ..stage import Progress
 from ..stage import Stage as StageKind
 from ..stages.assemble import Assemble
 from ..stages.audit import Audit, AuditSettings
+from ..stages.export import Export
 from ..stages.export.folder import MANIFEST, is_whole, read_manifest
 from ..stages.export.formats import FORMATS
-from ..stages.export.rows import JoinTemplate
 from ..stages.generate import Generate
 from ..stages.prompts import Prompts
 from ..stages.revise import Revise, ReviseSettings
@@ -154,7 +154,12 @@ class _Planner:
         joined = config.assemble.model_copy(update={"later": later})
         final = self._stage(Assemble, verified[0], path(FINAL), joined, inputs=later)
         if config.export is not None:
-            self._export(final, functions)
+            export = config.export
+            about = (functions,) if FORMATS[export.to].needs_functions else ()
+            export = export.model_copy(update={"functions": functions if about else None})
+            counted = (export.tokenizer,) if export.tokenizer else ()
+            # It replaces the files that an earlier run wrote and nobody changed since: the stage sees to that.
+            self._stage(Export, final, path(EXPORT), export, inputs=about, also_decide=counted, overwrite=True)
         return self._plan
 
     def _add(self, stage: Stage) -> Path:
@@ -173,6 +178,8 @@ class _Planner:
         name: str = "",
         inputs: tuple[Path, ...] = (),
         more: tuple[Path, ...] = (),
+        also_decide: tuple[Path, ...] = (),
+        overwrite: bool = False,
     ) -> Path:
         """`inputs`: files that it reads beside the source; `more`: files that it makes beside the output. The first stage of a
         run takes the limit of the config."""
@@ -189,12 +196,13 @@ class _Planner:
 
         def run(progress: Progress) -> dict[str, Any]:
             executor = ExecutorOptions(context.policy, context.workers, context.python)
+            chosen = Selection(limit, names=names)
             return kind.run(
-                source, output, settings, executor, selection=Selection(limit, names=names), progress=progress
+                source, output, settings, executor, selection=chosen, overwrite=overwrite, progress=progress
             ).lasting()
 
-        self._plan.stages.append(Stage(name or kind.name, (source, *inputs), output, decides, run, more=more))
-        return output
+        stage = Stage(name or kind.name, (source, *inputs), output, decides, run, more=more, also_decide=also_decide)
+        return self._add(stage)
 
     def _infer(self, name: str, messages: Path, file: str) -> Path:
         ask, output = ask_of(self._config, name), self._context.path(file)
@@ -218,16 +226,6 @@ class _Planner:
             times=1 if ask.replay else ask.samples,
         )
         return self._add(stage)
-
-    def _export(self, final: Path, functions: Path) -> None:
-        settings, output = self._config.export, self._context.path(EXPORT)
-        assert settings is not None
-        template = JoinTemplate(self._context.templates)
-        decides = {**settings.model_dump(), "templates": template.texts.digest}
-        inputs = (final, functions) if FORMATS[settings.to].needs_functions else (final,)
-        also = (Path(settings.tokenizer),) if settings.tokenizer else ()
-        run = stages.export(final, functions, output, settings, template)
-        self._add(Stage(EXPORT, inputs, output, decides, run, also_decide=also))
 
 
 def _numbered(turn: int, place: int, what: str) -> str:

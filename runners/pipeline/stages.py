@@ -7,9 +7,6 @@ from pathlib import Path
 from typing import Any
 
 from ..stage import Progress
-from ..stages.export import FORMATS
-from ..stages.export import export as run_export
-from ..stages.export.rows import JoinTemplate
 from . import config as settings_of
 
 Run = Callable[[Progress], dict[str, Any]]
@@ -72,23 +69,3 @@ def infer(messages: Path, output: Path, ask: settings_of.Ask) -> Run:
         )
 
     return run
-
-
-def export(final: Path, functions: Path, folder: Path, settings: settings_of.Export, template: JoinTemplate) -> Run:
-    return lambda meter: _counts(
-        run_export(
-            final,
-            folder,
-            settings.to,
-            plain=settings.plain,
-            only_right=settings.only_right,
-            separate_turns=settings.separate_turns,
-            validation_share=settings.validation_share,
-            devices=settings.devices,
-            template=template,
-            functions=functions if FORMATS[settings.to].needs_functions else None,
-            tokenizer=Path(settings.tokenizer) if settings.tokenizer else None,
-            overwrite=True,  # of the files that an earlier run wrote and nobody changed since: the stage sees to that
-            on_row=meter.tell,
-        )
-    )

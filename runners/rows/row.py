@@ -1,12 +1,17 @@
 """A row on its way through a stage, and what came of it."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
-from .names import Names
+from .names import Names, renamed
+from .source import OVERLONG_REASON
+from .text import BadRowError, parse_row
 
 REJECTED = "rejected"
+MOST_KEPT_BYTES = 65536
+"""Of a rejected row's text."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,5 +64,49 @@ class Selection:
     def partial(self) -> bool:
         return self.limit is not None or self.shard is not None
 
-    def takes(self, position: int) -> bool:
-        return self.shard is None or position % self.shard[1] == self.shard[0]
+    def of(self, lines: Iterable[tuple[int, bytes]]) -> Iterator[tuple[int, int, bytes]]:
+        """(line number, position among all, line) of the chosen of (line number, line)."""
+        taken = 0
+        for position, (number, line) in enumerate(lines):
+            if self.limit is not None and taken >= self.limit:
+                return
+            if self.shard is None or position % self.shard[1] == self.shard[0]:
+                taken += 1
+                yield number, position, line
+
+    def row(self, number: int, position: int, line: bytes) -> Row:
+        """A line as a row, with its fault where it holds none; an empty line stands for one that is too long."""
+        try:
+            if not line:
+                raise BadRowError(OVERLONG_REASON)
+            data = parse_row(line)
+        except BadRowError as error:
+            return Row(number, line, {}, str(error), position)
+        if not self.names:
+            return Row(number, line, data, None, position)
+        new, data = renamed(line, data, self.names)
+        return Row(number, new, data, None, position, line)
+
+
+def count(counts: dict[str, Any], result: Result, source: Path) -> None:
+    """Adds what came of a row to the counters of a run."""
+    for name, more in result.counts.items():
+        if isinstance(more, Mapping):
+            tally = counts.setdefault(name, {})
+            for word, number in more.items():
+                tally[word] = tally.get(word, 0) + number
+        else:
+            counts[name] = counts.get(name, 0) + more
+    if result.reason is not None:
+        counts["rejected"] = counts.get("rejected", 0) + 1
+        counts["unreadable"] = counts.get("unreadable", 0) + (result.row.fault is not None)
+        counts.setdefault("first_reject", f"{source}, line {result.row.number}: {result.reason}")
+
+
+def reject_record(result: Result, source: Path) -> dict[str, Any]:
+    """What the rejects say of a row; the text of short rows is kept with the reason."""
+    line = result.row.raw or result.row.line
+    record: dict[str, Any] = {"file": str(source), "line": result.row.number, "reason": result.reason, **result.more}
+    if len(line) <= MOST_KEPT_BYTES:
+        record["text"] = line.decode("utf-8", "replace")
+    return record

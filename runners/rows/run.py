@@ -27,13 +27,13 @@ from reexec.engine.version import VERSION
 
 from ..digests import empty_digest
 from .documents import OutputError, lock, read_document, replace_document
-from .names import renamed, renamed_line
-from .row import Result
+from .names import renamed_line
+from .row import Result, count, reject_record
 from .row import Row as Row  # for stages/infer
 from .row import Selection as Selection
 from .sink import Sink
-from .source import OVERLONG_REASON, open_lines, read_lines
-from .text import BadRowError, dump, parse_row
+from .source import open_lines, read_lines
+from .text import dump_line
 
 FLUSH_S = 0.5
 FLUSH_ROWS = 4096
@@ -82,8 +82,8 @@ class StageRun:
             "engine": VERSION,
             "limit": self.selection.limit,
             "shard": list(self.selection.shard) if self.selection.shard else None,
-            "side files": [path.name for path in side_files],
             **({"names": dict(self.selection.names)} if self.selection.names else {}),
+            "side files": [path.name for path in side_files],
             **key,
         }
         self.facts = facts
@@ -162,50 +162,30 @@ class StageRun:
         """Rows that are not done yet, unusable ones too. Raises UsageError where the part of the input that was consumed
         earlier has changed. Where the input breaks off the rows end, so that those before are finished, and `fault` is set:
         the stage raises it when it has closed the run."""
-        taken = 0
-        skipping = self.progress.lines
-        for position, number, line in self._lines():
-            if self.selection.limit is not None and taken >= self.selection.limit:
-                break
-            if not self.selection.takes(position):
+        skipping, taken = self.progress.lines, 0
+        for taken, (number, position, line) in enumerate(self.selection.of(self._lines()), start=1):
+            if taken > skipping:
+                yield self.selection.row(number, position, line)
                 continue
-            taken += 1
-            if taken <= skipping:
-                self._consume(line)
-                if self._on_consumed is not None:
-                    self._on_consumed(number, position, renamed_line(line, self.selection.names))
-                if taken < skipping:
-                    continue
-                if self._digest.hexdigest() != self.progress.input_digest:
-                    raise UsageError(
-                        f"{self.source}: its first {skipping} lines are not those that {self.output} was made from; "
-                        "--overwrite starts anew"
-                    )
-                self._behind = False
+            self._consume(line)
+            if self._on_consumed is not None:
+                self._on_consumed(number, position, renamed_line(line, self.selection.names))
+            if taken < skipping:
                 continue
-            if not line:
-                yield Row(number, line, {}, OVERLONG_REASON, position)
-                continue
-            try:
-                data = parse_row(line)
-            except BadRowError as error:
-                yield Row(number, line, {}, str(error), position)
-                continue
-            if self.selection.names:
-                new, data = renamed(line, data, self.selection.names)
-                yield Row(number, new, data, None, position, line)
-                continue
-            yield Row(number, line, data, None, position)
+            if self._digest.hexdigest() != self.progress.input_digest:
+                raise UsageError(
+                    f"{self.source}: its first {skipping} lines are not those that {self.output} was made from; "
+                    "--overwrite starts anew"
+                )
+            self._behind = False
         if taken < skipping:
             if self.fault is not None:
                 raise self.fault
             raise UsageError(f"{self.source}: has fewer lines than {self.output} was made from; --overwrite starts anew")
 
-    def _lines(self) -> Iterator[tuple[int, int, bytes]]:
-        """(position, line number, line)"""
+    def _lines(self) -> Iterator[tuple[int, bytes]]:
         try:
-            for position, (number, line) in enumerate(read_lines(self.source)):
-                yield position, number, line
+            yield from read_lines(self.source)
         except UsageError as error:
             self.fault = error
 
@@ -233,22 +213,17 @@ class StageRun:
         """Counts and writes what came of a row. Rows must come in the order of the input, rejects included. An interruption in
         here leaves the row undone."""
         self._whole = False
-        row, counts = result.row, self.progress.counts
-        for name, more in result.counts.items():
-            if isinstance(more, Mapping):
-                tally = counts.setdefault(name, {})
-                for word, number in more.items():
-                    tally[word] = tally.get(word, 0) + number
-            else:
-                counts[name] = counts.get(name, 0) + more
+        count(self.progress.counts, result, self.source)
         for line in result.lines:
             self._sinks["output"].write(line)
         if "side0" in self._sinks:
             for line in result.side:
                 self._sinks["side0"].write(line)
         if result.reason is not None:
-            self._reject(row, result.reason, result.more)
-        self._done(row.raw or row.line)
+            if "rejects" not in self._sinks:
+                self._sinks["rejects"] = Sink(self.rejects_path)
+            self._sinks["rejects"].write(dump_line(reject_record(result, self.source)))
+        self._done(result.row.raw or result.row.line)
 
     # For stages/infer and graders, until they run on the skeleton too.
 
@@ -260,20 +235,6 @@ class StageRun:
 
     def reject(self, row: Row, reason: str, *, lines: Sequence[bytes] = (), more: Mapping[str, Any] | None = None) -> None:
         self.take(Result(row, (), lines, reason=reason, more=more or {}))
-
-    def _reject(self, row: Row, reason: str, more: Mapping[str, Any]) -> None:
-        """The text of short rows is kept with the reason."""
-        record: dict[str, Any] = {"file": str(self.source), "line": row.number, "reason": reason, **more}
-        line = row.raw or row.line
-        if len(line) <= 65536:
-            record["text"] = line.decode("utf-8", "replace")
-        if "rejects" not in self._sinks:
-            self._sinks["rejects"] = Sink(self.rejects_path)
-        self._sinks["rejects"].write(dump(record).encode("ascii"))
-        counts = self.progress.counts
-        counts["rejected"] = counts.get("rejected", 0) + 1
-        counts["unreadable"] = counts.get("unreadable", 0) + (row.fault is not None)
-        counts.setdefault("first_reject", f"{self.source}, line {row.number}: {reason}")
 
     def _done(self, line: bytes) -> None:
         self._consume(line)

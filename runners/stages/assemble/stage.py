@@ -20,7 +20,7 @@ LEAST_COLUMNS = 2
 
 
 class AssembleSettings(Settings):
-    later: Annotated[tuple[Path, ...], Flag(argument=True, decides=False)] = ()
+    later: Annotated[tuple[Path, ...], Flag(argument=True, decides=False, by_pipeline=True)] = ()
     """The verified files of the second turn, the third, and so on."""
     turns: Annotated[
         int | None, Field(ge=1, description="Columns turn_1 to turn_N. [default: the files, at least 2]"), Flag(metavar="N")

@@ -8,6 +8,6 @@ stage     the run: a new folder, renamed into place when it is whole
 """
 
 from .formats import FORMATS
-from .stage import ExportSummary, export
+from .stage import Export, ExportSettings, export
 
-__all__ = ["FORMATS", "ExportSummary", "export"]
+__all__ = ["FORMATS", "Export", "ExportSettings", "export"]

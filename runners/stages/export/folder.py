@@ -9,7 +9,6 @@ new ones, so that the next run knows all of them.
 """
 
 import contextlib
-import hashlib
 import json
 import os
 from collections.abc import Iterator, Mapping
@@ -18,6 +17,9 @@ from pathlib import Path
 from typing import Any
 
 from reexec.engine.errors import UsageError
+
+from ...digests import digest_of_file
+from ...rows.documents import read_document
 
 MANIFEST = "manifest.json"
 RECORD = "reexec.export"
@@ -39,7 +41,7 @@ def read_manifest(folder: Path) -> Manifest | None:
     if not any(folder.iterdir()):
         return None
     try:
-        manifest: Manifest = json.loads((folder / MANIFEST).read_text())
+        manifest: Manifest = read_document(folder / MANIFEST)
         if manifest["record"] == RECORD and isinstance(manifest["key"], dict) and isinstance(manifest["files"], dict):
             return manifest
     except (OSError, ValueError, KeyError, TypeError):
@@ -85,7 +87,7 @@ def made_beside(folder: Path) -> Iterator[Path]:
 
 def put_in_place(making: Path, folder: Path, manifest: Manifest | None) -> None:
     """`manifest`: of the export that stands there. Raises UsageError as refuse_losses does."""
-    coming: Manifest = json.loads((making / MANIFEST).read_text())
+    coming: Manifest = read_document(making / MANIFEST)
     refuse_losses(folder, manifest, coming["files"])
     try:
         (making / _MARK).unlink()
@@ -103,16 +105,11 @@ def put_in_place(making: Path, folder: Path, manifest: Manifest | None) -> None:
         raise UsageError(f"{folder}: cannot be written ({os.strerror(error.errno or 0).lower()})") from None
 
 
-def file_digest(path: Path) -> str:
-    with open(path, "rb") as file:
-        return hashlib.file_digest(file, lambda: hashlib.blake2b(digest_size=16)).hexdigest()
-
-
 def write_manifest(making: Path, source: Path, key: dict[str, Any], counts: dict[str, Any]) -> None:
     files = {}
     for path in sorted(making.iterdir()):
         if path.name != _MARK:
-            files[path.name] = {"bytes": path.stat().st_size, "digest": file_digest(path)}
+            files[path.name] = {"bytes": path.stat().st_size, "digest": digest_of_file(path)}
     manifest = {"record": RECORD, "schema": 1, "input": str(source), "key": key, "counts": counts, "files": files}
     (making / MANIFEST).write_text(json.dumps(manifest, indent=1) + "\n")
 
@@ -130,7 +127,7 @@ def _digests(manifest: Manifest | None) -> dict[str, set[str]]:
 def _is_changed(path: Path, digests: set[str]) -> bool:
     if not os.path.lexists(path):
         return False
-    return path.is_symlink() or not path.is_file() or file_digest(path) not in digests
+    return path.is_symlink() or not path.is_file() or digest_of_file(path) not in digests
 
 
 def _remove(making: Path) -> None:

@@ -4,7 +4,6 @@ A trainer cuts rows that are longer than its `cutoff_len`, and with them the ans
 the user is told.
 """
 
-import hashlib
 import math
 import os
 from pathlib import Path
@@ -12,6 +11,7 @@ from typing import Any
 
 from reexec.engine.errors import UsageError
 
+from ...digests import digest_of_file
 from .recipe import LENGTH
 
 BYTES_PER_TOKEN = 3.0
@@ -34,7 +34,7 @@ class Lengths:
         except ImportError:
             raise UsageError(f"{tokenizer}: needs the extra `tokenizer`; type: pip install 'reexec[tokenizer]'") from None
         try:
-            self.digest = hashlib.blake2b(tokenizer.read_bytes(), digest_size=16).hexdigest()
+            self.digest = digest_of_file(tokenizer)
             self._tokenizer = Tokenizer.from_file(str(tokenizer))
         except OSError as error:
             raise UsageError(f"{tokenizer}: cannot be read ({os.strerror(error.errno or 0).lower()})") from None

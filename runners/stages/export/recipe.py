@@ -10,6 +10,8 @@ import tomllib
 from pathlib import Path
 from typing import Any
 
+import yaml
+
 from reexec.engine.errors import UsageError
 
 BATCH = 1024
@@ -114,16 +116,4 @@ def _text(file: str, title: str, model: dict[str, Any], devices: int, **own: Any
         "# Parsed by LLaMA-Factory 0.9.5. DeepSpeed 0.10 to 0.18.4 (pip install 'deepspeed>=0.10,<=0.18.4').",
         *(f"# {line}" for line in model.get("notes", [])),
     ]
-    return "\n".join([*head, *(line for name, value in fields.items() for line in _lines(name, value))]) + "\n"
-
-
-def _lines(name: str, value: Any) -> list[str]:
-    if isinstance(value, dict):
-        return [f"{name}:", *(f"  {line}" for key, inner in value.items() for line in _lines(key, inner))]
-    if isinstance(value, bool):
-        return [f"{name}: {str(value).lower()}"]
-    if isinstance(value, float):  # YAML 1.1 reads 1e-05 as a text: a number needs its point
-        mantissa, _, exponent = f"{value:.5e}".partition("e")
-        mantissa = mantissa.rstrip("0").ljust(3, "0")
-        return [f"{name}: {value}" if 0.1 <= value < 1000 else f"{name}: {mantissa}e{int(exponent)}"]
-    return [f"{name}: {value}"]
+    return "\n".join(head) + "\n" + str(yaml.safe_dump(fields, sort_keys=False, width=120))

@@ -10,7 +10,7 @@ from typing import Any
 
 from ...records.functions import FunctionStore
 from ...rows.text import BadRowError, dump
-from .rows import BadFinalError, Example
+from .rows import Example
 
 Row = dict[str, Any]
 SOURCES = {"o": "reexec/output-prediction", "i": "reexec/input-prediction"}
@@ -35,7 +35,7 @@ class Tasks:
         return False
 
     def row(self, example: Example, split: str) -> Row:
-        """Raises BadFinalError where the row's function or pair is not in the file."""
+        """Raises BadRowError where the row's function or pair is not in the file."""
         truth = dump(self._truth(example))
         known = {name: getattr(example, name) for name in ("id", "function_id", "pair_id", "io_pred")}
         index = self._count[split]
@@ -54,17 +54,17 @@ class Tasks:
 
     def _truth(self, example: Example) -> Row:
         if example.io_pred not in SOURCES:
-            raise BadFinalError('io_pred must be "i" or "o", at $.io_pred')
+            raise BadRowError('io_pred must be "i" or "o", at $.io_pred')
         for name in ("function_id", "pair_id"):
             if not getattr(example, name):
-                raise BadFinalError(f"a reward needs to know what the row is about, at $.{name}")
+                raise BadRowError(f"a reward needs to know what the row is about, at $.{name}")
         position = self._functions.position_of(example.function_id)
         if position is None:
-            raise BadFinalError(f"no function has the id {example.function_id!r}, at $.function_id")
+            raise BadRowError(f"no function has the id {example.function_id!r}, at $.function_id")
         try:
             function = self._functions.at(position)
         except BadRowError as error:
-            raise BadFinalError(f"its function cannot be used: {error}") from None
+            raise BadRowError(f"its function cannot be used: {error}") from None
         for pair in function.pairs:
             if pair.id == example.pair_id:
                 return {
@@ -74,4 +74,4 @@ class Tasks:
                     "input": pair.input,
                     "output": pair.output,
                 }
-        raise BadFinalError(f"the function has no pair with the id {example.pair_id!r}, at $.pair_id")
+        raise BadRowError(f"the function has no pair with the id {example.pair_id!r}, at $.pair_id")

@@ -3,25 +3,24 @@ feedback_2` and nothing else; ours have any number of turns, ids, verdicts and p
 
 import re
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from ...records.content import text_of
 from ...records.ids import text_of_id
 from ...records.turns import messages_of
 from ...rows.text import BadRowError, kind_of
-from ...texts import Entry, Texts
+from ...texts import Entry, Texts, TextsFile
 from .split import function_key
 
-_ENTRIES = {"joined.first": Entry(("answer",)), "joined.feedback": Entry(("feedback",), optional=True),
-            "joined.next": Entry(("answer",))}  # fmt: skip
-
-
+JOINED = TextsFile(
+    "export.toml",
+    {
+        "joined.first": Entry(("answer",)),
+        "joined.feedback": Entry(("feedback",), optional=True),
+        "joined.next": Entry(("answer",)),
+    },
+)
 _HALF = re.compile("[\ud800-\udfff]")
-
-
-class BadFinalError(ValueError):
-    """A final row that cannot be used; the message says why and where."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,35 +47,29 @@ class Example:
     """Whether it held half characters, which were replaced."""
 
 
-class JoinTemplate:
-    """The texts of export.toml, ours or that of a folder."""
-
-    def __init__(self, folder: Path | None = None) -> None:
-        self.texts = Texts("export.toml", _ENTRIES, folder)
-
-    def join(self, example: Example) -> str:
-        """All turns as one response."""
-        parts = []
-        for number, (answer, feedback) in enumerate(zip(example.answers, example.feedback, strict=True)):
-            parts.append(self.texts.fill("joined.next" if number else "joined.first", answer=answer))
-            if feedback:
-                parts.append(self.texts.fill("joined.feedback", feedback=feedback))
-        return "".join(parts)
+def joined(texts: Texts, example: Example) -> str:
+    """All turns as one response."""
+    parts = []
+    for number, (answer, feedback) in enumerate(zip(example.answers, example.feedback, strict=True)):
+        parts.append(texts.fill("joined.next" if number else "joined.first", answer=answer))
+        if feedback:
+            parts.append(texts.fill("joined.feedback", feedback=feedback))
+    return "".join(parts)
 
 
 def read_example(row: dict[str, Any]) -> Example:
-    """A final row; or a row of prompts, whose messages are the prompt and which has no answers. Raises BadFinalError."""
+    """A final row; or a row of prompts, whose messages are the prompt and which has no answers. Raises BadRowError."""
     given, row = row, well_formed(row)
     prompt, system = _asked(row)
     if not isinstance(prompt, str) or not prompt.strip():
-        raise BadFinalError(f"the prompt must be a text, not {_kind(prompt)}, at $.prompt")
+        raise BadRowError(f"the prompt must be a text, not {_kind(prompt)}, at $.prompt")
     answers, feedback = _turns(row) if "messages" not in row else ((), ())
     verdicts = row.get("verdicts")
     if verdicts is not None and (not isinstance(verdicts, list) or len(verdicts) != len(answers)):
-        raise BadFinalError(f"verdicts must be an array of one word for each of {len(answers)} turns, at $.verdicts")
+        raise BadRowError(f"verdicts must be an array of one word for each of {len(answers)} turns, at $.verdicts")
     provenance = row.get("provenance") or {}
     if not isinstance(provenance, dict):
-        raise BadFinalError(f"provenance must be an object, not {kind_of(provenance)}, at $.provenance")
+        raise BadRowError(f"provenance must be an object, not {kind_of(provenance)}, at $.provenance")
     texts = {name: _text(row, name) for name in ("id", "function_id", "pair_id", "io_pred")}
     return Example(
         prompt=prompt,
@@ -100,18 +93,18 @@ def _turns(row: dict[str, Any]) -> tuple[tuple[str, ...], tuple[str, ...]]:
     while (answer := row.get(f"turn_{number}")) is not None:
         said = row.get(f"feedback_{number}")
         if not isinstance(answer, str):
-            raise BadFinalError(f"the answer must be a text, not {kind_of(answer)}, at $.turn_{number}")
+            raise BadRowError(f"the answer must be a text, not {kind_of(answer)}, at $.turn_{number}")
         if not isinstance(said, str | None):
-            raise BadFinalError(f"the feedback must be a text, not {kind_of(said)}, at $.feedback_{number}")
+            raise BadRowError(f"the feedback must be a text, not {kind_of(said)}, at $.feedback_{number}")
         if not answer.strip():
             if number > 1 and not said:
                 break  # an empty text for null
-            raise BadFinalError(f"the answer is empty, at $.turn_{number}")
+            raise BadRowError(f"the answer is empty, at $.turn_{number}")
         answers.append(answer)
         feedback.append(said or "")
         number += 1
     if not answers:
-        raise BadFinalError("there is no answer, at $.turn_1")
+        raise BadRowError("there is no answer, at $.turn_1")
     return tuple(answers), tuple(feedback)
 
 
@@ -121,7 +114,7 @@ def _asked(row: dict[str, Any]) -> tuple[Any, str]:
         try:
             messages = messages_of(row)
         except BadRowError as error:
-            raise BadFinalError(str(error)) from None
+            raise BadRowError(str(error)) from None
         texts = {role: [text_of(one["content"]) for one in messages if one["role"] == role] for role in ("user", "system")}
         return "\n\n".join(texts["user"]), "\n\n".join(texts["system"])
     return row.get("prompt"), _text(row, "system")
@@ -158,9 +151,9 @@ def _text(row: dict[str, Any], name: str) -> str:
         try:
             return text_of_id(value)
         except ValueError as error:
-            raise BadFinalError(f"{name} {error}, at $.{name}") from None
+            raise BadRowError(f"{name} {error}, at $.{name}") from None
     if not isinstance(value, str | None):
-        raise BadFinalError(f"{name} must be a text, not {kind_of(value)}, at $.{name}")
+        raise BadRowError(f"{name} must be a text, not {kind_of(value)}, at $.{name}")
     return value or ""
 
 

@@ -4,6 +4,8 @@ the number of the rows."""
 import hashlib
 import re
 
+from ...digests import digest_of
+
 # What a prompt of the original says of the pair begins here; all before it is about the function. Code or no code, the
 # rows about a function share that part.
 _PAIR = re.compile(r"^\W*given the following (?:input|output)\b", re.IGNORECASE | re.MULTILINE)
@@ -18,7 +20,7 @@ def function_key(prompt: str) -> str:
     part = prompt[: found.start()].strip() if found else ""
     if not part:
         part = max((code for _, code in _FENCED.findall(prompt)), key=len, default="").strip()
-    return hashlib.blake2b((part or prompt).encode("utf-8", "surrogatepass"), digest_size=16).hexdigest()
+    return digest_of(part or prompt)
 
 
 def is_validation(key: str, share: float) -> bool:

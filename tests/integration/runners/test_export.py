@@ -14,8 +14,7 @@ import yaml
 
 from reexec.engine.errors import UsageError
 from reexec.runners.rows.run import Selection
-from reexec.runners.stages.export import FORMATS, export
-from reexec.runners.stages.export.rows import JoinTemplate
+from reexec.runners.stages.export import FORMATS, ExportSettings, export
 from reexec.runners.stages.export.split import function_key, is_validation
 from tests.support.helpers import EXAMPLES, Row, read_rows, reexec, start, wait_until, write_rows
 
@@ -57,7 +56,8 @@ def released(name: str, *turns: str) -> Row:
 def exported(tmp_path: Path, rows: list[Row], to: str = "llamafactory-alpaca", **more: Any) -> list[Row]:
     """The rows of both splits."""
     folder = tmp_path / "out"
-    export(write_rows(tmp_path / "final.jsonl", rows), folder, to, **more)
+    overwrite = more.pop("overwrite", False)
+    export(write_rows(tmp_path / "final.jsonl", rows), folder, ExportSettings(to=to, **more), overwrite=overwrite)
     return [row for split in ("train", "validation") if (folder / f"{split}.jsonl").exists()
             for row in read_rows(folder / f"{split}.jsonl")]  # fmt: skip
 
@@ -71,10 +71,11 @@ def loaded(tmp_path_factory: pytest.TempPathFactory) -> dict[str, dict[str, list
     folder = tmp_path_factory.mktemp("exports")
     for name in FORMATS:
         # So few functions that a share has to be large for both splits to have rows.
-        export(FINAL, folder / name, name, validation_share=0.4, functions=functions_for(name))
+        export(FINAL, folder / name, ExportSettings(to=name, validation_share=0.4, functions=functions_for(name)))
     for place, rows in (("earlier", 3), ("now", 9)):
         (folder / place).mkdir()
-        export(FINAL, folder / place / "same-name", "llamafactory-alpaca", selection=Selection(rows))
+        settings = ExportSettings(to="llamafactory-alpaca")
+        export(FINAL, folder / place / "same-name", settings, selection=Selection(rows))
     folders = [folder / name for name in (*FORMATS, "earlier/same-name", "now/same-name")]
     done = subprocess.run(
         [sys.executable, "-c", LOAD, folder / "cache", *folders],
@@ -149,7 +150,7 @@ def test_turns_are_joined_into_one_response_by_the_template(tmp_path: Path) -> N
     assert places == sorted(places)
     assert row["output"].startswith("first")
     (tmp_path / "export.toml").write_text('[joined]\nfirst = "{answer}"\nnext = "|{answer}"\n')
-    (row,) = exported(tmp_path, [final("a", "first", "second")], template=JoinTemplate(tmp_path), overwrite=True)
+    (row,) = exported(tmp_path, [final("a", "first", "second")], templates=tmp_path, overwrite=True)
     assert row["output"] == "first|second"
 
 
@@ -300,17 +301,17 @@ def test_a_folder_is_never_replaced_unless_it_is_an_export_and_one_asks_for_it(t
 
 def test_the_same_export_is_left_alone(tmp_path: Path) -> None:
     source = write_rows(tmp_path / "final.jsonl", [final("a", "x")])
-    first = export(source, tmp_path / "out", "parquet")
+    first = export(source, tmp_path / "out", ExportSettings(to="parquet"))
     before = (tmp_path / "out" / "train.parquet").stat().st_mtime_ns
-    again = export(source, tmp_path / "out", "parquet")
-    assert (first.complete_already, again.complete_already, again.rows) == (False, True, 1)
+    again = export(source, tmp_path / "out", ExportSettings(to="parquet"))
+    assert (first.left_alone, again.left_alone, again.rows) == (False, True, 1)
     assert (tmp_path / "out" / "train.parquet").stat().st_mtime_ns == before
 
 
 @pytest.mark.parametrize("to", FORMATS)
 def test_two_exports_of_the_same_rows_are_the_same_bytes(to: str, tmp_path: Path) -> None:
     for name in ("one", "two"):
-        export(FINAL, tmp_path / name, to, functions=functions_for(to))
+        export(FINAL, tmp_path / name, ExportSettings(to=to, functions=functions_for(to)))
     names = sorted(path.name for path in (tmp_path / "one").iterdir())
     assert names == sorted(path.name for path in (tmp_path / "two").iterdir())
     assert all((tmp_path / "one" / name).read_bytes() == (tmp_path / "two" / name).read_bytes() for name in names)
@@ -325,9 +326,9 @@ def test_a_killed_export_leaves_nothing_under_the_wanted_name_and_the_next_one_i
     process.communicate()
     assert making.exists()
     assert not folder.exists()
-    summary = export(source, folder, "llamafactory-sharegpt")
+    summary = export(source, folder, ExportSettings(to="llamafactory-sharegpt"))
     assert summary.rows == 8_000
-    assert len(read_rows(folder / "train.jsonl")) == summary.train
+    assert len(read_rows(folder / "train.jsonl")) == summary.counts["train"]
     assert not making.exists()
 
 

@@ -9,7 +9,7 @@ import pytest
 import yaml
 
 from reexec.engine.errors import UsageError
-from reexec.runners.stages.export import export
+from reexec.runners.stages.export import ExportSettings, export
 from reexec.runners.stages.export.folder import MANIFEST
 from tests.integration.runners.test_export import final
 from tests.support.helpers import EXAMPLES, Row, read_rows, reexec, write_rows
@@ -21,7 +21,9 @@ TO = "llamafactory-alpaca"
 def make(folder: Path, *names: str, to: str = TO, **more: Any) -> Path:
     """An export of one row for each name, in folder/out."""
     rows: list[Row] = [final(name, "x", function=name) for name in names]
-    export(write_rows(folder / "final.jsonl", rows), folder / "out", to, validation_share=0, **more)
+    overwrite = more.pop("overwrite", False)
+    settings = ExportSettings(to=to, validation_share=0, **more)
+    export(write_rows(folder / "final.jsonl", rows), folder / "out", settings, overwrite=overwrite)
     return folder / "out"
 
 
