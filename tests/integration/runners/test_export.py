@@ -170,7 +170,7 @@ def test_turns_can_stay_messages_of_their_own(tmp_path: Path) -> None:
         ("system", "Be brief."), ("user", "question a"), ("assistant", "first"), ("user", "feedback on first"),
         ("assistant", "second"),
     ]  # fmt: skip
-    with pytest.raises(UsageError, match="cannot be separate"):
+    with pytest.raises(ValueError, match="cannot be separate"):
         exported(tmp_path, [final("a", "first")], "llamafactory-alpaca", separate_turns=True)
 
 
@@ -259,7 +259,7 @@ def test_the_training_configs_are_the_papers_recipe(model: str, tmp_path: Path) 
 
 
 def test_a_batch_that_cannot_be_shared_out_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match="3 devices of 4 rows"):
+    with pytest.raises(ValueError, match="3 devices of 4 rows"):
         exported(tmp_path, [final("a", "x")], devices=3)
 
 
@@ -339,4 +339,4 @@ def test_the_command_tells_rows_and_splits(tmp_path: Path) -> None:
     assert told == {"rows": 4, "train": 4, "validation": 0, "functions": 1, "rejected": 0}
     wrong = reexec("export", FINAL, "-o", tmp_path / "x", "--to", "csv")
     assert wrong.code == 2
-    assert "known ones are llamafactory-alpaca" in wrong.one_line()
+    assert "known formats: llamafactory-alpaca" in wrong.one_line()
