@@ -299,10 +299,11 @@ class Loop:
         job.deliver(job)
 
     def _put_back(self, jobs: Iterable[Job]) -> None:
-        """Jobs that a worker did not begin."""
+        """Jobs that a worker had and did not begin, or whose run counts for nothing."""
         self._scheduler.put_back([job for job in jobs if not job.cancelled])
         for job in jobs:
             job.worker = None
+            job.attempts -= 1
             self._counts["cancelled"] += job.cancelled
 
     def _shut_out(self, job: Job) -> None:
