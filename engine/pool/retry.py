@@ -147,12 +147,12 @@ class Proof(Enum):
     CANNOT_HOLD = "no number of runs would do"
 
 
-def proof_needs(*, draws: bool, sibling_varies: bool, unordered: bool) -> Proof:
+def proof_needs(*, draws: bool, reads_clock: bool, sibling_varies: bool, unordered: bool) -> Proof:
     """What a pair needs whose first two runs agree, perhaps by luck. `draws`: the call reads random numbers; `sibling_varies`:
     another pair of its function differed between its runs; `unordered`: the result may hang on the order of a set."""
     if draws and sibling_varies:
         return Proof.CANNOT_HOLD
-    return Proof.MORE_SEEDS if draws or sibling_varies or unordered else Proof.HOLDS
+    return Proof.MORE_SEEDS if draws or reads_clock or sibling_varies or unordered else Proof.HOLDS
 
 
 def first_that_differs(outcomes: Iterable[Outcome], same: Callable[[Outcome], bool]) -> Outcome | None:

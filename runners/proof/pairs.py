@@ -18,6 +18,7 @@ from typing import Any
 
 from reexec.engine.judging.size_guard import check_output_size
 from reexec.engine.outcome import Outcome
+from reexec.engine.pool import retry
 from reexec.engine.program import Program
 
 from ..rows.text import canonical, dump
@@ -107,18 +108,22 @@ class Prover:
         return Proof(given, output, draws=not CHANCE.isdisjoint(two.sources), reads_clock=CLOCK in two.sources)
 
     async def _again(self, program: Program, proof: Proof, varies: bool, unordered: bool) -> Proof:
-        if proof.reason is not None or not (varies or unordered or proof.draws or proof.reads_clock):
+        if proof.reason is not None:
             return proof
-        if varies and proof.draws:
+        needs = retry.proof_needs(draws=proof.draws, reads_clock=proof.reads_clock, sibling_varies=varies, unordered=unordered)
+        if needs is retry.Proof.HOLDS:
+            return proof
+        if needs is retry.Proof.CANNOT_HOLD:
             return Proof(proof.given, None, *VARIES)
         futures = [executor.submit(program, proof.given.arguments) for executor in self._executors.more()]
         text = canonical(proof.output)
-        for outcome in await asyncio.gather(*map(asyncio.wrap_future, futures)):
-            if outcome.kind in LIMITS:
-                return Proof(proof.given, None, outcome.kind)
-            if not outcome.ok or canonical(outcome.value) != text:
-                return Proof(proof.given, None, *(_CLOCK if proof.reads_clock and not proof.draws else VARIES))
-        return proof
+        outcomes = await asyncio.gather(*map(asyncio.wrap_future, futures))
+        other = retry.first_that_differs(outcomes, lambda outcome: canonical(outcome.value) == text)
+        if other is None:
+            return proof
+        if other.kind in LIMITS:
+            return Proof(proof.given, None, other.kind)
+        return Proof(proof.given, None, *(_CLOCK if proof.reads_clock and not proof.draws else VARIES))
 
 
 _CLOCK = ("reads-clock", "under another clock it gives something else")

@@ -21,6 +21,7 @@ from typing import Any
 from reexec.engine.judging.compare import compare
 from reexec.engine.judging.verdict import judge
 from reexec.engine.outcome import KINDS, Outcome
+from reexec.engine.pool import retry
 from reexec.engine.program import Program
 
 from ..records.functions import FunctionRecord
@@ -100,11 +101,10 @@ class Reasons:
         return self._under_other_seeds(record, index, results[index][0]) or found
 
     def _under_other_seeds(self, record: FunctionRecord, index: int, outcome: Outcome) -> Judged | None:
-        for executor in self._executors.more():
-            again = executor.submit(record.program, record.pairs[index].input).result()
-            if not (again.ok and compare(again.value, outcome.value, self._rule).equal):
-                return VARIES
-        return None
+        futures = [executor.submit(record.program, record.pairs[index].input) for executor in self._executors.more()]
+        outcomes = [future.result() for future in futures]
+        same = retry.first_that_differs(outcomes, lambda again: compare(again.value, outcome.value, self._rule).equal) is None
+        return None if same else VARIES
 
     def _works_in_place(self, record: FunctionRecord, results: list[tuple[Outcome, Outcome]]) -> bool:
         """Whether the function changes its arguments. A recorded input may be one that it leaves as it is, because it was

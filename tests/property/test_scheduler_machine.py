@@ -26,9 +26,13 @@ class WatchedWorker(ScriptedWorker):
     def give(self, job: Job) -> None:
         assert self.state in (State.IDLE, State.BUSY)
         assert not job.cancelled, "a job that nobody waits for begins"
-        assert not job.alone or not self.in_flight, "a job that must be alone is not"
-        assert not any(flying.alone for flying in self.in_flight), "a job travels with one that must be alone"
-        assert self.fresh or not job.needs_fresh_worker, "the worker of a job that saw one die has run something else"
+        alone = self.machine.must_be_alone
+        assert job not in alone or not self.in_flight, "a job that must be alone is not"
+        assert alone.isdisjoint(self.in_flight), "a job travels with one that must be alone"
+        ran_nothing = not self.in_flight and self.answered == 0
+        assert ran_nothing or job not in self.machine.must_be_fresh, (
+            "the worker of a job that saw one die has run something else"
+        )
         assert self.key == job.key
         assert len(self.in_flight) < MAX_IN_FLIGHT
         if self.in_flight:
@@ -51,6 +55,8 @@ class PoolMachine(RuleBasedStateMachine):
         vars(worker_module)["time"] = SimpleNamespace(monotonic=self.now)
         self.count = 0
         self.opened: list[WatchedWorker] = []
+        self.must_be_alone: set[Job] = set()
+        self.must_be_fresh: set[Job] = set()
 
     def now(self) -> float:
         return self.time_s
@@ -120,6 +126,7 @@ class PoolMachine(RuleBasedStateMachine):
         job = self.finish(data.draw(st.sampled_from(self.busy())))
         if not job.cancelled:
             job.answer = None
+            self.must_be_alone.add(job)
             self.scheduler.again(job, rerun, self.now())
 
     @precondition(lambda self: any(len(worker.in_flight) > 1 for worker in self.busy()))
@@ -146,6 +153,8 @@ class PoolMachine(RuleBasedStateMachine):
         for head in heads:
             head.history = head.history or History()
             head.history.deaths += 1
+            self.must_be_alone.add(head)
+            self.must_be_fresh.add(head)
             self.scheduler.again(head, Rerun.FRESH, self.now())
 
     @precondition(lambda self: self.busy())

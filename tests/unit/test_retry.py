@@ -105,7 +105,9 @@ def test_a_second_value_under_the_rule_is_the_same_value() -> None:
     ],
 )
 def test_two_lucky_runs_are_no_proof(draws: bool, sibling_varies: bool, unordered: bool, needs: Proof) -> None:
-    assert proof_needs(draws=draws, sibling_varies=sibling_varies, unordered=unordered) is needs
+    given = {"draws": draws, "sibling_varies": sibling_varies, "unordered": unordered}
+    assert proof_needs(reads_clock=False, **given) is needs
+    assert proof_needs(reads_clock=True, **given) is not Proof.HOLDS
 
 
 def test_the_first_run_that_differs_ends_a_proof() -> None:
