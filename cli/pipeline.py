@@ -72,8 +72,8 @@ def pipeline(
         screen.out.print(f"{wall_s:.1f} s; rows in {plan.context.folder / 'final.jsonl'}")
     if result.stopped is not None and result.stopped.counts["stopped"] == "no-reply":
         return exits.USAGE
-    gone = _tell_losses(result)
-    return exits.IMPERFECT if gone or result.stopped or result.total("engine_errors") else exits.DONE
+    gone = result.stopped is not None or _tell_losses(result)
+    return exits.IMPERFECT if gone or result.total("engine_errors") else exits.DONE
 
 
 def _tell_losses(result: PipelineResult) -> bool:
