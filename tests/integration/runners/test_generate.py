@@ -308,12 +308,12 @@ def test_the_command_tells_what_it_did(tmp_path: Path) -> None:
     rows = [KEPT["plain"], KEPT["constant"], DROPPED["no-output"]]
     source = write_rows(tmp_path / "unified.jsonl", rows)
     done = reexec("generate", source, "-o", tmp_path / "f.jsonl", "--pairs", "4", "--calls", "50", "--json")
-    assert done.code == 1
+    assert done.code == 0
     assert done.one_line().startswith("reexec: 1 row was rejected")
     told = done.summary
     assert (told["command"], told["rows"], told["rejected"]) == ("generate", 2, 1)
     assert (told["functions_in"], told["functions_kept"], told["pairs_kept"], told["trivial"]) == (3, 2, 8, 1)
     assert told["reasons"] == {"no-output": 1}
     again = reexec("generate", source, "-o", tmp_path / "f.jsonl", "--pairs", "4", "--calls", "50", "--json")
-    assert (again.code, again.summary["pairs_kept"]) == (1, 8)
+    assert (again.code, again.summary["pairs_kept"]) == (0, 8)
     assert reexec("audit", tmp_path / "f.jsonl", "-o", tmp_path / "report.jsonl", "--json").summary["reasons"] == {}
