@@ -1,6 +1,8 @@
 """`reexec call`: one call, its outcome or verdict as JSON."""
 
+import io
 import re
+import tokenize
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -92,10 +94,20 @@ def _program(file: str, entry: str | None) -> Program:
     if path.suffix == ".jsonl":
         raise UsageError(f"{file}: say which function, as {file}#0")
     try:
-        return Program(path.read_text(encoding="utf-8"), entry or "main_solution")
+        return Program(_python_text(file, path.read_bytes()), entry or "main_solution")
     except IsADirectoryError:
         raise UsageError(f"{file}: a folder; a Python file is wanted") from None
     except OSError as error:
         raise UsageError(f"{file}: cannot be read ({(error.strerror or '').lower()})") from None
+
+
+def _python_text(file: str, data: bytes) -> str:
+    """The text of a Python file in the encoding that its first lines name (PEP 263), UTF-8 where they name none."""
+    try:
+        encoding, _ = tokenize.detect_encoding(io.BytesIO(data).readline)
+        return data.decode(encoding).replace("\r\n", "\n")
     except UnicodeDecodeError as error:
-        raise UsageError(f"{file}: not UTF-8 at byte {error.start}") from None
+        name = "UTF-8" if error.encoding.startswith("utf-8") else error.encoding
+        raise UsageError(f"{file}: not {name} at byte {error.start}") from None
+    except (SyntaxError, LookupError) as error:
+        raise UsageError(f"{file}: {error}; name another encoding in its first line, or none") from None

@@ -89,6 +89,8 @@ def _compiled(fd: int, task: Task) -> tuple[bytes, ...]:
     try:
         source = bytes(task.part(0))
         text = str(source, "utf-8", "surrogatepass")
+        if text[:1] == "\ufeff":  # a byte-order mark is no part of a Python file
+            text = text[1:]
         data = marshal.dumps((compile(text, FILE_NAME, "exec", dont_inherit=True), source))
         shares = claim.SHARES if task.setup.shares and not reason_against(text) else 0
     except BaseException as error:
