@@ -46,7 +46,10 @@ def humaneval(
     overwrite: options.Overwrite = False,
     json: options.Json = False,
 ) -> int:
-    """HumanEval: complete functions, judged by `check(candidate)`."""
+    """HumanEval: complete functions, judged by `check(candidate)`.
+
+    Example: [bold]reexec grade humaneval --problems examples/graders/humaneval.jsonl --samples examples/graders/humaneval-samples.jsonl -o humaneval-graded.jsonl[/]
+    """  # noqa: E501
     request = Request(samples, output, workers, policy, settings, python, limit, shard, overwrite, json)
     return request.run("humaneval", problems)
 
@@ -65,7 +68,10 @@ def mbpp(
     overwrite: options.Overwrite = False,
     json: options.Json = False,
 ) -> int:
-    """MBPP: functions, judged by a list of assertions."""
+    """MBPP: functions, judged by a list of assertions.
+
+    Example: [bold]reexec grade mbpp --problems examples/graders/mbpp.jsonl --samples examples/graders/mbpp-samples.jsonl -o mbpp-graded.jsonl[/]
+    """  # noqa: E501
     request = Request(samples, output, workers, policy, settings, python, limit, shard, overwrite, json)
     return request.run("mbpp", problems)
 
@@ -84,7 +90,10 @@ def evalplus(
     overwrite: options.Overwrite = False,
     json: options.Json = False,
 ) -> int:
-    """EvalPlus: HumanEval+ and MBPP+, judged by what the canonical solution returns."""
+    """EvalPlus: HumanEval+ and MBPP+, judged by what the canonical solution returns.
+
+    Example: [bold]reexec grade evalplus --problems examples/graders/evalplus.jsonl --samples examples/graders/evalplus-samples.jsonl -o evalplus-graded.jsonl[/]
+    """  # noqa: E501
     request = Request(samples, output, workers, policy, settings, python, limit, shard, overwrite, json)
     return request.run("evalplus", problems)
 
@@ -116,7 +125,10 @@ def io_tests(
     overwrite: options.Overwrite = False,
     json: options.Json = False,
 ) -> int:
-    """Tests over standard input and output, or over calls: APPS, TACO, LiveCodeBench and their like."""
+    """Tests over standard input and output, or over calls: APPS, TACO, LiveCodeBench and their like.
+
+    Example: [bold]reexec grade tests --problems examples/graders/tests.jsonl --samples examples/graders/tests-samples.jsonl -o tests-graded.jsonl[/]
+    """  # noqa: E501
     request = Request(samples, output, workers, policy, settings, python, limit, shard, overwrite, json)
     return request.run("tests", problems or [], language=language, score=score, compare=compare, first=first)
 
@@ -143,8 +155,8 @@ def cruxeval(
 ) -> int:
     """CRUXEval: predicted outputs, or inputs, of short functions.
 
-    Example: [bold]reexec grade cruxeval --problems P.jsonl --generations G.json --mode output -o scored.json[/]
-    """
+    Example: [bold]reexec grade cruxeval --problems examples/graders/cruxeval.jsonl --generations examples/graders/cruxeval-generations.json --mode output -o scored.json[/]
+    """  # noqa: E501
     rows = sum(map(len, read_generations(generations).values()))
     with options.open_executor(options.effective_policy(policy, settings), workers, python) as executor:
         with screen.progress("grade cruxeval", rows) as meter:

@@ -29,6 +29,8 @@ if TYPE_CHECKING:
     from .engine.program import Call as Call
     from .engine.program import Check as Check
     from .engine.program import Program as Program
+    from .engine.program import Script as Script
+    from .engine.program import Stdin as Stdin
     from .policies.comparison import ComparisonRule as ComparisonRule
     from .policies.errors import PolicyError as PolicyError
     from .policies.errors import ReexecError as ReexecError
@@ -46,7 +48,7 @@ _HOMES = {
     "engine.judging.verdict": ("Verdict", "judge"),
     "engine.outcome": ("Outcome", "Usage"),
     "engine.pool.statistics": ("Statistics",),
-    "engine.program": ("Call", "Check", "Program"),
+    "engine.program": ("Call", "Check", "Program", "Script", "Stdin"),
     "policies.comparison": ("ComparisonRule",),
     "policies.errors": ("PolicyError", "ReexecError", "UsageError"),
     "policies.layers": ("load_policy",),

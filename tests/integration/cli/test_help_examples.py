@@ -7,9 +7,8 @@ from functools import cache
 from pathlib import Path
 
 import pytest
-import typer.main
 
-from reexec.cli.main import app
+from reexec.cli.commands import NAMES, load
 from tests.support.helpers import EXAMPLES, Done, reexec, reexec_cold
 
 # The bundled responses hold programs that compute or sleep for ever; they need not do so for 5 s each here.
@@ -31,6 +30,11 @@ MAKES = {
     "prompts": "240 prompts about 120 pairs of 40 functions",
     "revise": "13 of 16 rows asked again",
     "assemble": "right at turn 2",
+    "grade cruxeval": r"pass@1 50\.0",
+    "grade humaneval": r"pass@1 0\.5000",
+    "grade mbpp": r"pass@1 0\.7500",
+    "grade evalplus": r"pass@1 0\.5000",
+    "grade tests": r"5 samples of 3 problems",
     "export": "16 rows of 4 functions",
     "pipeline": "repaired at turn 2",
     "policy show": "digest",
@@ -38,15 +42,12 @@ MAKES = {
 }
 
 
-def commands(group: object = None, prefix: str = "") -> list[str]:
-    group = group or typer.main.get_command(app)
-    found = []
-    for name, command in sorted(group.commands.items()):  # type: ignore[attr-defined]
-        if hasattr(command, "commands"):
-            found += commands(command, f"{prefix}{name} ")
-        else:
-            found.append(prefix + name)
-    return found
+def commands() -> list[str]:
+    found: list[str] = []
+    for name in NAMES:
+        inner = getattr(load(name), "commands", {})
+        found += [f"{name} {each}" for each in sorted(inner)] or [name]
+    return sorted(found)
 
 
 def help_of(command: str) -> str:
@@ -70,6 +71,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (folder / "examples").mkdir()
     for path in (*EXAMPLES.glob("*.jsonl"), EXAMPLES / "pipeline.toml"):
         shutil.copy(path, folder / "examples")
+    shutil.copytree(EXAMPLES / "graders", folder / "examples" / "graders")
     return folder
 
 
