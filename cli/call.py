@@ -96,7 +96,7 @@ def _program(file: str, entry: str | None) -> Program:
     try:
         return Program(_python_text(file, path.read_bytes()), entry or "main_solution")
     except IsADirectoryError:
-        raise UsageError(f"{file}: a folder; a Python file is wanted") from None
+        raise UsageError(f"{file}: is a folder; expected a Python file") from None
     except OSError as error:
         raise UsageError(f"{file}: cannot be read ({(error.strerror or '').lower()})") from None
 

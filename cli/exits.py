@@ -14,7 +14,7 @@ USAGE = 2
 NO_ISOLATION = 3
 """This host cannot give the isolation that was asked for."""
 INTERRUPTED = 130
-"""Ctrl-C; the same command goes on from there."""
+"""Ctrl-C; run the same command again to resume."""
 
 
 def is_useless(summary: "Summary") -> bool:

@@ -28,7 +28,7 @@ def show_export(done: Done) -> None:
     --overwrite replaces the files of an earlier export that nobody changed since, and nothing else.
     """
     if done.summary.left_alone:
-        screen.out.print(f"{done.output} is complete already; it was left alone")
+        screen.out.print(f"{done.output} is complete already; nothing to do")
     screen.out.print(
         f"{done.summary.rows:,} rows of {done.count('functions'):,} functions in {done.output}: "
         f"{done.count('train'):,} to train, {done.count('validation'):,} to validate"

@@ -256,7 +256,7 @@ def show_grade(task: Task, result: GradeSummary, executor: Executor, meter: scre
     if result.lifted is not None:
         screen.out.print(f"{100 * result.lifted:.1f} % of the assertions were judged outside of the jail")
     if result.resumed_rows and not meter.rows:
-        screen.out.print(f"{output} is complete already; it was left alone")
+        screen.out.print(f"{output} is complete already; nothing to do")
     else:
         screen.out.print(
             f"{meter.rows:,} rows in {meter.wall_s:.1f} s: {meter.rows_per_s:,.0f} rows/s, "

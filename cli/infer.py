@@ -68,7 +68,7 @@ def infer(
 
     Example: [bold]reexec infer examples/messages.jsonl -o answers.jsonl --replay examples/unified.jsonl[/]
 
-    Every answer is in NAME.log.jsonl as soon as it has come: an interrupted run, given again, asks only for what is missing,
+    Every answer is in NAME.log.jsonl as soon as it has come: re-running an interrupted run asks only for what is missing,
     and for what failed (NAME.rejects.jsonl). To ask everything anew, delete the log.
     """
     if replay is None and model is None:
@@ -184,7 +184,7 @@ def _show(result: "InferSummary", sampling: Sampling, meter: screen.Meter, outpu
         )
         return
     if result.left_alone:
-        screen.out.print(f"{output} is complete already; it was left alone")
+        screen.out.print(f"{output} is complete already; nothing to do")
     screen.out.print(screen.count_table(f"{sampling.model}", {"answered": result.rows, **result.reasons}))
     cost = f", cost {result.cost:.4f}" if result.cost is not None else ""
     screen.out.print(

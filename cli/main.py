@@ -56,9 +56,9 @@ def _run() -> int:
     except EngineError as error:
         return _say(f"{error} (at: {error.stage})", exits.IMPERFECT)
     except (KeyboardInterrupt, typer.Abort):
-        return _say("interrupted; what is written is whole, the same command goes on from there", exits.INTERRUPTED)
+        return _say("interrupted; what is written is whole, run the same command again to resume", exits.INTERRUPTED)
     except MemoryError:
-        return _say("out of memory; what is written is whole, the same command goes on from there", exits.USAGE)
+        return _say("out of memory; what is written is whole, run the same command again to resume", exits.USAGE)
     except SystemExit as end:
         if isinstance(end.__context__, BrokenPipeError):  # typer makes exit code 1 of it
             raise end.__context__ from None

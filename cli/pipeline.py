@@ -43,7 +43,7 @@ def pipeline(
 
     Example: [bold]reexec pipeline examples/pipeline.toml --folder run[/]
 
-    Given again it does what is missing or changed, and goes on where a run was interrupted or killed. --init FILE writes a
+    Re-running it does what is missing or changed, and resumes a run that was interrupted or killed. --init FILE writes a
     commented config to begin with. The folder's pipeline.json says what was made of what.
     """
     if init is not None:
@@ -109,7 +109,7 @@ def tell_stage(result: StageResult) -> None:
     mark, style = {"current": ("=", "dim"), "done": ("✓", "green"), "stopped": ("✗", "red")}[result.state]
     line = styled(mark, style).append(visible(f" {result.stage.name:<16} {_made(result):<50} "), "")
     current = result.state == "current"
-    screen.out.print(line.append("left alone" if current else f"{result.wall_s:.1f} s", "dim" if current else ""))
+    screen.out.print(line.append("unchanged" if current else f"{result.wall_s:.1f} s", "dim" if current else ""))
 
 
 def _made(result: StageResult) -> str:
@@ -127,7 +127,7 @@ def _made(result: StageResult) -> str:
     elif kind == "verify":
         said = f"{counts['verdicts'].get('accepted', 0):,} of {counts['rows']:,} right"
     elif kind == "revise":
-        said = f"{counts['rows']:,} to be asked again"
+        said = f"{counts['rows']:,} to retry"
     elif kind == "assemble":
         said = f"{counts['rows']:,} rows"
     else:
@@ -156,7 +156,7 @@ def _tell_stop(result: PipelineResult) -> None:
     if counts["stopped"] == "no-reply":
         said = f"because the server answered none of its requests: {counts['why']}; later stages were left as they are"
     else:
-        said = f"at max_cost with {counts['cost']:.4f} spent; a higher one goes on from there"
+        said = f"at max_cost with {counts['cost']:.4f} spent; raise it to continue"
     screen.err.print(f"reexec: {name} stopped {said}", markup=False)
 
 

@@ -62,7 +62,7 @@ class Meter:
 
     def resumed(self, rows: int) -> None:
         self._before = rows
-        print(f"going on after {rows:,} rows that are done already", file=sys.stderr)
+        print(f"resuming after {rows:,} rows that are done already", file=sys.stderr)
         self._show()
 
     def tell(self, word: str) -> None:

@@ -23,7 +23,7 @@ def show_verify(done: Done) -> None:
     summary, meter = done.summary, done.meter
     screen.out.print(screen.count_table(f"{summary.rows:,} predictions", done.tally("verdicts")))
     if summary.left_alone:
-        screen.out.print(f"{done.output} is complete already; it was left alone")
+        screen.out.print(f"{done.output} is complete already; nothing to do")
     else:
         screen.out.print(
             f"{meter.rows:,} rows in {meter.wall_s:.1f} s: {meter.rows_per_s:,.0f} rows/s, "

@@ -242,7 +242,7 @@ class Executor:
                 raise self._loop.failure
             raise UsageError("this executor is shut down")
         if not isinstance(program, Program):
-            raise UsageError(f"a Program is wanted, not {type(program).__name__}")
+            raise UsageError(f"expected a Program, got {type(program).__name__}")
         if isinstance(program, Script):
             if not self.policy.limits.capture_bytes:
                 raise UsageError("a Script needs a policy that keeps what it prints, at $.limits.capture_bytes")

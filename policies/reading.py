@@ -29,7 +29,7 @@ def read_tree(source: str, depth: int = 0) -> dict[str, Any]:
     if base is None:
         return tree
     if not isinstance(base, str):
-        raise PolicyError(f"{source}: a preset's name or a file is wanted, not {base!r}, at $.extends")
+        raise PolicyError(f"{source}: expected a preset's name or a file, got {base!r}, at $.extends")
     if base not in preset_names() and not Path(base).is_absolute():
         base = str(Path(source).parent / base)
     return merge(read_tree(base, depth + 1), tree)

@@ -62,7 +62,7 @@ class Texts:
         if text is None and entry.optional:
             return ""
         if not isinstance(text, str):
-            raise UsageError(f"{self.path}: a text is wanted, at $.{name}")
+            raise UsageError(f"{self.path}: expected a string, at $.{name}")
         try:
             found = {field for _, field, _, _ in string.Formatter().parse(text) if field is not None}
         except ValueError as error:

@@ -1,7 +1,7 @@
 """Whether two numbers are equal under a rule, and if not, why.
 
 Owns the arithmetic. Values are exactly of the types bool, int, float or complex; who calls has made sure. Doubles and
-integers that doubles hold are judged in doubles, as the original does; larger integers exactly, so that nothing
+integers that doubles hold are judged in doubles, as CodeI/O does; larger integers exactly, so that nothing
 overflows.
 """
 

@@ -4,7 +4,7 @@ Owns the judgement; the bytes come from size_table.py. Judged is what `json.load
 making it, by values and never by identity. Sharing that a program made is gone there, so a list that occurs twice counts
 twice. What the reader itself makes one object of is the same in every decode and counts once in a value, as pympler
 counts it: the integers from -5 to 256, None, True, False, NaN and the infinities, the empty text, texts of one Latin-1
-character, and equal keys. The original asked the live objects of the interpreter that ran the function, where one value
+character, and equal keys. CodeI/O asked the live objects of the interpreter that ran the function, where one value
 has many sizes.
 
 Reading goes from left to right and ends at the first fault: too many entries or characters, a scalar too large, or a

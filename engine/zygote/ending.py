@@ -18,7 +18,7 @@ LIMITS_ON_TIME = (CPU_LIMIT, CPU_LIMIT_IN_DOUBT, WALL_LIMIT, WALL_LIMIT_IN_DOUBT
 CANCELLED = ending("cancelled", b"")
 KILLED = ending("killed", b"")
 OUTPUT_LIMIT = ending("output-limit", b'{"reason": "more was printed than is kept"}')
-MEMORY_LIMIT = ending("memory-limit", b'{"reason": "the kernel ended a process for want of memory"}')
+MEMORY_LIMIT = ending("memory-limit", b'{"reason": "the kernel ended a process because memory ran out"}')
 CODE_LIMIT = ending("memory-limit", b'{"reason": "more code than a worker keeps"}')
 _DENIED = ending("denied", b'{"reason": "a system call that the jail forbids (SIGSYS)"}')
 

@@ -1,7 +1,7 @@
 """The control group that every check of this zygote runs in, one after the other, on the isolation level `nsjail+cgroup`.
 
 The host made it and passed open descriptors in: to enter it (write-only), to read its processor time, to read how often the
-kernel ended something in it for want of memory. The zygote stays outside, so that this never hits the zygote itself. What a
+kernel ended something in it because memory ran out. The zygote stays outside, so that this never hits the zygote itself. What a
 child must not keep is closed in it before its program runs.
 """
 
@@ -27,7 +27,7 @@ class CheckGroup:
             os.close(fd)
 
     def oom_kills(self) -> int:
-        """How often the kernel ended a process of the group for want of memory, since the group was made."""
+        """How often the kernel ended a process of the group because memory ran out, since the group was made."""
         for line in os.pread(self._events, 4096, 0).splitlines():
             if line.startswith(b"oom_kill "):
                 return int(line.split()[1])

@@ -1,6 +1,6 @@
 """The code in a model's answer.
 
-Samples name what they hold. `solution` and `code` are a whole program, `completion` goes on where the prompt ends: these
+Samples name what they hold. `solution` and `code` are a whole program, `completion` continues the prompt: these
 are code by contract and stay as they are, unless they are no Python and hold a fenced block. `response`, `output`, `text`
 and chat messages are prose with code in it: blocks first, then the longest run of lines that is Python.
 """

@@ -138,7 +138,7 @@ def load_config(path: Path, changes: dict[str, Any] | None = None) -> Config:
 def _asks(table: Any, path: Path) -> dict[str, Any]:
     """A table for each stage that is named, and `*` for the others; what [infer] itself says lies below each."""
     if not isinstance(table, dict):
-        raise UsageError(f"{path}: a table is wanted, at $.infer")
+        raise UsageError(f"{path}: expected a table, at $.infer")
     named = {key: value for key, value in table.items() if isinstance(value, dict)}
     for key in named:
         if key != "transform" and not _TURN.fullmatch(key):
@@ -155,7 +155,7 @@ def _check(config: Config, path: Path) -> None:
             f"{path}: exactly one of {', '.join(SOURCES)} says where the run begins, not {said}, at $.{SOURCES[0]}"
         )
     if not config.folder:
-        raise UsageError(f"{path}: a folder for the run is wanted, at $.folder")
+        raise UsageError(f"{path}: name the run's folder, at $.folder")
     for table in config.model_fields_set:
         settings = getattr(config, table)
         for name in settings.model_fields_set if isinstance(settings, Settings) else ():

@@ -37,7 +37,7 @@ Watch = Callable[[Stage], AbstractContextManager[Progress]]
 class StageResult:
     stage: Stage
     state: str
-    """`current` (left alone), `done`, or `stopped` at what it may cost."""
+    """`current` (unchanged), `done`, or `stopped` at what it may cost."""
     counts: dict[str, Any]
     wall_s: float
 
@@ -78,7 +78,7 @@ def run_pipeline(
     on_stage: Callable[[StageResult], None] | None = None,
 ) -> PipelineResult:
     """Does all stages of a plan. `watch` is asked for a meter around each stage that has something to do; `on_stage` is told
-    what came of each, those left alone included.
+    what came of each, unchanged ones included.
 
     Raises UsageError where nothing could be read or written. KeyboardInterrupt and kills leave a folder from which the same
     call goes on.
@@ -212,5 +212,5 @@ class _Recorded:
 
 
 def _may_answer_more(stage: Stage, counts: Mapping[str, Any]) -> bool:
-    """Whether a model is to be asked again for what failed."""
+    """Whether a model is asked again for what failed."""
     return stage.asks is not None and not stage.asks.replay and stage.asks.retry_failed and bool(counts.get("reasons"))

@@ -52,14 +52,14 @@ def parse_function(row: dict[str, Any], position: int, line: int) -> FunctionRec
     """Raises BadRowError. An id that the row carries must be the digest of what it holds."""
     for name in ("refcode", "funcname"):
         if not isinstance(row.get(name), str):
-            raise BadRowError(f"{name} must be a text, not {kind_of(row.get(name))}, at $.{name}")
+            raise BadRowError(f"{name}: expected a string, got {kind_of(row.get(name))}, at $.{name}")
     program = Program(row["refcode"], row["funcname"])
     given_id = row.get("function_id")
     if given_id is not None and given_id != program.id:
         raise BadRowError("the id does not belong to this code and name, at $.function_id")
     ios = row.get("ios")
     if not isinstance(ios, list):
-        raise BadRowError(f"ios must be an array of pairs, not {kind_of(ios)}, at $.ios")
+        raise BadRowError(f"ios: expected an array of pairs, got {kind_of(ios)}, at $.ios")
     pairs = []
     for index, entry in enumerate(ios):
         if not isinstance(entry, dict) or not ("input" in entry or "args" in entry) or "output" not in entry:

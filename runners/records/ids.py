@@ -13,7 +13,7 @@ def text_of_id(value: Any) -> str:
         return value
     number = whole(value)
     if number is None:
-        raise ValueError(f"must be a text or a whole number, not {kind_of(value)}")
+        raise ValueError(f"must be a string or an integer, not {kind_of(value)}")
     return str(number)
 
 

@@ -22,7 +22,7 @@ class Prediction:
 
 def read_prediction(row: dict[str, Any], functions: FunctionStore) -> Prediction:
     """Binds a response row to its pair: by `function_id` and `pair_id` where it has them, else by `itemid` and `ioid`, the
-    positions in the original's files. Where it has both they must agree. Raises BadRowError."""
+    positions in CodeI/O's files. Where it has both they must agree. Raises BadRowError."""
     io_pred = row.get("io_pred")
     if io_pred not in ("i", "o"):
         raise BadRowError('io_pred must be "i" or "o", at $.io_pred')
@@ -32,7 +32,7 @@ def read_prediction(row: dict[str, Any], functions: FunctionStore) -> Prediction
     if text is None:
         text = ""
     if not isinstance(text, str):
-        raise BadRowError(f"the response must be a text, not {kind_of(text)}, at $.output")
+        raise BadRowError(f"the response: expected a string, got {kind_of(text)}, at $.output")
     function = _function(row, functions)
     pair = _pair(row, function)
     return Prediction(function, pair, io_pred, text, digest_of(pair.id, io_pred, str(row.get("index", 0)), text))
@@ -41,7 +41,7 @@ def read_prediction(row: dict[str, Any], functions: FunctionStore) -> Prediction
 def _position(row: dict[str, Any], name: str, count: int, what: str) -> int:
     value = whole(row[name])
     if value is None:
-        raise BadRowError(f"{name} must be a whole number, not {kind_of(row[name])}, at $.{name}")
+        raise BadRowError(f"{name}: expected an integer, got {kind_of(row[name])}, at $.{name}")
     if not 0 <= value < count:
         raise BadRowError(f"{name} is {value}, but there are {count} {what} (0 to {count - 1}), at $.{name}")
     return value
@@ -50,7 +50,7 @@ def _position(row: dict[str, Any], name: str, count: int, what: str) -> int:
 def _function(row: dict[str, Any], functions: FunctionStore) -> FunctionRecord:
     function_id = row.get("function_id")
     if not isinstance(function_id, str | None):
-        raise BadRowError(f"function_id must be a text, not {kind_of(function_id)}, at $.function_id")
+        raise BadRowError(f"function_id: expected a string, got {kind_of(function_id)}, at $.function_id")
     position = None
     if "itemid" in row:
         # A file of proven pairs has fewer rows than the one it was made from: there ids bind, positions are history.

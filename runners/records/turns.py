@@ -12,7 +12,7 @@ from ..rows.text import BadRowError, kind_of
 from .content import is_content
 from .ids import text_of_id, whole
 
-# The words of the original's `res.status` where a row has no verdict of ours; all others are failures.
+# The words of CodeI/O's `res.status` where a row has no verdict of ours; all others are failures.
 _OF_STATUS = {"success": "accepted", "error": "engine-error"}
 
 
@@ -40,7 +40,7 @@ class Turn:
 
 
 def read_turn(row: dict[str, Any]) -> Turn:
-    """Raises BadRowError. Rows of the original have `res.status` and no `verdict`."""
+    """Raises BadRowError. Rows of CodeI/O have `res.status` and no `verdict`."""
     result = row.get("res")
     status = result.get("status") if isinstance(result, dict) else None
     verdict = row.get("verdict")
@@ -50,10 +50,10 @@ def read_turn(row: dict[str, Any]) -> Turn:
         raise BadRowError("not a verified row: it has no verdict, at $.verdict")
     message = result.get("message") if isinstance(result, dict) else None
     if not isinstance(message, str):
-        raise BadRowError(f"the feedback must be a text, not {kind_of(message)}, at $.res.message")
+        raise BadRowError(f"the feedback: expected a string, got {kind_of(message)}, at $.res.message")
     text = row.get("output")
     if not isinstance(text, str | None):
-        raise BadRowError(f"the response must be a text, not {kind_of(text)}, at $.output")
+        raise BadRowError(f"the response: expected a string, got {kind_of(text)}, at $.output")
     given = row.get("id")
     try:
         row_id = text_of_id(given)
@@ -63,7 +63,7 @@ def read_turn(row: dict[str, Any]) -> Turn:
         raise BadRowError("the row has no id to tie its turns together by, at $.id")
     index = whole(row.get("index", 0))
     if index is None:
-        raise BadRowError(f"index must be a whole number, not {kind_of(row['index'])}, at $.index")
+        raise BadRowError(f"index: expected an integer, got {kind_of(row['index'])}, at $.index")
     thoughts = (row.get(name) for name in ("reasoning", "reasoning_content"))
     reasoning = next((thought for thought in thoughts if isinstance(thought, str)), None)
     spelled = given if isinstance(given, str) else int(row_id)
@@ -84,5 +84,5 @@ def messages_of(row: dict[str, Any]) -> list[dict[str, Any]]:
         if not isinstance(message, dict) or not is_content(message.get("content")):
             raise BadRowError(f"a message has `role` and `content` (a text, or parts with texts), at $.messages[{place}]")
         if not isinstance(message.get("role"), str):
-            raise BadRowError(f"the role must be a text, at $.messages[{place}].role")
+            raise BadRowError(f"the role must be a string, at $.messages[{place}].role")
     return messages

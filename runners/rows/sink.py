@@ -11,7 +11,7 @@ from reexec.engine.errors import UsageError
 
 from .documents import cannot
 
-ON_FROM_THERE = "; what was written before is whole, and the same command goes on from there"
+ON_FROM_THERE = "; what was written before is whole, and run the same command again to resume"
 
 
 class Sink:

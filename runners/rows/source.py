@@ -26,7 +26,7 @@ def open_lines(path: Path) -> BinaryIO:
     """The file's bytes, decompressed. Raises UsageError where it cannot be read."""
     try:
         if path.is_dir():
-            raise UsageError(f"{path}: a folder; a file of JSON lines is wanted")
+            raise UsageError(f"{path}: is a folder; expected a file of JSON lines")
         if path.suffix == ".gz":
             return cast(BinaryIO, gzip.open(path, "rb"))
         if path.suffix == ".zst":

@@ -41,7 +41,7 @@ def parse_row(line: bytes) -> dict[str, Any]:
         except UnreadableError as error:
             raise BadRowError(str(error)) from None
     if not isinstance(row, dict):
-        raise BadRowError(f"a row must be a JSON object, not {kind_of(row)}")
+        raise BadRowError(f"expected a JSON object, got {kind_of(row)}")
     return row
 
 
@@ -55,7 +55,7 @@ _OTHERS = re.compile("[^\x00-\x7f]+")
 
 def kind_of(value: Any) -> str:
     """What JSON calls a value's kind."""
-    names = {dict: "an object", list: "an array", str: "a text", bool: "a truth value", type(None): "null"}
+    names = {dict: "an object", list: "an array", str: "a string", bool: "a boolean", type(None): "null"}
     return names.get(type(value), "a number" if isinstance(value, int | float) else f"a {type(value).__name__}")
 
 

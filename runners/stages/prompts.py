@@ -128,7 +128,7 @@ def provenance_of(row: dict[str, Any]) -> dict[str, Any]:
         meta = row.get("meta")
         return meta if isinstance(meta, dict) else {}
     if not isinstance(found, dict):
-        raise BadRowError(f"provenance must be an object, not {kind_of(found)}, at $.provenance")
+        raise BadRowError(f"provenance: expected an object, got {kind_of(found)}, at $.provenance")
     return found
 
 

@@ -22,7 +22,7 @@ class ReviseSettings(Settings):
 
 
 class Revise(Stage[ReviseSettings]):
-    """Counts rows to be asked again by what they had failed by (`verdicts`), `accepted` ones, and those that are `unchecked`:
+    """Counts rows to retry by what they had failed by (`verdicts`), `accepted` ones, and those that are `unchecked`:
     they ended as engine-error, and are to be verified again."""
 
     name = "revise"

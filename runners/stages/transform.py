@@ -55,7 +55,7 @@ class Transform(Stage[TransformSettings]):
     def _why_not(self, row: Row, code: object) -> tuple[str, str]:
         """(reason, what a person is told); empty where the row gives a prompt."""
         if not isinstance(code, str):
-            return "no-code", f"content must be a text, not {kind_of(code)}, at $.content"
+            return "no-code", f"content: expected a string, got {kind_of(code)}, at $.content"
         first = self.seen.note(code_id(code), row)
         if not code.strip():
             return "empty", "the code is empty, at $.content"

@@ -1,4 +1,4 @@
-"""Predictions labelled by construction, built from the original pipeline's sample: the confusion table of expected against
+"""Predictions labelled by construction, built from CodeI/O's sample: the confusion table of expected against
 given verdicts has nothing off its diagonal."""
 
 from collections import Counter

@@ -1,4 +1,4 @@
-"""The twelve faults of the original pipeline, one test each, through the commands that a user types: none of them is here.
+"""The twelve faults of CodeI/O, one test each, through the commands that a user types: none of them is here.
 
 What each test guards in depth is tested elsewhere (answers, comparator, attacks, load, resume); here stands the list.
 """
@@ -82,7 +82,7 @@ def test_2_an_input_is_recorded_as_it_was_before_the_call(tmp_path: Path) -> Non
         assert len({tuple(xs) for xs in inputs}) == len(inputs) > 1
         for pair in row["ios"]:
             assert pair["output"] == sum(x * 10**place for place, x in enumerate(pair["input"]["xs"]))
-    # And what others recorded after the call is told apart, the original's own example included.
+    # And what others recorded after the call is told apart, CodeI/O's own example included.
     corrupt = function_row(
         "def f(lists):\n    n = len(lists)\n    lists.clear()\n    return n", *[({"lists": []}, n) for n in (3, 4)]
     )

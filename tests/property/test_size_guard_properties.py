@@ -1,4 +1,4 @@
-"""The size guard against its oracle: the original's rule, with pympler as it is, over `json.loads(json.dumps(value))`.
+"""The size guard against its oracle: CodeI/O's rule, with pympler as it is, over `json.loads(json.dumps(value))`.
 
 `asizeof` counts an object once however often it occurs in the value it is asked about. In a decoded value the same
 things are always one object: small integers, None, True, False, NaN and the infinities, the empty text, texts of one

@@ -8,7 +8,7 @@ quarter at the beginning and at the end of it, or the run fails. Three parts:
     deadlines   an endless loop and an endless sleep under several limits: never early, and how late
     verify      the same rows verified again and again, half of the runs under load: the same bytes, and every label right
     fresh       the usual method on the same predictions, idle and under load: a new interpreter for each check, 5 s of wall
-                time, 24 at once as the original pipeline runs it; how many words differ from the label
+                time, 24 at once as CodeI/O runs it; how many words differ from the label
 """
 
 import argparse
@@ -90,7 +90,7 @@ def deadlines(limits: tuple[float, ...], times: int) -> None:
 
 
 def labelled_rows(folder: Path, count: int) -> tuple[Path, Path]:
-    """(functions, responses): predictions about the original's sample with labels that no engine made; those that take an
+    """(functions, responses): predictions about CodeI/O's sample with labels that no engine made; those that take an
     execution first."""
     functions, everything, chosen = (folder / name for name in ("functions.jsonl", "all.jsonl", "responses.jsonl"))
     done = reexec_cold("audit", sample(), "-o", folder / "report.jsonl", "--keep", functions, timeout=1800)

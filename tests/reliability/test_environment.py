@@ -210,5 +210,5 @@ def test_a_disk_that_is_full_and_then_has_room_again(tmp_path: Path) -> None:
     assert codes == ["code 2", "code 0"], done.stderr
     first, *going_on = done.stderr.splitlines()
     assert "cannot be written (no space left on device)" in first
-    assert all(line.startswith("going on after ") for line in going_on)
+    assert all(line.startswith("resuming after ") for line in going_on)
     assert (tmp_path / "out.jsonl").read_bytes() == in_peace(2)

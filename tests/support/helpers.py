@@ -49,7 +49,7 @@ class Done:
     def one_line(self) -> str:
         """The only line of stderr, but for the one that says where a run goes on."""
         assert "Traceback" not in self.err, self.err
-        lines = [line for line in self.err.splitlines() if not line.startswith("going on after ")]
+        lines = [line for line in self.err.splitlines() if not line.startswith("resuming after ")]
         assert len(lines) == 1, self.err
         assert lines[0].startswith("reexec: "), self.err
         return lines[0]

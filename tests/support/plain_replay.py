@@ -4,7 +4,7 @@ three hash seeds, nothing of the engine in between. Slow and simple on purpose.
     python tests/support/plain_replay.py FUNCTIONS.jsonl REPLAY.jsonl [--processes 2] [--python PATH]
 
 Writes a row a pair: itemid, ioid, reproducible, and what each run gave. A pair is reproducible where all three runs
-return the recorded output, under the original's rule for floats.
+return the recorded output, under CodeI/O's rule for floats.
 """
 
 import argparse

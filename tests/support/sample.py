@@ -1,4 +1,4 @@
-"""The sample of the original pipeline, which lies beside the repository on some machines, and subsets of it."""
+"""The sample of CodeI/O, which lies beside the repository on some machines, and subsets of it."""
 
 from pathlib import Path
 
@@ -9,7 +9,7 @@ SAMPLE = ROOT.parent / "shared" / "data" / "codeio_parsed.jsonl"
 
 def sample() -> Path:
     if not SAMPLE.is_file():
-        lacking("../shared/data/codeio_parsed.jsonl, the sample of the original pipeline")
+        lacking("../shared/data/codeio_parsed.jsonl, the sample of CodeI/O")
     return SAMPLE
 
 

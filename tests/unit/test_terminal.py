@@ -79,5 +79,5 @@ def test_there_is_no_other_way_to_the_terminal() -> None:
         assert "markup=True" not in source, path
         assert "Text.from_markup" not in source, path
         prints = re.findall(r"(?<![.\w])print\((.*)", source)
-        allowed = ("dump(", "json.dumps(", "name)", 'f"reexec {VERSION}")', 'f"going on after {rows:,} rows')
+        allowed = ("dump(", "json.dumps(", "name)", 'f"reexec {VERSION}")', 'f"resuming after {rows:,} rows')
         assert all(said.startswith(allowed) or "visible(" in said for said in prints), (path, prints)

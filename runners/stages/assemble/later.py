@@ -1,7 +1,7 @@
 """A later turn's verified file: its rows found by their id.
 
 Held in memory are eight bytes of each id's digest and eight of the row's place, sorted, and a byte that says whether a
-conversation took the row: 30 MB for the 1.8 million failures of the original's first turn. Rows are read when needed and
+conversation took the row: 30 MB for the 1.8 million failures of CodeI/O's first turn. Rows are read when needed and
 their whole id compared, so that a collision costs a read and nothing else.
 """
 

@@ -1,4 +1,4 @@
-"""A final row as one training example. Rows of the original have the five fields `prompt, turn_1, feedback_1, turn_2,
+"""A final row as one training example. Rows of CodeI/O have the five fields `prompt, turn_1, feedback_1, turn_2,
 feedback_2` and nothing else; ours have any number of turns, ids, verdicts and provenance."""
 
 import re
@@ -62,14 +62,14 @@ def read_example(row: dict[str, Any]) -> Example:
     given, row = row, well_formed(row)
     prompt, system = _asked(row)
     if not isinstance(prompt, str) or not prompt.strip():
-        raise BadRowError(f"the prompt must be a text, not {_kind(prompt)}, at $.prompt")
+        raise BadRowError(f"the prompt: expected a string, got {_kind(prompt)}, at $.prompt")
     answers, feedback = _turns(row) if "messages" not in row else ((), ())
     verdicts = row.get("verdicts")
     if verdicts is not None and (not isinstance(verdicts, list) or len(verdicts) != len(answers)):
         raise BadRowError(f"verdicts must be an array of one word for each of {len(answers)} turns, at $.verdicts")
     provenance = row.get("provenance") or {}
     if not isinstance(provenance, dict):
-        raise BadRowError(f"provenance must be an object, not {kind_of(provenance)}, at $.provenance")
+        raise BadRowError(f"provenance: expected an object, got {kind_of(provenance)}, at $.provenance")
     texts = {name: _text(row, name) for name in ("id", "function_id", "pair_id", "io_pred")}
     return Example(
         prompt=prompt,
@@ -93,9 +93,9 @@ def _turns(row: dict[str, Any]) -> tuple[tuple[str, ...], tuple[str, ...]]:
     while (answer := row.get(f"turn_{number}")) is not None:
         said = row.get(f"feedback_{number}")
         if not isinstance(answer, str):
-            raise BadRowError(f"the answer must be a text, not {kind_of(answer)}, at $.turn_{number}")
+            raise BadRowError(f"the answer: expected a string, got {kind_of(answer)}, at $.turn_{number}")
         if not isinstance(said, str | None):
-            raise BadRowError(f"the feedback must be a text, not {kind_of(said)}, at $.feedback_{number}")
+            raise BadRowError(f"the feedback: expected a string, got {kind_of(said)}, at $.feedback_{number}")
         if not answer.strip():
             if number > 1 and not said:
                 break  # an empty text for null
@@ -153,7 +153,7 @@ def _text(row: dict[str, Any], name: str) -> str:
         except ValueError as error:
             raise BadRowError(f"{name} {error}, at $.{name}") from None
     if not isinstance(value, str | None):
-        raise BadRowError(f"{name} must be a text, not {kind_of(value)}, at $.{name}")
+        raise BadRowError(f"{name}: expected a string, got {kind_of(value)}, at $.{name}")
     return value or ""
 
 

@@ -6,7 +6,7 @@ import re
 
 from ...digests import digest_of
 
-# What a prompt of the original says of the pair begins here; all before it is about the function. Code or no code, the
+# What a prompt of CodeI/O says of the pair begins here; all before it is about the function. Code or no code, the
 # rows about a function share that part.
 _PAIR = re.compile(r"^\W*given the following (?:input|output)\b", re.IGNORECASE | re.MULTILINE)
 _FENCED = re.compile(r"^(`{3,})[^\n]*\n(.*?)^\1\s*$", re.DOTALL | re.MULTILINE)
@@ -14,7 +14,7 @@ _FENCED = re.compile(r"^(`{3,})[^\n]*\n(.*?)^\1\s*$", re.DOTALL | re.MULTILINE)
 
 def function_key(prompt: str) -> str:
     """Stands for the function in rows without `function_id`: the digest of the prompt's part about the function. That is
-    what comes before `Given the following input` or `output`, the words of the original's prompts; else the longest fenced
+    what comes before `Given the following input` or `output`, the words of CodeI/O's prompts; else the longest fenced
     block, the code; else the whole prompt."""
     found = _PAIR.search(prompt)
     part = prompt[: found.start()].strip() if found else ""

@@ -1,7 +1,7 @@
 """The export stage as a run: a folder that appears when it is whole (see folder.py).
 
 A run that is killed leaves nothing under the wanted name, and the next one begins anew (an export is minutes, not days). A
-folder with the same manifest key is left alone. Nothing but the files of an earlier export is ever replaced, and only with
+folder with the same manifest key stays as it is. Nothing but the files of an earlier export is ever replaced, and only with
 `overwrite`.
 """
 

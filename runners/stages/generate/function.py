@@ -14,7 +14,7 @@ from .inputs import LONGEST_PER_BYTE, Call, driver, read_round, seed_of
 from .readers import Source
 
 GENERATION_S = 60.0
-"""Processor seconds of a function's generator calls, as in the original. A far backstop: what decides is the limit of one
+"""Processor seconds of a function's generator calls, as in CodeI/O. A far backstop: what decides is the limit of one
 round, which is that of a check, and how many rounds died of it."""
 _ROUND = 256  # calls to a fork at most
 _DEAD_ROUNDS = 12  # with the 5 s of a check, as many as GENERATION_S allows

@@ -28,7 +28,7 @@ class Source:
 def _text(row: dict[str, Any], name: str) -> str:
     value = row.get(name)
     if not isinstance(value, str):
-        raise BadFormError("no-response", f"{name} must be a text, not {kind_of(value)}, at $.{name}")
+        raise BadFormError("no-response", f"{name}: expected a string, got {kind_of(value)}, at $.{name}")
     return value
 
 
@@ -37,7 +37,7 @@ def _provenance(row: dict[str, Any]) -> dict[str, Any]:
     if value is None:
         return {}
     if not isinstance(value, dict):
-        raise BadFormError("no-response", f"provenance must be an object, not {kind_of(value)}, at $.provenance")
+        raise BadFormError("no-response", f"provenance: expected an object, got {kind_of(value)}, at $.provenance")
     return value
 
 

@@ -104,10 +104,10 @@ def _checked(base_url: str) -> str:
         parts = urlsplit(base_url)
         port = parts.port
     except ValueError:
-        raise UsageError("--base-url: not a URL; such as http://127.0.0.1:8000/v1 is wanted") from None
+        raise UsageError("--base-url: not a URL; expected one such as http://127.0.0.1:8000/v1") from None
     if parts.username is not None or parts.password is not None or parts.query:
         # It would be in the manifest and in the list of processes. The URL is not quoted for the same reason.
         raise UsageError("--base-url: holds a name, a password or a query; a key comes from the environment (--key-env)")
     if parts.scheme not in ("http", "https") or not parts.hostname or port == 0:
-        raise UsageError(f"--base-url {base_url}: not a URL; such as http://127.0.0.1:8000/v1 is wanted")
+        raise UsageError(f"--base-url {base_url}: not a URL; expected one such as http://127.0.0.1:8000/v1")
     return base_url.rstrip("/").removesuffix("/chat/completions").rstrip("/")  # the whole address is often what a page shows

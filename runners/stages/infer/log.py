@@ -124,7 +124,7 @@ class RequestLog:
                 os.ftruncate(self._fd, self._size)
             raise OutputError(
                 f"{self.path}: cannot be written ({os.strerror(error.errno or 0).lower()}); the lines before are whole, "
-                "and the same command goes on from there"
+                "and run the same command again to resume"
             ) from None
         self._size += len(line)
 

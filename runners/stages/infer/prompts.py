@@ -46,12 +46,12 @@ def read_prompt(row: Row, sampling: Sampling) -> list[Request]:
     messages = _messages(row.data)
     wanted = row.data.get("response_format", sampling.response_format)
     if wanted is not None and not isinstance(wanted, dict):
-        raise BadPromptError(f"response_format must be an object, not {kind_of(wanted)}, at $.response_format")
+        raise BadPromptError(f"response_format: expected an object, got {kind_of(wanted)}, at $.response_format")
     row_id = row.data.get("id")
     if not isinstance(row_id, str | None):
         number = whole(row_id)
         if number is None:
-            raise BadPromptError(f"id must be a text or a whole number, not {kind_of(row_id)}, at $.id")
+            raise BadPromptError(f"id: expected a string or an integer, got {kind_of(row_id)}, at $.id")
         row_id = number
     has_id = row_id is not None
     if row_id is None:
@@ -78,9 +78,9 @@ def _messages(data: dict[str, Any]) -> list[dict[str, Any]]:
         if not isinstance(message, dict):
             raise BadPromptError(f"a message is an object with role and content, not {kind_of(message)}, {where}")
         if not isinstance(message.get("role"), str):
-            raise BadPromptError(f"role must be a text, not {kind_of(message.get('role'))}, {where}.role")
+            raise BadPromptError(f"role: expected a string, got {kind_of(message.get('role'))}, {where}.role")
         if not isinstance(message.get("content"), str | list):
-            raise BadPromptError(f"content must be a text, not {kind_of(message.get('content'))}, {where}.content")
+            raise BadPromptError(f"content: expected a string, got {kind_of(message.get('content'))}, {where}.content")
     try:
         json.dumps(messages, ensure_ascii=False, allow_nan=False).encode("utf-8")
     except UnicodeEncodeError:  # the protocol is UTF-8, which has no lone surrogates

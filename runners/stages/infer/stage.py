@@ -257,7 +257,7 @@ class _Asked:
 
     def _unanswered(self) -> Iterator[Request]:
         """What the log has no reply to: first what was never asked, then what failed before. So a run that stopped at rows
-        that fail comes to the others when it is given again."""
+        that fail comes to the others when it is run again."""
         again = 0
         for request in self._requests():
             if self._log.failed_before(request):

@@ -220,7 +220,7 @@ def test_a_file_size_limit_keeps_whole_rows_and_the_run_goes_on(tmp_path: Path) 
     functions = Path(__file__).parents[3] / "examples" / "functions.jsonl"
     arguments = ["verify", str(rows), "-f", str(functions), "-o", str(output), "-w", "1"]
     done = reexec_cold(*arguments, preexec=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit)))
-    refused(done, str(output), "cannot be written (file too large)", "goes on from there")
+    refused(done, str(output), "cannot be written (file too large)", "to resume")
     assert output.stat().st_size <= limit
     for row in read_rows(output):
         assert row["verdict"] == row["expected_verdict"]

@@ -39,9 +39,9 @@ BAD_RESPONSES: dict[str, tuple[Any, str]] = {
     "not JSON": ("{nope", "not JSON"),
     "cut off": (json.dumps(GOOD)[:-9], "not JSON"),
     "not UTF-8": (b'{"output": "\xff"}', "not UTF-8 at byte 12"),
-    "an array": ("[1, 2]", "a row must be a JSON object, not an array"),
-    "a number": ("17", "a row must be a JSON object, not a number"),
-    "nested without end": ('{"output": ' + "[" * 100_000, "nested too deeply"),
+    "an array": ("[1, 2]", "expected a JSON object, got an array"),
+    "a number": ("17", "expected a JSON object, got a number"),
+    "nested without end": ('{"output": ' + "[" * 100_000, "nested deeper than"),
     "no response": (without(GOOD, "output"), "at $.output"),
     "a response that is no text": ({**GOOD, "output": 7}, "at $.output"),
     "no side": (without(GOOD, "io_pred"), "at $.io_pred"),
@@ -53,7 +53,7 @@ BAD_RESPONSES: dict[str, tuple[Any, str]] = {
     "itemid is a text": ({**GOOD, "itemid": "0"}, "at $.itemid"),
     "itemid is true": ({**GOOD, "itemid": True}, "at $.itemid"),
     "ioid is one too far": ({**GOOD, "ioid": 2}, "ioid is 2, but there are 2 pairs (0 to 1), at $.ioid"),
-    "ioid is a fraction": ({**GOOD, "ioid": 0.0}, "at $.ioid"),
+    "ioid is a fraction": ({**GOOD, "ioid": 0.5}, "at $.ioid"),
     "an unknown function": ({**without(GOOD, "itemid"), "function_id": "0" * 32}, "at $.function_id"),
     "an unknown pair": ({**without(GOOD, "ioid"), "pair_id": "0" * 32}, "at $.pair_id"),
     "function_id is a number": ({**without(GOOD, "itemid"), "function_id": 5}, "at $.function_id"),
@@ -92,7 +92,7 @@ def test_rows_written_and_rejects_are_the_lines_read(tmp_path: Path, functions: 
 def test_a_file_of_which_no_line_is_a_row_is_2(tmp_path: Path, functions: Path) -> None:
     done = verify(tmp_path, functions, [b"\x89PNG\x1a", "[1]", "junk"])
     assert done.code == 2
-    assert "3 rows were rejected" in done.one_line()
+    assert "no row could be used, 3 were rejected" in done.one_line()
 
 
 def test_a_repeated_id_is_rejected_with_the_line_where_it_came_first(tmp_path: Path, functions: Path) -> None:
@@ -142,14 +142,14 @@ def test_blank_lines_are_no_rows(tmp_path: Path, functions: Path) -> None:
 
 BAD_FUNCTIONS: dict[str, tuple[Any, str]] = {
     "not JSON": ("{nope", "not JSON"),
-    "an array": ("[]", "a row must be a JSON object"),
+    "an array": ("[]", "expected a JSON object, got an array"),
     "no code": ({"funcname": "f", "ios": []}, "at $.refcode"),
     "no name": ({"refcode": PROGRAM, "ios": []}, "at $.funcname"),
     "no pairs": ({"refcode": PROGRAM, "funcname": "f"}, "at $.ios"),
     "pairs are an object": ({"refcode": PROGRAM, "funcname": "f", "ios": {}}, "at $.ios"),
     "a pair without output": ({"refcode": PROGRAM, "funcname": "f", "ios": [{"input": {}}]}, "at $.ios[0]"),
     "a pair is null": ({"refcode": PROGRAM, "funcname": "f", "ios": [None]}, "at $.ios[0]"),
-    "an input is an array": (function_row(PROGRAM, ({"n": 1}, 2), ([1], 2)), "at $.ios[1].input"),
+    "an input is a string": (function_row(PROGRAM, ({"n": 1}, 2), ("x", 2)), "at $.ios[1].input"),
     "another function's id": ({**function_row(PROGRAM, ({"n": 1}, 2)), "function_id": "0" * 32}, "at $.function_id"),
     "10 MB in one row": ({**function_row(PROGRAM), "more": "x" * 10_000_000}, "a line of more than 8 MiB"),
 }

@@ -72,7 +72,7 @@ def test_an_interrupted_run_ends_with_130_and_goes_on(stage: str, tmp_path: Path
 
     done = reexec(*command, "--json")
     assert done.code == 0, done.err
-    assert f"going on after {done_then:,} rows" in done.err
+    assert f"resuming after {done_then:,} rows" in done.err
     names = ["out.jsonl"] + (["keep.jsonl"] if stage == "audit" else [])
     interrupted = {name: (tmp_path / name).read_bytes() for name in names}
     again = reexec(*command, "--overwrite", "--json")

@@ -96,7 +96,7 @@ def test_demo_tells_its_verdicts_and_the_funnel_and_leaves_the_rows(tmp_path: Pa
     assert funnel["prompts"] > funnel["answered"] > funnel["correct_at_turn_1"] > funnel["repaired_at_turn_2"] > 0
     rows = read_rows(Path(done.summary["final"]))
     assert len(rows) == funnel["rows"] == funnel["answered"]
-    for row in rows:  # as a reader of the original's five fields takes them
+    for row in rows:  # as a reader of CodeI/O's five fields takes them
         prompt, *turns = (row[name] for name in ("prompt", "turn_1", "feedback_1", "turn_2", "feedback_2"))
         assert all(isinstance(text, str) for text in (prompt, *turns[:2]))
         assert (turns[2] is None) is (turns[3] is None)

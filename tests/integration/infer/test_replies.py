@@ -190,7 +190,7 @@ def test_rows_that_cannot_be_asked_go_to_the_rejects_with_their_place(tmp_path: 
     said = [(row["line"], row["reason"]) for row in read_rows(tmp_path / "out.rejects.jsonl")]
     assert [line for line, _ in said] == [2, 3, 4, 5, 6, 7]
     assert said[0][1] == "repeats the id of line 1, at $.id"
-    assert said[3][1] == "content must be a text, not null, at $.messages[0].content"
+    assert said[3][1] == "content: expected a string, got null, at $.messages[0].content"
 
 
 def test_other_finish_reasons_can_be_kept_without_asking_again(tmp_path: Path) -> None:

@@ -101,7 +101,7 @@ def test_an_interrupted_pipeline_says_so_and_goes_on(tmp_path: Path) -> None:
     process.send_signal(signal.SIGINT)
     _, said = process.communicate(timeout=60)
     assert process.returncode == 130, said
-    assert said == "reexec: interrupted; what is written is whole, the same command goes on from there\n"
+    assert said == "reexec: interrupted; what is written is whole, run the same command again to resume\n"
     done = reexec("pipeline", config, "--json")
     assert done.code in (0, 1), done.err
     assert done.summary["funnel"]["rows"] == done.summary["funnel"]["answered"] > 0

@@ -105,7 +105,7 @@ def test_a_users_template_replaces_ours(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("template", "says"),
     [
-        (OURS.replace('cpu-limit = "', 'x = "'), r"a text is wanted, at \$\.input\.cpu-limit"),
+        (OURS.replace('cpu-limit = "', 'x = "'), r"expected a string, at \$\.input\.cpu-limit"),
         (OURS.replace("[input]", "[other]"), r"at \$\.input\.accepted"),
         (OURS.replace("{exception}", "{exeption}"), r"\{exeption\} is not a placeholder, at \$\.input\.runtime-error"),
         (OURS.replace("is right.", "is right {"), r"at \$\.output\.accepted"),

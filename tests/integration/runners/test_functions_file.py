@@ -135,15 +135,15 @@ def test_positions_and_ids_lead_to_the_same_pair(store: FunctionStore) -> None:
     [
         ({"itemid": 4}, r"itemid is 4, but there are 4 functions \(0 to 3\), at \$\.itemid"),
         ({"itemid": -1}, r"at \$\.itemid"),
-        ({"itemid": "2"}, r"must be a whole number, not a text, at \$\.itemid"),
+        ({"itemid": "2"}, r"expected an integer, got a string, at \$\.itemid"),
         ({"itemid": True}, r"not a truth value, at \$\.itemid"),
         ({"itemid": 2.0}, r"not a number, at \$\.itemid|at \$\.itemid"),
         ({"ioid": 2}, r"ioid is 2, but there are 2 pairs \(0 to 1\), at \$\.ioid"),
         ({"ioid": None}, r"not null, at \$\.ioid"),
         ({"io_pred": "output"}, r"at \$\.io_pred"),
-        ({"output": ["x"]}, r"must be a text, not an array, at \$\.output"),
+        ({"output": ["x"]}, r"expected a string, got an array, at \$\.output"),
         ({"function_id": "0" * 32}, r"no function has the id '0+', at \$\.function_id"),
-        ({"function_id": 7}, r"must be a text, not a number, at \$\.function_id"),
+        ({"function_id": 7}, r"expected a string, got a number, at \$\.function_id"),
         ({"pair_id": "0" * 32}, r"ioid 1 and pair_id disagree, at \$\.pair_id"),
     ],
 )

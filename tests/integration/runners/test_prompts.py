@@ -154,7 +154,7 @@ def test_another_template_is_another_run(tmp_path: Path) -> None:
         ("{about}## The call", "## The call", "{about} is missing, at $.output.text"),
         ("{problem}", "{problem}{expected}", "{expected} is not a placeholder, at $.parts.problem"),
         ('{{"output": ...}}', '{"output": ...}', "at $.output.text"),
-        ("[input]", "[inputs]", "a text is wanted, at $.input.text"),
+        ("[input]", "[inputs]", "expected a string, at $.input.text"),
     ],
 )
 def test_a_faulty_template_is_refused_with_its_path(old: str, new: str, said: str, tmp_path: Path) -> None:
@@ -177,7 +177,7 @@ def test_the_command_tells_functions_prompts_and_rejects(tmp_path: Path) -> None
 
 def test_function_rows_of_the_original_are_taken_as_they_are(tmp_path: Path) -> None:
     if not SAMPLE.exists():
-        lacking(f"the sample of the original's functions is not at {SAMPLE.name}")
+        lacking(f"the sample of CodeI/O's functions is not at {SAMPLE.name}")
     summary = prompts(SAMPLE, tmp_path / "m.jsonl")
     assert (summary.counts["functions"], summary.rejected) == (232, 0)
     functions = [json.loads(line) for line in SAMPLE.read_text().splitlines()]

@@ -35,9 +35,9 @@ def test_rows_and_reasons_add_up(tmp_path: Path) -> None:
     assert {row["line"]: row["reason"] for row in rejects} == {
         2: "the code is empty, at $.content",
         3: "300 characters of code, limit 200, at $.content",
-        4: "content must be a text, not null, at $.content",
+        4: "content: expected a string, got null, at $.content",
         5: "the same code as in line 1, at $.content",
-        7: "content must be a text, not null, at $.content",
+        7: "content: expected a string, got null, at $.content",
         8: "not JSON: expecting value at character 0",
     }
 
@@ -77,7 +77,7 @@ def test_own_templates_replace_ours(tmp_path: Path) -> None:
         ('[user]\ntext = "{code} {other}"', r"\{other\} is not a placeholder, at \$\.user\.text"),
         ('[user]\ntext = "{code"', r"at \$\.user\.text"),
         ('[user]\ntext = "{code.x}"', r"at \$\.user\.text"),
-        ("[user]\ntext = 5", r"a text is wanted, at \$\.user\.text"),
+        ("[user]\ntext = 5", r"expected a string, at \$\.user\.text"),
         ("[user", "cannot be read as TOML"),
     ],
 )
