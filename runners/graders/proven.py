@@ -45,12 +45,15 @@ class ProvenValues:
         if missing:
             for key, proven in self._prove(missing).items():
                 found[key] = proven
-                self._save(digests[key], proven)
+                if None not in proven:  # a limit may have been the reason, and limits change
+                    self._save(digests[key], proven)
         return found
 
     def _digest(self, runs: list[Run]) -> str:
         digest = hashlib.blake2b(digest_size=16)
-        digest.update(f"{VERSION}\0{self._executor.interpreter.version_text}\0{self._executor.policy.digest}".encode())
+        policy = self._executor.policy  # its limits change no value that is proven
+        about = [VERSION, self._executor.interpreter.version_text, policy.determinism.model_dump_json(), *policy.prelude]
+        digest.update("\0".join(about).encode())
         for run in runs:
             digest.update(run.program.id.encode())
             assert isinstance(run.call, Call)
