@@ -29,20 +29,20 @@ def words(text: str) -> set[str]:
 # Allowed with any arguments, whatever is granted.
 ALWAYS = words(
     """
-    munmap mprotect mremap brk msync get_mempolicy
+    munmap mprotect mremap brk msync
     read write readv writev pread64 pwrite64 preadv pwritev preadv2 pwritev2 open openat openat2 creat close close_range lseek
     stat lstat fstat newfstatat statx access faccessat faccessat2 readlink readlinkat getdents getdents64 getcwd chdir fchdir
     umask statfs fstatfs dup dup2 dup3 pipe pipe2
     poll ppoll select pselect6 epoll_create epoll_create1 epoll_ctl epoll_wait epoll_pwait epoll_pwait2 eventfd eventfd2
     signalfd signalfd4 timerfd_create timerfd_settime timerfd_gettime pause nanosleep clock_nanosleep restart_syscall
-    futex futex_waitv sched_yield
+    sched_yield
     wait4 waitid exit exit_group set_tid_address set_robust_list rseq
     getpid getppid gettid getpgrp getpgid getsid setpgid setsid getuid geteuid getgid getegid getresuid getresgid getgroups
     capget uname sysinfo getcpu
     rt_sigaction rt_sigprocmask rt_sigpending rt_sigtimedwait rt_sigsuspend rt_sigreturn sigaltstack alarm getitimer setitimer
     time gettimeofday clock_gettime clock_getres times getrusage getrlimit setrlimit getpriority ioprio_get sched_getaffinity
     sched_getparam sched_getscheduler sched_getattr sched_get_priority_max sched_get_priority_min sched_rr_get_interval
-    getrandom recvfrom recvmsg shutdown getsockname getpeername
+    getrandom shutdown getsockname getpeername
     """
 )
 # Allowed with a grant.
@@ -53,12 +53,12 @@ WITH = {
         utimes futimesat utimensat truncate ftruncate fallocate fsync fdatasync copy_file_range
         """
     ),
-    Grant.PROCESSES: {"sendmsg", "fork", "vfork"},
+    Grant.PROCESSES: {"fork", "vfork"},
     Grant.RESTRICTED: {"landlock_restrict_self"},
 }
 # Refused in another way than EPERM.
 ANSWERS = (
-    dict.fromkeys(("clone3", "io_uring_setup", "io_uring_enter", "io_uring_register"), ENOSYS)
+    dict.fromkeys(("futex_waitv", "clone3", "io_uring_setup", "io_uring_enter", "io_uring_register"), ENOSYS)
     | dict.fromkeys(("sendfile", "splice", "tee", "vmsplice"), EINVAL)
     | dict.fromkeys(("fork", "vfork"), EAGAIN)
     | {
@@ -140,8 +140,22 @@ def conditional(grants: frozenset[Grant]) -> dict[str, Tries]:
             ([(1, 1), (1, 1 | 0o2000000 | 0o4000)], ALLOW),
             ([(1, 2), (1, 5), (1, 3), (2, 1), (10, 1), (16, 3), (38, 5), (0, 1)], EPERM),
         ],
-        "sendto": [([(3, 1, 1, 0, 0)], ALLOW), ([(3, 1, 1, 0, 1), (3, 1, 1, 0, HIGH), (3, 1, 1, 0, 1 | HIGH)], EPERM)],
-        "getsockopt": [([(3, 1, 3), (3, 1, 4)], ALLOW), ([(3, 0, 64), (3, 6, 1), (3, 41, 1), (3, 255, 1)], EPERM)],
+        "sendto": [
+            ([(3, 1, 1, 0, 0), (3, 1, 1, 0x4040, 0)], ALLOW),
+            ([(3, 1, 1, 0, 1), (3, 1, 1, 0, HIGH), (3, 1, 1, 0, 1 | HIGH), (3, 1, 1, 1, 0), (3, 1, 1, 0x4001, 0)], EPERM),
+        ],
+        "recvfrom": [([(3, 1, 1, 0, 5), (3, 1, 1, 0x40, 0)], ALLOW), ([(3, 1, 1, 1), (3, 1, 1, 0x43)], EPERM)],
+        "recvmsg": [([(3, 1, 0), (3, 1, 0x40000040)], ALLOW), ([(3, 1, 1), (3, 1, 0x40000001)], EPERM)],
+        "sendmsg": [([(3, 1, 0), (3, 1, 0x4000)], ALLOW if processes else EPERM), ([(3, 1, 1), (3, 1, 0x4001)], EPERM)],
+        "getsockopt": [
+            ([(3, 1, 3), (3, 1, 4), (3, 1, 17), (3, 1, 39)], ALLOW),
+            # other levels; filters, pidfds, groups, cookies
+            ([(3, 0, 64), (3, 6, 1), (3, 41, 1), (3, 255, 1), (3, 1, 26), (3, 1, 77), (3, 1, 59), (3, 1, 57)], EPERM),
+        ],
+        "futex": [
+            ([(1, op | flags) for op in (0, 1, 3, 4, 5, 9, 10) for flags in (0, 128, 256, 384)], ALLOW),
+            ([(1, op | flags) for op in (2, 6, 7, 8, 11, 12, 13, 14) for flags in (0, 128, 384)], ENOSYS),
+        ],
     }  # fmt: skip
 
 
