@@ -91,12 +91,18 @@ class Waiting:
     def ask(self, wall_s: float, cpu_s: float) -> None:
         self._asked_before, self._asked = self._asked, (wall_s, cpu_s)
 
+    def idle_s(self) -> float:
+        """For how long it had been asleep when the question was asked, for certain: what came after that may have been spent
+        waiting, while the answer was on its way to a zygote that waits as well."""
+        return self._asked[0] - self._asked[1] - self.seconds
+
     def answer(self, told: frames.RunDelay, wall_s: float, cpu_s: float) -> None:
         """The host measured at some time between the question and now. Wherever that was, this much time at most has passed
         since it measured last in which the check may have been kept from running."""
         waited_s, idle_s = told.waited_us / 1e6, told.idle_us / 1e6
         passed_s = (wall_s - self._asked_before[0]) - (self._asked[1] - self._answered_cpu_s) - (idle_s - self._told[1])
-        self.seconds += max(0.0, min(waited_s - self._told[0], passed_s))
+        in_all_s = wall_s - self._asked[1] - idle_s
+        self.seconds = min(self.seconds + max(0.0, min(waited_s - self._told[0], passed_s)), max(self.seconds, in_all_s))
         self._told, self._answered_cpu_s = (waited_s, idle_s), cpu_s
 
 
@@ -206,7 +212,7 @@ def wait_for_end(watched: Watched, inbox: Inbox, outbox: Outbox, setup: Setup) -
                 wall, cpu = watched.wall_s(), watched.cpu_s()
                 waiting.answer(told, wall, cpu)
                 ask_again = wall + ASK_AGAIN_S
-                if wall - cpu - waiting.seconds >= setup.idle_s:
+                if waiting.idle_s() >= setup.idle_s:
                     if watched.passed_s:  # it was near its other limit and sleeps now
                         return CPU_LIMIT, None
                     return WALL_LIMIT_IN_DOUBT if waiting.seconds > WAITED * setup.idle_s else WALL_LIMIT, None

@@ -34,7 +34,9 @@ def test_a_check_that_is_kept_from_running_is_never_charged_for_it(
         measured = told(waited, idle)
         wall += answered_after
         idle += answered_after
+        asleep = idle - asked_before - answered_after  # when the question was asked
         waiting.answer(measured, wall, cpu)
+        assert waiting.idle_s() <= asleep + 1e-4, "it is ended for time that it did not sleep"
     assert waiting.seconds >= starved - 1e-4
     assert waiting.seconds <= waited + 1e-4
 
@@ -47,6 +49,18 @@ def test_threads_that_wait_for_each_other_earn_no_sleep() -> None:
     waiting.ask(1.6, 1.6)  # sixteen threads, 1.6 s: each waits while another runs
     waiting.answer(told(24, 0), 1.6, 1.6)
     assert waiting.seconds < 0.001
+
+
+def test_questions_that_are_answered_late_earn_no_sleep() -> None:
+    """Eight threads want a processor that others keep busy half of the time; every answer takes 0.4 s."""
+    waiting = Waiting()
+    wall = cpu = waited = 0.0
+    for _ in range(20):
+        waiting.ask(wall, cpu)
+        wall, cpu, waited = wall + 0.4, cpu + 0.2, waited + 8 * 0.4
+        waiting.answer(told(waited, 0), wall, cpu)
+        wall, cpu, waited = wall + 0.05, cpu + 0.025, waited + 8 * 0.05
+    assert wall - cpu - 0.5 < waiting.seconds < wall - cpu + 0.3
 
 
 def test_sleep_between_bursts_is_no_waiting_where_the_processor_stands_idle() -> None:
