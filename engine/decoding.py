@@ -13,7 +13,7 @@ from .protocol import claim, frames, values
 
 _LONG_NUMBER = re.compile(rb"(?<!\d)\d{4300}")
 _TOO_LONG_NUMBER = re.compile(rb"(?<!\d)\d{%d}" % (values.MAX_DIGITS + 1))
-_STRING = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"', re.DOTALL)
+_STRING = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+(?:"|\\?\Z)', re.DOTALL)  # one without an end is passed over once
 _STEPS = bytes(1 if chr(byte) in "[{" else 255 for byte in range(256))
 _NO_BRACKETS = bytes(byte for byte in range(256) if chr(byte) not in "[]{}")
 _MAX_LEVELS = 3 * values.MAX_DEPTH + 8

@@ -23,7 +23,7 @@ class RefusedError(ValueError):
 
 def construct(token: str, arguments: list[Any]) -> Any:
     """The value of the CALL token with these arguments. Raises ValueError where they are not what `repr` writes."""
-    sign, name = token[:1], re.split(r"[.(]", token.partition("(")[0])[-1].lstrip("-+\u2212")
+    sign, name = token[:1], token.partition("(")[0].rpartition(".")[2].lstrip("-+\u2212")
     value = NAMES[name](arguments)
     if sign in "-\u2212":
         if type(value) is not float and type(value) is not int:

@@ -169,7 +169,11 @@ def read_string(token: str) -> str | bytes:
     """
     if "\\" not in token and token[0] in "\"'" and token.find(token[0], 1) == len(token) - 1:
         return token[1:-1]
-    pieces = [_read_piece(*piece.group(1, 2, 3)) for piece in _PIECES.finditer(token)]
+    pieces = []
+    position = 0
+    while piece := _PIECES.match(token, position):
+        pieces.append(_read_piece(*piece.group(1, 2, 3)))
+        position = piece.end()
     if isinstance(pieces[0], bytes):
         if not all(isinstance(piece, bytes) for piece in pieces):
             raise ValueError("bytes beside text")
