@@ -15,6 +15,7 @@ from reexec.engine.executor import Executor
 from reexec.engine.judging.compare import compare
 from reexec.policies.model import Policy
 from reexec.runners.answers import as_compared, extract_answer
+from reexec.runners.graders.problems import MOST_LINE_BYTES
 from reexec.runners.records.functions import FunctionStore
 from reexec.runners.records.predictions import read_prediction
 from reexec.runners.rows.run import beside
@@ -83,7 +84,7 @@ def _graded(path: Path) -> tuple[dict[str, Any], str, dict[str, Any]] | None:
 
 def _find(verified: Path, wanted: str) -> dict[str, Any]:
     found: list[tuple[int, dict[str, Any]]] = []
-    for number, line in read_lines(verified):
+    for number, line in read_lines(verified, MOST_LINE_BYTES):
         if wanted.startswith(":"):
             if wanted[1:] == str(number):
                 found.append((number, _parse(verified, number, line)))

@@ -11,6 +11,8 @@ from reexec.engine.errors import UsageError
 from reexec.runners.rows.source import open_lines, read_lines
 from reexec.runners.rows.text import BadRowError, parse_row
 
+MOST_LINE_BYTES = 256 << 20
+"""Of a problem or a sample: test sets bring inputs of many megabytes."""
 ID_FIELDS = ("task_id", "id", "question_id", "problem_id", "problem", "name")
 
 
@@ -87,7 +89,7 @@ def _rows(path: Path) -> Iterator[tuple[int, bytes]]:
     with open_lines(path) as file:
         head = file.read(64).lstrip()
     if not head.startswith(b"["):
-        yield from read_lines(path)
+        yield from read_lines(path, MOST_LINE_BYTES)
         return
     try:
         with open_lines(path) as file:

@@ -17,7 +17,7 @@ from reexec.runners.rows.text import dump, parse_row, splice
 from .flow import Attempt, run_attempts
 from .pass_at_k import Estimate, estimates
 from .plan import Plan, Result
-from .problems import Problems, id_of
+from .problems import MOST_LINE_BYTES, Problems, id_of
 from .task import BadSampleError, Task
 
 
@@ -74,6 +74,7 @@ def grade(
         overwrite=overwrite,
         side_files=(beside(output_path, "tests.jsonl"),),
         also_read=task.problems.paths,
+        most_line_bytes=MOST_LINE_BYTES,
     )
     if on_resume is not None and run.resumed_lines:
         on_resume(run.resumed_lines)
@@ -168,7 +169,7 @@ def _side_line(row: Row, word: str, plan: Plan, results: list[Result]) -> bytes:
 def _tallies(output: Path, problems: Problems) -> list[tuple[int, int]]:
     """(samples, passed ones) of every problem in a finished output."""
     found: dict[str, list[int]] = {}
-    for number, line in read_lines(output):
+    for number, line in read_lines(output, MOST_LINE_BYTES):
         row = parse_row(line)
         if row["verdict"] == "engine-error":
             continue

@@ -32,7 +32,7 @@ from .row import Result, count, reject_record
 from .row import Row as Row  # for stages/infer
 from .row import Selection as Selection
 from .sink import Sink
-from .source import open_lines, read_lines
+from .source import MAX_LINE_BYTES, open_lines, overlong_reason, read_lines
 from .text import dump_line
 
 FLUSH_S = 0.5
@@ -73,6 +73,7 @@ class StageRun:
         side_files: tuple[Path, ...] = (),
         also_read: tuple[Path, ...] = (),
         on_consumed: Callable[[int, int, bytes], None] | None = None,
+        most_line_bytes: int = MAX_LINE_BYTES,
     ) -> None:
         """`also_read`: further files that no output may replace. `on_consumed` is told (line number, position, line)
         of what an earlier run has done."""
@@ -93,6 +94,7 @@ class StageRun:
         self._paths.update({f"side{index}": path for index, path in enumerate(side_files)})
         self._check_paths(also_read)
         self._on_consumed = on_consumed
+        self._most_line_bytes = most_line_bytes
         self.fault: UsageError | None = None
         self._whole = True  # False while a row is half counted or half written
         self.progress = self._resume_point(overwrite)
@@ -164,6 +166,9 @@ class StageRun:
         the stage raises it when it has closed the run."""
         skipping, taken = self.progress.lines, 0
         for taken, (number, position, line) in enumerate(self.selection.of(self._lines()), start=1):
+            if taken > skipping and not line:
+                yield Row(number, line, {}, overlong_reason(self._most_line_bytes), position)
+                continue
             if taken > skipping:
                 yield self.selection.row(number, position, line)
                 continue
@@ -185,7 +190,7 @@ class StageRun:
 
     def _lines(self) -> Iterator[tuple[int, bytes]]:
         try:
-            yield from read_lines(self.source)
+            yield from read_lines(self.source, self._most_line_bytes)
         except UsageError as error:
             self.fault = error
 

@@ -97,20 +97,20 @@ class _Frames(io.RawIOBase):
         super().close()
 
 
-def read_lines(path: Path) -> Iterator[tuple[int, bytes]]:
-    """(line number from 1, line without its end). A line over 8 MiB comes as empty bytes with its number, and is never
+def read_lines(path: Path, most_bytes: int = MAX_LINE_BYTES) -> Iterator[tuple[int, bytes]]:
+    """(line number from 1, line without its end). A line over `most_bytes` comes as empty bytes with its number, and is never
     held in memory; blank lines are passed over. Raises UsageError where the file breaks off."""
     with open_lines(path) as file:
         number = 0
         try:
-            while line := file.readline(MAX_LINE_BYTES + 1):
+            while line := file.readline(most_bytes + 1):
                 number += 1
                 if number == 1 and line.startswith(UTF_16):
                     raise UsageError(f"{path}: UTF-16 text; JSON Lines are UTF-8, save it as that")
                 line = line.removeprefix(BOM)  # files that were put one after the other have one in the middle, too
-                if len(line) > MAX_LINE_BYTES and not line.endswith(b"\n"):
-                    while len(line) > MAX_LINE_BYTES and not line.endswith(b"\n"):
-                        line = file.readline(MAX_LINE_BYTES + 1)
+                if len(line) > most_bytes and not line.endswith(b"\n"):
+                    while len(line) > most_bytes and not line.endswith(b"\n"):
+                        line = file.readline(most_bytes + 1)
                     yield number, _OVERLONG
                     continue
                 line = line.rstrip(b"\r\n")
@@ -120,4 +120,8 @@ def read_lines(path: Path) -> Iterator[tuple[int, bytes]]:
             raise UsageError(f"{path}, line {number + 1}: the file breaks off ({error})") from None
 
 
-OVERLONG_REASON = f"a line of more than {MAX_LINE_BYTES >> 20} MiB"
+def overlong_reason(most_bytes: int) -> str:
+    return f"a line of more than {most_bytes >> 20} MiB"
+
+
+OVERLONG_REASON = overlong_reason(MAX_LINE_BYTES)

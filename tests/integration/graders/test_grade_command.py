@@ -129,6 +129,13 @@ def test_tests_of_a_problem_and_of_the_sample(tmp_path: Path) -> None:
     assert (rows[0]["results"], rows[0]["score"]) == (["accepted", "wrong-answer"], 0.0)
 
 
+def test_inputs_of_many_megabytes_are_read(tmp_path: Path) -> None:
+    tests = {"inputs": ["7" * (10 << 20)], "outputs": [str(10 << 20)]}
+    samples = [{"code": text, "input_output": tests} for text in ("print(len(input()))", "print(10485760)")]
+    _, rows, _ = run(tmp_path, "tests", [], samples)
+    assert [row["verdict"] for row in rows] == ["accepted", "accepted"]
+
+
 def test_an_interrupted_run_ends_in_the_same_bytes(tmp_path: Path) -> None:
     problems = Problems([write_rows(tmp_path / "problems.jsonl", [MBPP])], ("test_list",))
     samples = write_rows(
