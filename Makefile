@@ -1,6 +1,6 @@
 # Every target does its own set-up; where nothing has changed that costs nothing.
 .DEFAULT_GOAL := help
-.PHONY: help setup demo local-model test test-slow check attacks conformance load faults fuzz soak bench wheel constraints clean stale
+.PHONY: help setup demo local-model test test-slow check attacks conformance mutants load faults fuzz soak bench wheel constraints clean stale
 
 BIN := .venv/bin
 BENCH_ARGS ?=
@@ -36,6 +36,9 @@ attacks: setup ## hostile programs against the sandbox
 
 conformance: setup ## our grades beside official ones, with the reason for each difference (30 minutes; docs/conformance.md)
 	$(BIN)/python -m scripts.conformance --write docs/conformance.md
+
+mutants: setup ## every plausible bug of tests/mutants is found by its test (half an hour; ARGS="--only pool" for a part)
+	$(BIN)/python -m tests.mutants.run $(ARGS)
 
 load: setup ## deadlines and whole files on a busy machine, beside the usual method (20 minutes; docs/reliability.md)
 	$(BIN)/python -m tests.reliability.load

@@ -154,3 +154,11 @@ def test_every_mistake_of_the_caller_has_one_root() -> None:
             mistake()
         assert isinstance(caught.value, UsageError)
         assert isinstance(caught.value, ValueError)
+
+
+def test_the_backstop_is_far_away_unless_it_is_given() -> None:
+    limits = load_policy("codeio", settings=["limits.cpu_s=2", "limits.idle_s=3"]).limits
+    assert limits.backstop_s == 60 * 2 + 3
+    assert load_policy("codeio", settings=["limits.wall_s=11"]).limits.backstop_s == 11
+    with pytest.raises(PolicyError, match=r"at least cpu_s \+ idle_s"):
+        load_policy("codeio", settings=["limits.cpu_s=2", "limits.idle_s=3", "limits.wall_s=4.9"])

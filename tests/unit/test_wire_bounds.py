@@ -166,3 +166,16 @@ def test_sources_are_a_list_of_texts() -> None:
         (b'"ab"', ()),
     ):
         assert read_outcome(Answer("value", b"1", note=note)).sources == sources
+
+
+def test_a_value_may_have_the_limit_of_the_policy() -> None:
+    answer = Answer("value", b'"' + b"v" * 98 + b'"')
+    assert read_outcome(answer, 0, 100).kind == "value"
+    assert read_outcome(answer, 0, 99).kind == "output-limit"
+
+
+def test_changed_arguments_are_told_only_where_they_were_watched() -> None:
+    answer = Answer("value", b"1", flags=claim.ARGUMENTS_CHANGED)
+    assert read_outcome(answer, frames.WATCH_ARGUMENTS).arguments_changed is True
+    assert read_outcome(answer._replace(flags=0), frames.WATCH_ARGUMENTS).arguments_changed is False
+    assert read_outcome(answer).arguments_changed is None
