@@ -46,6 +46,8 @@ class Run:
     copy: Path
     pid: int
     since: float
+    original: str
+    times: tuple[int, int]
 
 
 def copy_tree(target: Path) -> Path:
@@ -135,15 +137,18 @@ def wait(pid: int, limit_s: float) -> tuple[int | None, float]:
 
 def begin(mutant: Mutant, copy: Path) -> Run:
     path = copy / mutant.file
-    original = path.stat()
-    path.write_text(mutant.apply(path.read_text(encoding="utf-8")), encoding="utf-8")
-    newer = original.st_mtime + NEWER_S
+    was, original = path.stat(), path.read_text(encoding="utf-8")
+    path.write_text(mutant.apply(original), encoding="utf-8")
+    newer = was.st_mtime + NEWER_S
     os.utime(path, (newer, newer))
-    return Run(mutant, copy, fork_pytest(copy, mutant.test.split(), copy / "output"), time.monotonic())
+    pid = fork_pytest(copy, mutant.test.split(), copy / "output")
+    return Run(mutant, copy, pid, time.monotonic(), original, (was.st_atime_ns, was.st_mtime_ns))
 
 
 def restore(run: Run) -> None:
-    shutil.copy2(ROOT / run.mutant.file, run.copy / run.mutant.file)
+    path = run.copy / run.mutant.file
+    path.write_text(run.original, encoding="utf-8")
+    os.utime(path, ns=run.times)
 
 
 def run_all(mutants: list[Mutant], copies: list[Path], limit_s: float) -> Counter[str]:
