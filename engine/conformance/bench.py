@@ -83,7 +83,8 @@ class Bench:
 
     def run(self, case: Case) -> Result:
         isolation, executor = self.executor.isolation, self.executor
-        modules = "numpy" if re.search(r"\b(numpy|np)\b", case.program) else ""
+        # A probe that names what the case names runs on the same kind of worker.
+        modules = " ".join(sorted(set(re.findall(r"\b(?:numpy|np)(?:\.\w+)*", f"{case.program} {case.then}"))))
         left = [self.probe(modules)]
         before = settled(executor, None)
         counted = executor.statistics()

@@ -97,6 +97,8 @@ def start(link: Link, alone: bool) -> Started:
     determinism.install(setup)
     missing = prelude.warm_up(setup.warm)
     names, absent = prelude.build(setup.prelude, set(setup.lazy))
+    # The host removes that folder now; its name must not tell one worker from another.
+    os.environ["MPLCONFIGDIR"] = "/cache"
     task = _make_task(setup, names)
     lockdown.forbid_inspection()
     info = {"version": list(sys.version_info[:3]), "missing": sorted(set(missing) | set(absent))}
