@@ -10,6 +10,7 @@ from typing import Any, cast
 from .outcome import KINDS, Outcome, OutcomeKind, RaisedException, Usage
 from .pool.answer import KILLED, Answer
 from .protocol import claim, frames, values
+from .quick import quick
 
 _LONG_NUMBER = re.compile(rb"(?<!\d)\d{4300}")
 _TOO_LONG_NUMBER = re.compile(rb"(?<!\d)\d{%d}" % (values.MAX_DIGITS + 1))
@@ -20,6 +21,7 @@ _MAX_LEVELS = 3 * values.MAX_DEPTH + 8
 """Levels of JSON that a value of MAX_DEPTH may take: a tagged dict has three for one."""
 _SHORT = 4096  # a payload below this cannot hold anything worth measuring
 _MAX_TEXT = 4000
+_outcome, _usage = quick(Outcome), quick(Usage)
 _KILLED = RaisedException("SIGKILL", "the process was ended by SIGKILL")
 
 
@@ -82,7 +84,7 @@ def read_outcome(answer: Answer, options: int = 0, max_bytes: int = 1 << 62) -> 
 
 def _read(answer: Answer, options: int, max_bytes: int) -> Outcome:
     kind, payload, note = answer.kind, answer.payload, answer.note
-    usage = Usage(answer.cpu_us / 1e6, answer.wall_us / 1e6, answer.peak_kib * 1024)
+    usage = _usage(answer.cpu_us / 1e6, answer.wall_us / 1e6, answer.peak_kib * 1024)
     changed = bool(answer.flags & claim.ARGUMENTS_CHANGED) if options & frames.WATCH_ARGUMENTS else None
     python_values = bool(options & frames.PYTHON_VALUES)
     try:
@@ -92,7 +94,7 @@ def _read(answer: Answer, options: int, max_bytes: int) -> Outcome:
             value = read_json(payload, _MAX_LEVELS if python_values else values.MAX_DEPTH)
             if python_values:
                 value = values.untag(value)
-            return Outcome("value", value, None, "", usage, changed, _sources(note))
+            return _outcome("value", value, None, "", usage, changed, _sources(note))
         if kind == KILLED:
             return Outcome("exception", None, _KILLED, "", usage)
         if kind not in KINDS:

@@ -235,12 +235,8 @@ class Executor:
     def _job(
         self, program: Program, call: Arguments, options: int, deliver: Callable[[Job], None], caller: Caller, item: Any
     ) -> Job:
-        if os.getpid() != self._pid:
-            raise UsageError("this executor was made before os.fork(); make another one in the child")
-        if not self._loop.is_running():
-            if self._loop.failure is not None:
-                raise self._loop.failure
-            raise UsageError("this executor is shut down")
+        if self._loop.is_ending or os.getpid() != self._pid:
+            raise self._why_it_takes_nothing()
         if not isinstance(program, Program):
             raise UsageError(f"expected a Program, got {type(program).__name__}")
         if isinstance(program, Script):
@@ -253,6 +249,11 @@ class Executor:
             raise UsageError(f"a function is called with arguments, not with {type(call).__name__}")
         payload, how = encode_call(Call.of(call))
         return Job(program, payload, options | how, deliver, caller, item)
+
+    def _why_it_takes_nothing(self) -> Exception:
+        if os.getpid() != self._pid:
+            return UsageError("this executor was made before os.fork(); make another one in the child")
+        return self._loop.failure or UsageError("this executor is shut down")
 
     # -- the end ----------------------------------------------------------------------------------------------
 

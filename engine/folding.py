@@ -10,6 +10,7 @@ from .errors import UsageError
 from .protocol import values
 
 _SCALARS: Final = frozenset((type(None), bool, int, float, complex, str, bytes))
+_TEXT: Final = frozenset((str,))
 _CONTAINERS: Final = frozenset((list, tuple, set, frozenset))
 
 
@@ -39,8 +40,15 @@ def _fold(value: Any, path: str, what: str) -> Any:
 
 def is_plain(value: Any) -> bool:
     """Whether a value and all that it holds are exactly of the built-in types, within the bounds of depth and number."""
-    if type(value) in _SCALARS:
+    kind = type(value)
+    if kind in _SCALARS:
         return True
+    # The commonest by far: one level of scalars, looked at without a step of Python for each.
+    if kind is dict:
+        if _TEXT.issuperset(map(type, value)) and _SCALARS.issuperset(map(type, value.values())):
+            return len(value) <= values.MAX_NODES
+    elif (kind is list or kind is tuple) and _SCALARS.issuperset(map(type, value)):
+        return len(value) <= values.MAX_NODES
     level: list[Any] = [value]
     nodes = 0
     for _ in range(values.MAX_DEPTH + 1):

@@ -150,7 +150,9 @@ class Check:
     rule: ComparisonRule | str | None = None
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "expected", fold_expected(self.expected))
+        folded = fold_expected(self.expected)
+        if folded is not self.expected:
+            object.__setattr__(self, "expected", folded)
         if self.rule is not None and not isinstance(self.rule, ComparisonRule):
             object.__setattr__(self, "rule", _rule_of(self.rule))
 

@@ -197,8 +197,7 @@ class Stream:
 
     def _let_go(self, job: Job) -> None:
         """The bytes of an answer are not held any more."""
-        assert job.answer is not None
-        self._caller.consumed_bytes += job.answer.size()
+        self._caller.consumed_bytes += job.held_bytes
         if self._caller.gated and not self._caller.is_full():
             self._caller.gated = False
             self._loop.wake()

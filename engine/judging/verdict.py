@@ -18,6 +18,7 @@ from reexec.policies.comparison import ComparisonRule
 from ..errors import UsageError
 from ..json_form import from_plain, members, to_plain
 from ..outcome import Outcome
+from ..quick import quick
 from .compare import Comparison, compare
 
 VerdictWord = Literal[
@@ -83,10 +84,13 @@ class Verdict:
         return self.word != "engine-error"
 
 
+_verdict = quick(Verdict)
+
+
 def judge(outcome: Outcome, expected: Any, rule: ComparisonRule, check_id: Any = None) -> Verdict:
     """The verdict on `outcome` where `expected` was wanted. Pure; never raises."""
     if outcome.kind == "value":
         comparison = compare(outcome.value, expected, rule)
-        return Verdict("accepted" if comparison.equal else "wrong-answer", outcome, comparison, check_id)
+        return _verdict("accepted" if comparison.equal else "wrong-answer", outcome, comparison, check_id)
     word = "runtime-error" if outcome.kind == "exception" else outcome.kind
     return Verdict(cast(VerdictWord, word), outcome, None, check_id)

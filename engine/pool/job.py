@@ -68,9 +68,8 @@ class Job:
     cancelled. It must not decode, wait or raise."""
 
     __slots__ = (
-        "alone", "answer", "attempts", "call", "caller", "cancelled", "cancelled_at", "deliver", "history", "item", "key",
-        "options", "program", "sent_bytes", "sequence", "since", "stdin", "tag",
-        "worker",
+        "alone", "answer", "attempts", "call", "caller", "cancelled", "cancelled_at", "deliver", "held_bytes", "history",
+        "item", "key", "options", "program", "sent_bytes", "sequence", "since", "stdin", "tag", "worker",
     )  # fmt: skip
 
     def __init__(
@@ -86,6 +85,8 @@ class Job:
         self.answer: Answer | None = None
         self.sequence = 0
         """Its number in the pool; 0 until the pool has it."""
+        self.held_bytes = 0
+        """Of its answer."""
         self.attempts = 0
         self.history: History | None = None
         self.alone = False

@@ -115,8 +115,10 @@ class Loop:
         if self._thread.ident is not None and self._thread is not threading.current_thread():
             self._thread.join()
 
-    def is_running(self) -> bool:
-        return self._thread.is_alive() and not self._stopping
+    @property
+    def is_ending(self) -> bool:
+        """Whether it takes no jobs any more."""
+        return self._stopping
 
     def bell_after_round(self, mailbox: Mailbox) -> None:
         """Called by a job's `deliver`, in the I/O thread: rings `mailbox` after this round or one of the next."""
@@ -295,7 +297,8 @@ class Loop:
         job.answer = answer if job.attempts == 1 else answer._replace(attempts=job.attempts)
         self._counts["completed"] += 1
         self._counts["engine_errors"] += answer.kind == "engine-error"
-        job.caller.delivered_bytes += answer.size()
+        job.held_bytes = size = answer.size()
+        job.caller.delivered_bytes += size
         job.deliver(job)
 
     def _put_back(self, jobs: Iterable[Job]) -> None:

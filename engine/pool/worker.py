@@ -118,7 +118,7 @@ class Worker:
         job.tag = self._next_id
         job.worker = self
         job.attempts += 1
-        self._out += frames.encode(frames.Check(self._next_id, number, job.options, call))
+        self._out += frames.encode_check(self._next_id, number, job.options, call)
         if not self.in_flight:
             self.head_since = time.monotonic()
         self.in_flight.append(job)
@@ -219,7 +219,7 @@ class Worker:
                 self._bytes_in_flight -= job.sent_bytes
                 self.answered += 1
                 self.mean_s += (frame.wall_us / 1e6 - self.mean_s) * 0.2
-                self._mean_bytes += (answer.size() - self._mean_bytes) * 0.2
+                self._mean_bytes += (len(answer.payload) - self._mean_bytes) * 0.2
                 self.head_since = time.monotonic()
                 if not self.in_flight and self.state is State.BUSY:
                     self.state = State.IDLE

@@ -206,6 +206,15 @@ def encode(frame: Tuple[Any, ...]) -> bytes:
     return _LAYOUTS[type(frame)].encode(frame)
 
 
+_CHECK = _LAYOUTS[Check]
+
+
+def encode_check(check_id: int, program: int, options: int, call: bytes) -> bytes:
+    """`encode(Check(...))` without an object on the way: the host does it for every check."""
+    head = _CHECK.head
+    return head.pack(head.size - LENGTH.size + len(call), _CHECK.code, check_id, program, options, len(call)) + call
+
+
 def whole(view: memoryview, at: int, end: int, table: Table, max_frame_bytes: int) -> Layout | None:
     """The layout of the frame at `at`, once all of it lies before `end`; None where more must come. Raises ProtocolError."""
     if end - at < LENGTH.size:

@@ -233,7 +233,7 @@ def test_a_python_that_is_none_is_a_usage_error(python: str, message: str) -> No
 
 def test_what_is_no_program_no_call_or_no_value_is_a_usage_error(executor: Executor) -> None:
     wrong: Any = "def f(): pass"
-    with pytest.raises(UsageError, match="a Program is wanted"):
+    with pytest.raises(UsageError, match="expected a Program, got str"):
         executor.submit(wrong, [])
     with pytest.raises(UsageError, match="a mapping, a list or a Call"):
         executor.submit(DOUBLE, 3)  # type: ignore[arg-type]
@@ -280,7 +280,7 @@ def test_long_checks_run_beside_each_other() -> None:
         list(executor.check_many([Check(DOUBLE, [n], 2 * n) for n in range(50)]))
         began = time.monotonic()
         assert all(verdict.accepted for verdict in executor.check_many([Check(NAP, [0.5], 0.5)] * 4))
-        assert time.monotonic() - began < 1.6
+        assert time.monotonic() - began < 1.95  # one after the other: 2
 
 
 BURN = """

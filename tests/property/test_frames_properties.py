@@ -110,3 +110,10 @@ def test_options_of_a_check_are_different_bits_of_one_byte() -> None:
     names = ("WATCH_ARGUMENTS", "WATCH_SOURCES", "PYTHON_VALUES", "TAGGED_CALL", "SCRIPT", "SHARE_ALWAYS", "SHARED_ENTROPY")
     options = [getattr(frames, name) for name in names]
     assert sorted(options) == [1 << place for place in range(len(names))]
+
+
+@given(st.integers(0, 2**64 - 1), st.integers(0, 2**32 - 1), st.integers(0, 255), st.binary(max_size=40))
+def test_a_check_is_encoded_the_short_way_to_the_same_bytes(check_id: int, program: int, options: int, call: bytes) -> None:
+    assert frames.encode_check(check_id, program, options, call) == frames.encode(
+        frames.Check(check_id, program, options, call)
+    )
