@@ -35,7 +35,7 @@ def plan_assertions(source: str, test: AssertionTest) -> Plan:
                 program = programs[function] = Program(source, function)
             runs.append(Run(program, call))
         tests.append(Test(f"assertion {number}", tuple(runs), _decide_by(check.tree), expected=_written(check)))
-    return Plan(tests, lifted=len(tests), assertions=len(tests))
+    return Plan(tests, stop_at_limit=True, lifted=len(tests), assertions=len(tests))
 
 
 def _ended(values: Sequence[Any]) -> str:

@@ -18,13 +18,12 @@ from reexec.runners.rows.text import quoted
 from .code import code_of
 from .evalplus_inputs import restored
 from .evalplus_rules import NOT_NONE, difference, tolerances
-from .plan import NOT_RUN, Plan, Result, Run, Test, inside
+from .plan import LIMITS_ON_TIME, NOT_RUN, Plan, Result, Run, Test, inside
 from .proven import ProvenValues
 from .task import Task, first_failure
 
 GROUPS: Final = ("base", "plus")
 _ABSENT: Final = "reexec asks whether the module loads"
-_LIMITS: Final = ("cpu-limit", "wall-limit")
 
 
 class EvalPlus(Task):
@@ -110,9 +109,9 @@ class EvalPlus(Task):
 
     def _never_starts(self, source: str, result: Result) -> bool:
         """Whether a limit on time ended the program's module and not a call: asked by a name that no module defines."""
-        if result.word not in _LIMITS:
+        if result.word not in LIMITS_ON_TIME:
             return False
-        return self.executor.submit(Program(source, _ABSENT), ()).result().kind in _LIMITS
+        return self.executor.submit(Program(source, _ABSENT), ()).result().kind in LIMITS_ON_TIME
 
     def note(self, counts: dict[str, Any], members: dict[str, Any]) -> None:
         counts["base_passed"] = counts.get("base_passed", 0) + (members["base_status"] == "pass")

@@ -14,7 +14,7 @@ from typing import Any
 from reexec.engine.executor import WAIT, Executor
 from reexec.engine.outcome import Outcome
 
-from .plan import NOT_RUN, Plan, Result, Run, settle
+from .plan import LIMITS_ON_TIME, NOT_RUN, Plan, Result, Run, settle
 
 ACTIVE = 256
 FIRST_TESTS = 4
@@ -25,8 +25,8 @@ class Attempt:
     """One sample on its way; `results` are in the order of the plan's tests when it is done."""
 
     __slots__ = (
-        "_done_runs", "_next", "_out", "_successes", "_waiting_runs", "failed_at", "is_ready", "number", "plan", "results",
-        "tag",
+        "_done_runs", "_limit_at", "_next", "_out", "_successes", "_waiting_runs", "failed_at", "is_ready", "number", "plan",
+        "results", "tag",
     )  # fmt: skip
 
     def __init__(self, plan: Plan, tag: Any) -> None:
@@ -34,6 +34,7 @@ class Attempt:
         self.results: list[Result | None] = [None] * len(plan.tests)
         self.failed_at: dict[str, int] = {}
         """The first test that failed, by group."""
+        self._limit_at: dict[str, int] = {}
         self.number = 0
         self.is_ready = False
         self._next = 0
@@ -68,8 +69,9 @@ class Attempt:
         return None
 
     def _stopped(self, at: int) -> bool:
-        failed = self.failed_at.get(self.plan.tests[at].group)
-        return self.plan.stop_at_failure and failed is not None and failed < at
+        group = self.plan.tests[at].group
+        failed = self.failed_at.get(group) if self.plan.stop_at_failure else self._limit_at.get(group)
+        return failed is not None and failed < at
 
     def take(self, at: int, index: int, outcome: Outcome) -> None:
         outcomes = self._done_runs[at]
@@ -86,6 +88,8 @@ class Attempt:
             self._successes += 1
         elif result.word != "engine-error":
             self.failed_at[test.group] = min(at, self.failed_at.get(test.group, at))
+        if self.plan.stop_at_limit and result.word in LIMITS_ON_TIME:
+            self._limit_at[test.group] = min(at, self._limit_at.get(test.group, at))
         self.results[at] = result
 
     def finished_results(self) -> list[Result]:

@@ -14,6 +14,7 @@ from typing import Any
 from reexec.engine.outcome import Outcome
 from reexec.engine.program import Call, Program, Script, Stdin
 
+LIMITS_ON_TIME = ("cpu-limit", "wall-limit")
 NOT_RUN = "not-run"
 """The word of a test that was left out because its group's score was settled without it."""
 
@@ -62,6 +63,8 @@ class Plan:
     tests: list[Test] = field(default_factory=list)
     stop_at_failure: bool = False
     """Whether a group's other tests are left out after its first failure."""
+    stop_at_limit: bool = False
+    """Whether a group's other tests are left out after the first that a limit on time ended."""
     verdict: str = ""
     """A word that settles the sample without running anything, such as `no-answer`; `detail` says why."""
     detail: str = ""
