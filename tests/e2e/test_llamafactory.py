@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from reexec.runners.stages.export import export
+from reexec.runners.stages.export import ExportSettings, export
 from tests.support.helpers import EXAMPLES
 
 PYTHON = os.environ.get("LLAMAFACTORY_PYTHON", sys.executable)
@@ -33,7 +33,7 @@ def test_llamafactory_parses_every_config(tmp_path: Path) -> None:
     probe = [PYTHON, "-c", "import llamafactory, deepspeed"]
     if subprocess.run(probe, capture_output=True, check=False).returncode:
         pytest.skip("llamafactory and deepspeed are not installed (LLAMAFACTORY_PYTHON names an interpreter that has them)")
-    export(EXAMPLES / "final.jsonl", tmp_path / "out", "llamafactory-alpaca", validation_share=0.4)
+    export(EXAMPLES / "final.jsonl", tmp_path / "out", ExportSettings(to="llamafactory-alpaca", validation_share=0.4))
     done = subprocess.run(
         [PYTHON, "-c", PARSE],
         cwd=tmp_path / "out",

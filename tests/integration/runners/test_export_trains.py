@@ -10,7 +10,7 @@ import pytest
 
 from reexec.engine.errors import UsageError
 from reexec.runners.records.functions import FunctionStore
-from reexec.runners.stages.export import FORMATS, export
+from reexec.runners.stages.export import FORMATS, ExportSettings, export
 from reexec.runners.stages.export.rows import well_formed
 from tests.integration.runners.test_export import FINAL, exported, final
 from tests.support.helpers import EXAMPLES, Row, read_rows, reexec, write_rows
@@ -29,8 +29,8 @@ def rows_of(folder: Path) -> list[Row]:
 def test_half_characters_are_replaced_in_every_format_and_counted(to: str, tmp_path: Path) -> None:
     bad = final("a", f"an {HALF} answer", prompt=HALF, system=HALF, provenance={"path": HALF}, id=HALF)
     source = write_rows(tmp_path / "final.jsonl", [bad, final("b", "whole \U0001f600")])
-    summary = export(source, tmp_path / "out", to, validation_share=0)
-    assert summary.repaired == 1
+    summary = export(source, tmp_path / "out", ExportSettings(to=to, validation_share=0))
+    assert summary.counts["repaired"] == 1
     for path in (tmp_path / "out").glob("*.jsonl"):
         for row in read_rows(path):
             json.dumps(row, ensure_ascii=False).encode("utf-8")
@@ -62,12 +62,14 @@ def test_a_tokenizer_counts_what_the_estimate_guesses(tmp_path: Path) -> None:
     counts = {}
     for name, number in (("fits", 4000), ("long", 4200)):
         source = write_rows(tmp_path / f"{name}.jsonl", [final("a", "word " * number)])
-        counted = export(source, tmp_path / name, "openai-messages", plain=True, tokenizer=tmp_path / "tokenizer.json")
-        guessed = export(source, tmp_path / f"{name}-guessed", "openai-messages", plain=True)
-        counts[name] = (guessed.long, counted.long)
+        counted = export(
+            source, tmp_path / name, ExportSettings(to="openai-messages", plain=True, tokenizer=tmp_path / "tokenizer.json")
+        )
+        guessed = export(source, tmp_path / f"{name}-guessed", ExportSettings(to="openai-messages", plain=True))
+        counts[name] = (guessed.counts["long"], counted.counts["long"])
     assert counts == {"fits": (1, 0), "long": (1, 1)}
     with pytest.raises(UsageError, match=r"not a tokenizer\.json"):
-        export(FINAL, tmp_path / "x", "openai-messages", tokenizer=FINAL)
+        export(FINAL, tmp_path / "x", ExportSettings(to="openai-messages", tokenizer=FINAL))
 
 
 def test_thinking_reaches_every_row_that_has_a_place_for_it(tmp_path: Path) -> None:
@@ -100,7 +102,7 @@ def test_thinking_of_both_turns_survives_verification_and_assembly(tmp_path: Pat
 @pytest.fixture(scope="module")
 def tasks(tmp_path_factory: pytest.TempPathFactory) -> list[Row]:
     folder = tmp_path_factory.mktemp("rl") / "out"
-    export(FINAL, folder, "rl", functions=EXAMPLES / "functions.jsonl", validation_share=0)
+    export(FINAL, folder, ExportSettings(to="rl", functions=EXAMPLES / "functions.jsonl", validation_share=0))
     return rows_of(folder)
 
 
@@ -131,8 +133,8 @@ def test_prompts_that_nobody_answered_are_tasks_too_and_samples_are_one(tmp_path
     assert reexec("prompts", functions, "-o", tmp_path / "p.jsonl", "--pairs", "1", "--limit", "3").code == 0
     prompts = read_rows(tmp_path / "p.jsonl")
     write_rows(tmp_path / "p.jsonl", prompts + prompts)
-    summary = export(tmp_path / "p.jsonl", tmp_path / "out", "rl", functions=functions, validation_share=0)
-    assert (summary.rows, summary.left_out) == (len(prompts), {"repeated": len(prompts)})
+    summary = export(tmp_path / "p.jsonl", tmp_path / "out", ExportSettings(to="rl", functions=functions, validation_share=0))
+    assert (summary.rows, summary.counts["left_out"]) == (len(prompts), {"repeated": len(prompts)})
     assert rows_of(tmp_path / "out")[0]["prompt"] == prompts[0]["messages"]
 
 
@@ -148,13 +150,15 @@ def test_prompts_that_nobody_answered_are_tasks_too_and_samples_are_one(tmp_path
 def test_a_row_that_cannot_be_rewarded_is_rejected(change: dict[str, Any], said: str, tmp_path: Path) -> None:
     good, other = read_rows(FINAL)[:2]
     source = write_rows(tmp_path / "final.jsonl", [good, {**other, **change}])
-    summary = export(source, tmp_path / "out", "rl", functions=EXAMPLES / "functions.jsonl", validation_share=0)
+    summary = export(
+        source, tmp_path / "out", ExportSettings(to="rl", functions=EXAMPLES / "functions.jsonl", validation_share=0)
+    )
     assert summary.rejected == 1
     assert summary.first_reject.endswith(said)
 
 
 def test_only_rl_reads_functions(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="rl needs the functions file"):
-        export(FINAL, tmp_path / "out", "rl")
+        export(FINAL, tmp_path / "out", ExportSettings(to="rl"))
     with pytest.raises(UsageError, match="does not read the functions file"):
-        export(FINAL, tmp_path / "out", "parquet", functions=EXAMPLES / "functions.jsonl")
+        export(FINAL, tmp_path / "out", ExportSettings(to="parquet", functions=EXAMPLES / "functions.jsonl"))
