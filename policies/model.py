@@ -15,7 +15,7 @@ from .comparison import ComparisonRule
 from .errors import PolicyError
 from .faults import fault_of, located, path_of
 from .reading import read_tree
-from .size import SizeRule
+from .size import ByteCount, SizeRule
 
 KIB = 1024
 MIB = 1024 * KIB
@@ -51,19 +51,19 @@ class Limits(BaseModel):
     """Far backstop on elapsed seconds; None means 60 x cpu_s + idle_s. It is not meant to decide."""
     confirm: bool = True
     """Whether a check that a limit on time ended is run again, alone, before it is reported."""
-    memory_bytes: int = Field(default=1024 * MIB, ge=16 * MIB)
+    memory_bytes: ByteCount = Field(default=1024 * MIB, ge=16 * MIB)
     """Address space that the check may add to the zygote's."""
-    output_bytes: int = Field(default=1 * MIB, ge=64)
+    output_bytes: ByteCount = Field(default=1 * MIB, ge=64)
     """Length of the returned value as JSON text."""
-    capture_bytes: int = Field(default=0, ge=0, le=64 * MIB)
+    capture_bytes: ByteCount = Field(default=0, ge=0, le=64 * MIB)
     """Bytes of standard output, and as many of standard error, that are kept; printing more is output-limit. With 0 both
     go to /dev/null and there is no limit on them."""
     processes: int = Field(default=1, ge=1, le=1024)
     """Processes and threads at once, the check's own included (the kernel counts a thread as a process). Where it is more than
     1, there is a /dev/shm of 16 MiB for what processes share, empty at the start of every check."""
     open_files: int = Field(default=64, ge=16, le=4096)
-    stack_bytes: int = Field(default=8 * MIB, ge=256 * KIB, le=1024 * MIB)
-    scratch_bytes: int = Field(default=0, ge=0)
+    stack_bytes: ByteCount = Field(default=8 * MIB, ge=256 * KIB, le=1024 * MIB)
+    scratch_bytes: ByteCount = Field(default=0, ge=0)
     """Size of a writable folder, /scratch, that is empty at the start of every check; 0 means none. TMPDIR names it, and it
     is the working folder."""
     scratch_inodes: int = Field(default=1024, ge=8)
