@@ -23,6 +23,7 @@ from ..stages.export import ExportSettings
 from ..stages.generate import GenerateSettings
 from ..stages.prompts import PromptsSettings
 from ..stages.transform import TransformSettings
+from ..stages.verify import JudgingSettings
 
 _FROZEN = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 _TURN = re.compile(r"turn_([1-9]\d*)")
@@ -98,6 +99,7 @@ class Config(BaseModel):
     """By the name of the stage: transform, turn_1, turn_2 and so on; what [infer] itself says is in each."""
     generate: GenerateSettings = GenerateSettings()
     prompts: PromptsSettings = PromptsSettings()
+    verify: JudgingSettings = JudgingSettings()
     assemble: AssembleSettings = AssembleSettings()
     export: ExportSettings | None = None
 

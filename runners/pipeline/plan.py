@@ -146,7 +146,7 @@ class _Planner:
                 messages = self._stage(Revise, verified[-1], output, ReviseSettings(), name=f"revise-{turn}")
             responses = self._infer(f"turn_{turn}", messages, _numbered(turn, 1, "responses"))
             output = path(_numbered(turn, 2, "verified"))
-            settings = VerifySettings(functions=functions)
+            settings = VerifySettings(functions=functions, **config.verify.model_dump())
             rates = beside(output, "passrates.jsonl")
             self._stage(Verify, responses, output, settings, name=f"verify-{turn}", inputs=(functions,), more=(rates,))
             verified.append(output)

@@ -1,5 +1,5 @@
 """The verify stage: model responses to verdicts, feedback and pass rates."""
 
-from .stage import Verify, VerifySettings, verify
+from .stage import JudgingSettings, Verify, VerifySettings, verify
 
-__all__ = ["Verify", "VerifySettings", "verify"]
+__all__ = ["JudgingSettings", "Verify", "VerifySettings", "verify"]

@@ -13,6 +13,7 @@ FEEDBACK_FILE = TextsFile(
     {
         **{f"output.{word}": _ANY for word in ("accepted", "wrong-answer", "no-answer")},
         **{f"input.{word}": _ANY for word in VERDICT_WORDS},
+        "output.not-run": Entry(may=_ANY.may, optional=True),
         "input.wrong-answer-varying": Entry(may=_ANY.may, optional=True),
     },
 )
@@ -49,6 +50,10 @@ def feedback_text(
     outcome = verdict.outcome
     exception = outcome.exception if outcome else None
     name = f"{_SIDE[io_pred]}.{verdict.word}"
+    if io_pred == "o" and outcome is not None and not outcome.ok:
+        name, detail = "output.not-run", outcome.describe()
+        if texts.is_empty(name):  # a file of the user's own, which knows only outputs that are compared
+            texts = FEEDBACK_FILE.load()
     if varying and verdict.word == "wrong-answer" and not texts.is_empty(f"{name}-varying"):
         name = f"{name}-varying"
     return texts.fill(

@@ -1,7 +1,8 @@
 """The verify stage: model responses to verdicts.
 
-An output prediction is compared with the recorded output; an input prediction is run through the function, and what that
-returns is compared with the recorded output. One output row for every response row, in the same order, with the row's
+An output prediction is compared with the recorded output, or, with `execute_outputs`, with what the function returns for the
+recorded input now; an input prediction is run through the function, and what that returns is compared with the recorded output.
+One output row for every response row, in the same order, with the row's
 own text kept and `res`, `verdict`, `function_id`, `pair_id` and `id` added.
 """
 
@@ -31,7 +32,15 @@ from .feedback import FEEDBACK_FILE, feedback_text, status_of
 from .pass_rates import write_pass_rates
 
 
-class VerifySettings(Settings):
+class JudgingSettings(Settings):
+    """What a pipeline's table [verify] says."""
+
+    execute_outputs: Annotated[
+        bool, Field(description="Run the function for output predictions too, and compare with what it returns now.")
+    ] = False
+
+
+class VerifySettings(JudgingSettings):
     functions: Annotated[
         Path, Field(description="Rows with refcode, funcname and ios."), Flag(("--functions", "-f"), "FILE", decides=False)
     ]
@@ -52,6 +61,11 @@ class _Read:
     style: str
     detail: str = ""
     verdict: Verdict | None = None
+
+    @property
+    def given(self) -> Any:
+        """What the function is called with."""
+        return self.predicted if self.prediction.io_pred == "i" else self.prediction.pair.input
 
 
 class Verify(Stage[VerifySettings]):
@@ -101,7 +115,7 @@ class Verify(Stage[VerifySettings]):
         if key is not None:
             self.seen.refuse_repeated(key, row, f"repeats the id{' and index' if 'index' in row.data else ''} of", "id")
         read = self._read(row, read_prediction(row.data, self._functions))
-        calls = [] if read.verdict is not None else [(read.prediction.function.program, read.predicted)]
+        calls = [] if read.verdict is not None else [(read.prediction.function.program, read.given)]
         return Work(row, read, calls)
 
     def _read(self, row: Row, prediction: Prediction) -> _Read:
@@ -118,7 +132,7 @@ class Verify(Stage[VerifySettings]):
             read.detail = _why_not_arguments(read.predicted) or why_not_sendable(row.line, read.predicted)
         if read.detail:
             read.verdict = Verdict("no-answer")
-        elif prediction.io_pred == "o":
+        elif prediction.io_pred == "o" and not self.settings.execute_outputs:
             comparison = compare(read.predicted, prediction.pair.output, self._rule)
             read.verdict = Verdict("accepted" if comparison.equal else "wrong-answer", None, comparison)
         return read
@@ -131,7 +145,7 @@ class Verify(Stage[VerifySettings]):
         verdict, varying = read.verdict, False
         if verdict is None:
             assert outcome is not None
-            verdict = judge(outcome, prediction.pair.output, self._rule)
+            verdict = self._judged(outcome, read)
             varying = outcome.varies is True
         message = feedback_text(
             self.texts,
@@ -159,9 +173,17 @@ class Verify(Stage[VerifySettings]):
         return Result(row, (verdict.word,), [line], usage, counts=_counts(verdict))
 
     def _is_wrong_value(self, outcome: Outcome, work: Work) -> bool:
-        """Whether feedback will quote this value: not before a second run gave it too."""
-        prediction: Prediction = work.state.prediction
-        return judge(outcome, prediction.pair.output, self._rule).word == "wrong-answer"
+        """Whether feedback will quote this value, or a verdict rest on it: not before a second run gave it too."""
+        return self._judged(outcome, work.state).word == "wrong-answer"
+
+    def _judged(self, outcome: Outcome, read: _Read) -> Verdict:
+        """An output prediction is held against what the function returned; the recorded output is not asked."""
+        if read.prediction.io_pred == "i":
+            return judge(outcome, read.prediction.pair.output, self._rule)
+        if not outcome.ok:
+            return judge(outcome, None, self._rule)
+        comparison = compare(read.predicted, outcome.value, self._rule)
+        return Verdict("accepted" if comparison.equal else "wrong-answer", outcome, comparison)
 
     def conclude(self, partial: bool) -> dict[str, Any]:
         return {"pass_rates": write_pass_rates(self.output)}
