@@ -20,6 +20,8 @@ INTERRUPTED = 130
 def is_useless(summary: "Summary") -> bool:
     """Whether the input had rows, and nothing could be done with any of them."""
     gone = _lost(summary)
+    if summary.stage == "infer":  # of its reasons some are answers, and yet without one response nothing was done
+        return bool(summary.rejected) and not summary.rows
     return bool(gone) and (not summary.used or gone >= summary.read)
 
 
@@ -27,7 +29,8 @@ def of(summary: "Summary") -> int:
     """The code of a stage; a run that could use no row at all has done nothing."""
     if is_useless(summary):
         return USAGE
-    return IMPERFECT if _lost(summary) or summary.unchecked or (summary.rejected and not summary.rows) else DONE
+    stopped = summary.counts.get("stopped")
+    return IMPERFECT if stopped or _lost(summary) or summary.unchecked or (summary.rejected and not summary.rows) else DONE
 
 
 def _lost(summary: "Summary") -> int:

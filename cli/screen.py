@@ -65,6 +65,9 @@ class Meter:
         print(f"resuming after {rows:,} rows that are done already", file=sys.stderr)
         self._show()
 
+    def remark(self, text: str) -> None:
+        print(text, file=sys.stderr)
+
     def tell(self, word: str) -> None:
         self.rows += 1
         self.counts[word] += 1

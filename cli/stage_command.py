@@ -55,15 +55,19 @@ def stage_command(
     source: tuple[str, str],
     output: Any = options.Output,
     warn: Show | None = None,
+    instead: tuple[str, Any, Callable[..., int]] | None = None,
 ) -> None:
     """Registers a stage under its name. `show` prints what came of it for a person, and its docstring is the help; `source` is
-    the name of the input's argument, and its help; `warn` tells on stderr what is to be known in any case."""
+    the name of the input's argument, and its help; `warn` tells on stderr what is to be known in any case;
+    `instead` is a switch (its name and type) with what is done in place of the stage."""
     model = stage.settings_type
     arguments = [name for name in model.model_fields if flag_of(model, name).argument]
+    fields = [name for name in model.model_fields if not (name in arguments or flag_of(model, name).hidden)]
     parameters = [
         _parameter(source[0], Annotated[list[Path] if arguments else Path, typer.Argument(help=source[1])]),
         _parameter("output", output),
-        *(option_of(model, name) for name in model.model_fields if name not in arguments),
+        *(option_of(model, name) for name in fields),
+        *([_parameter(instead[0], instead[1], False)] if instead else []),
         *(_parameter(name, *of) for name, of in (options.EXECUTOR if stage.executes else {}).items()),
         *(_parameter(name, *of) for name, of in options.FILES.items()),
     ]
@@ -74,9 +78,13 @@ def stage_command(
         selection = options.selection(given.pop("limit"), given.pop("shard"), given.pop("map"))
         overwrite = given.pop("overwrite")
         executor = _executor_options(given) if stage.executes else None
+        other = instead is not None and given.pop(instead[0])
         settings = settings_of(model, given | dict.fromkeys(arguments, more))
+        if instead is not None and other:
+            return instead[2](first, target, settings, selection, json)
         lines = screen.count_lines(first, selection.limit, selection.shard[1] if selection.shard else 1)
-        with screen.progress(stage.name, lines) as meter:
+        words = lines and lines * stage.words_a_row(settings)
+        with screen.progress(stage.name, words) as meter:
             summary = stage.run(first, target, settings, executor, selection=selection, overwrite=overwrite, progress=meter)
         done = Done(summary, meter, first, target, settings)
         if warn is not None:
@@ -114,6 +122,7 @@ def fields_of(done: Done) -> dict[str, Any]:
         "rows_per_s": round(done.meter.rows_per_s, 1),
         "engine_errors": summary.unchecked,
         **summary.counts,
+        **summary.passing,
     }
 
 
@@ -126,7 +135,10 @@ def option_of(model: type[Settings], name: str) -> inspect.Parameter:
     field, flag = model.model_fields[name], flag_of(model, name)
     annotation = _plain(field.annotation)
     option = typer.Option(*_names(model, name), help=field.description, metavar=flag.metavar or None)
-    return _parameter(name, Annotated[annotation, option], inspect.Parameter.empty if field.is_required() else field.default)
+    default = inspect.Parameter.empty if field.is_required() else field.default
+    if get_origin(annotation) is tuple:  # words with commas between them
+        annotation, default = str, ",".join(field.default)
+    return _parameter(name, Annotated[annotation, option], default)
 
 
 def _names(model: type[Settings], name: str) -> Sequence[str]:
@@ -150,9 +162,11 @@ def settings_of[S: Settings](model: type[S], given: dict[str, Any]) -> S:
         return model.model_validate(given)
     except ValidationError as error:
         first = error.errors()[0]
-        option = _names(model, str(first["loc"][0]))[0].partition("/")[0] if first["loc"] else "settings"
+        fault = fault_of(error, model, shown=True)
+        if not first["loc"]:
+            raise UsageError(fault) from None
         shown = "" if first["type"] == "value_error" else f" {first['input']}"
-        raise UsageError(f"{option}{shown}: {fault_of(error, model, shown=True)}") from None
+        raise UsageError(f"{_names(model, str(first['loc'][0]))[0].partition('/')[0]}{shown}: {fault}") from None
 
 
 def _sources(given: Path | list[Path]) -> tuple[Path, tuple[Path, ...]]:

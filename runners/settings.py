@@ -22,6 +22,8 @@ class Flag:
     """Whether it decides what the stage writes. A path never does by itself: the file's digest does."""
     argument: bool = False
     """Given as one more argument and not as an option."""
+    hidden: bool = False
+    """No option: only a pipeline's table has it."""
     by_pipeline: bool = False
     """A pipeline fills it in: its table must not."""
 

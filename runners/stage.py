@@ -42,6 +42,9 @@ class Progress(Protocol):
     def tell(self, word: str) -> None:
         """One more is done, and this came of it."""
 
+    def remark(self, text: str) -> None:
+        """Something to be known before the end."""
+
 
 class Silent:
     """Shows nothing."""
@@ -50,6 +53,9 @@ class Silent:
         pass
 
     def tell(self, word: str) -> None:
+        pass
+
+    def remark(self, text: str) -> None:
         pass
 
 
@@ -78,6 +84,8 @@ class Summary:
     """Whether all was done already."""
     counts: Mapping[str, Any] = field(default_factory=dict)
     """What this stage counts beside; tallies by word with the most frequent first."""
+    passing: Mapping[str, Any] = field(default_factory=dict)
+    """What only this run has done, such as requests sent."""
 
     @property
     def unchecked(self) -> int:
@@ -120,6 +128,8 @@ class Stage[S: Settings]:
     numbers: ClassVar[tuple[str, ...]] = ()
     tallies: ClassVar[tuple[str, ...]] = ()
     """What it counts beside rows and engine errors: numbers, and numbers by word."""
+    passing: ClassVar[tuple[str, ...]] = ()
+    """Numbers of one run alone."""
     counts_rows_in: ClassVar[str] = "rows"
     """The counter that is the summary's `rows`."""
     counts_used_in: ClassVar[str] = ""
@@ -135,6 +145,11 @@ class Stage[S: Settings]:
         """Of the run; those of its executors may differ in their seeds."""
 
     # -- what a subclass says ---------------------------------------------------------------------------------
+
+    @classmethod
+    def words_a_row(cls, settings: Any) -> int:
+        """How many words are told of a row, for the time that is left."""
+        return 1
 
     def open(self, stack: ExitStack, executor: "Executor | ExecutorOptions | None") -> None:
         """Opens what the run needs; `stack` closes it."""
@@ -199,25 +214,29 @@ class Stage[S: Settings]:
         with ExitStack() as stack:
             stage = cls(source, output, settings if settings is not None else cls.settings_type())  # type: ignore[arg-type]
             stage.open(stack, executor)
-            run = stage._stage_run(selection, overwrite)
+            run = stage.stage_run(selection, overwrite)
             if run.resumed_lines:
                 progress.resumed(run.resumed_lines)
-            run.open()
-            state = "interrupted"
-            try:
-                for result in stage.results(run.rows()):
-                    run.take(result)
-                    for word in result.words:
-                        progress.tell(word)
-                state = "done"
-            finally:
-                run.close(state)
-        if run.fault is not None:
-            raise run.fault
+            stage.write(run, progress)
         more = stage.conclude(run.selection.partial)
         return stage.summary(run.progress.counts, run.progress.lines, run.resumed_lines, more)
 
-    def _stage_run(self, selection: Selection | None, overwrite: bool) -> StageRun:
+    def write(self, run: StageRun, progress: Progress) -> None:
+        """From the rows that are left to the end of the run, whatever ends it."""
+        run.open()
+        state = "interrupted"
+        try:
+            for result in self.results(run.rows()):
+                run.take(result)
+                for word in result.words:
+                    progress.tell(word)
+            state = "done"
+        finally:
+            run.close(state)
+        if run.fault is not None:
+            raise run.fault
+
+    def stage_run(self, selection: Selection | None, overwrite: bool) -> StageRun:
         key, facts = {**self.settings.decides(), **self.key()}, self.facts()
         if self.texts_file is not None:
             key["templates"], facts["template"] = self.texts.digest, str(self.texts.path)
@@ -253,6 +272,7 @@ class Stage[S: Settings]:
         resumed: int = 0,
         more: Mapping[str, Any] | None = None,
         *,
+        passing: Mapping[str, Any] | None = None,
         left_alone: bool | None = None,
     ) -> Summary:
         """Of the counters of a run that has read so many lines, `resumed` of them before. `more` joins the stage's counts."""
@@ -275,6 +295,7 @@ class Stage[S: Settings]:
                 **{name: by_count(counts[name]) for name in self.tallies},
                 **(more or {}),
             },
+            passing={**dict.fromkeys(self.passing, 0), **(passing or {})},
         )
 
     @property

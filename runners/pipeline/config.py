@@ -9,7 +9,6 @@ import tomllib
 from importlib.resources import files
 from pathlib import Path
 from typing import Annotated, Any, Literal
-from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, ValidationInfo
 
@@ -21,6 +20,7 @@ from ..settings import BUNDLED, Settings, flag_of
 from ..stages.assemble import AssembleSettings
 from ..stages.export import ExportSettings
 from ..stages.generate import GenerateSettings
+from ..stages.infer.settings import InferSettings
 from ..stages.prompts import PromptsSettings
 from ..stages.transform import TransformSettings
 from ..stages.verify import JudgingSettings
@@ -36,43 +36,11 @@ def _located(text: str, info: ValidationInfo) -> str:
     return str((info.context or {}).get("base", Path()) / text) if text else ""
 
 
-def _without_secrets(url: str) -> str:
-    """The config is copied into the run's folder, and a key must not be."""
-    parts = urlsplit(url)
-    if parts.username is not None or parts.password is not None or parts.query:
-        raise ValueError("holds a name, a password or a query; a key comes from the environment (key_env names the variable)")
-    return url
-
-
 def _preset_or_located(name: str, info: ValidationInfo) -> str:
     return name if name in preset_names() else _located(name, info)
 
 
 Location = Annotated[str, AfterValidator(_located)]
-
-
-class Ask(BaseModel):
-    """How one model stage asks; the options of `reexec infer`."""
-
-    model_config = _FROZEN
-    model: str | None = None
-    base_url: Annotated[str, AfterValidator(_without_secrets)] | None = None
-    key_env: str | None = None
-    known: Location = ""
-    replay: Location = ""
-    samples: int = Field(default=1, ge=1)
-    temperature: float = Field(default=0.7, ge=0, le=2)
-    max_tokens: int = Field(default=4096, ge=1)
-    json_schema: Location = ""
-    keep: tuple[str, ...] = Field(default=("stop",), min_length=1)
-    concurrency: int = Field(default=32, ge=1)
-    timeout_s: float = Field(default=600.0, gt=0)
-    tries: int = Field(default=3, ge=1)
-    price_in: float | None = Field(default=None, ge=0)
-    price_out: float | None = Field(default=None, ge=0)
-    max_cost: float | None = Field(default=None, gt=0)
-    retry_failed: bool = True
-    """Whether a later run asks again for what failed."""
 
 
 class Config(BaseModel):
@@ -95,7 +63,7 @@ class Config(BaseModel):
     set: tuple[str, ...] = ()
     templates: Location = ""
     transform: TransformSettings = TransformSettings()
-    infer: dict[str, Ask] = {}
+    infer: dict[str, InferSettings] = {}
     """By the name of the stage: transform, turn_1, turn_2 and so on; what [infer] itself says is in each."""
     generate: GenerateSettings = GenerateSettings()
     prompts: PromptsSettings = PromptsSettings()
@@ -171,9 +139,7 @@ def _check(config: Config, path: Path) -> None:
         ask = ask_of(config, name)
         if not ask.model and not ask.replay:
             raise UsageError(f"{path}: which model is asked, or which recording replayed? at $.infer.{name}.model")
-        if (ask.price_in is None) != (ask.price_out is None):
-            raise UsageError(f"{path}: price_in and price_out are needed both, at $.infer.{name}.price_in")
 
 
-def ask_of(config: Config, name: str) -> Ask:
+def ask_of(config: Config, name: str) -> InferSettings:
     return config.infer.get(name, config.infer["*"])

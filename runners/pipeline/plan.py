@@ -26,12 +26,13 @@ from ..stages.export import Export
 from ..stages.export.folder import MANIFEST, is_whole, read_manifest
 from ..stages.export.formats import FORMATS
 from ..stages.generate import Generate
+from ..stages.infer.settings import InferSettings
+from ..stages.infer.stage import Infer
 from ..stages.prompts import Prompts
 from ..stages.revise import Revise, ReviseSettings
 from ..stages.transform import Transform
 from ..stages.verify import Verify, VerifySettings
-from . import stages
-from .config import Ask, Config, ask_of
+from .config import Config, ask_of
 
 FINAL = "final.jsonl"
 EXPORT = "export"
@@ -52,7 +53,7 @@ class Stage:
     """Files that it makes beside the output and its manifest and rejects."""
     also_decide: tuple[Path, ...] = ()
     """Files that it reads beside its inputs, such as recorded responses."""
-    asks: Ask | None = None
+    asks: InferSettings | None = None
     """Of a stage that asks a model."""
     times: int = 1
     """Rows that it tells of for each row of its input."""
@@ -206,24 +207,17 @@ class _Planner:
 
     def _infer(self, name: str, messages: Path, file: str) -> Path:
         ask, output = ask_of(self._config, name), self._context.path(file)
-        replayed = (Path(ask.replay),) if ask.replay else ()
-        schema = (Path(ask.json_schema),) if ask.json_schema else ()
         # What only decides how a model is asked (concurrency, prices) changes nothing that has been answered.
-        decides = {
-            "model": None if ask.replay else ask.model,
-            "base_url": None if ask.replay else ask.base_url,
-            "keep": sorted(ask.keep),
-            **{key: getattr(ask, key) for key in ("samples", "temperature", "max_tokens")},
-        }
+        decides = ask.decides() | ({"model": None} if ask.replay else {"base_url": ask.base_url})
         stage = Stage(
             f"infer-{name.removeprefix('turn_')}",
             (messages,),
             output,
             decides,
-            stages.infer(messages, output, ask),
-            also_decide=(*replayed, *schema),
+            lambda progress: Infer.run(messages, output, ask, progress=progress).lasting(),
+            also_decide=tuple(path for path in (ask.replay, ask.json_schema) if path),
             asks=ask,
-            times=1 if ask.replay else ask.samples,
+            times=Infer.words_a_row(ask),
         )
         return self._add(stage)
 

@@ -10,6 +10,9 @@ class StopAfter:
     def resumed(self, rows: int) -> None:
         pass
 
+    def remark(self, text: str) -> None:
+        pass
+
     def tell(self, word: str) -> None:
         self.left -= 1
         if self.left == 0:

@@ -12,12 +12,13 @@ from typing import Any
 
 from reexec.engine.errors import UsageError
 
+from . import local
 from .client import Client, Fault, Reply, StopError
 from .control import MOST_PATIENCE_S, Controller, backoff_s
 from .cost import Budget, estimate_prompt_tokens
 from .log import Entry, RequestLog
 from .prompts import Request
-from .settings import AskSettings
+from .settings import InferSettings
 
 PATIENCE = 30
 """Times that a crowded server may send one request away before it counts as failed: such replies are no tries."""
@@ -44,13 +45,12 @@ class Asking:
         client: Client,
         log: RequestLog,
         budget: Budget,
-        settings: AskSettings,
-        max_tokens: int,
+        settings: InferSettings,
         on_entry: Callable[[Entry], None],
     ) -> None:
         self._client, self._log, self._budget, self._settings, self._on_entry = client, log, budget, settings, on_entry
-        self._max_tokens = max_tokens
-        self.control = Controller(settings.concurrency)
+        self._max_tokens = settings.max_tokens
+        self.control = Controller(local.concurrency(settings))
         self.on_their_way = 0
         self.budget_spent = False
         self.sent = 0
@@ -65,7 +65,7 @@ class Asking:
     async def run(self, requests: Iterable[Request]) -> None:
         """Raises StopError where no request can succeed, UsageError where the log cannot be written; requests on their way are
         then dropped."""
-        window = asyncio.Semaphore(2 * self._settings.concurrency)
+        window = asyncio.Semaphore(2 * local.concurrency(self._settings))
         try:
             async with asyncio.TaskGroup() as group:
                 for request in requests:

