@@ -146,7 +146,7 @@ class Infer(Stage[InferSettings]):
         settings = settings or InferSettings()
         if settings.replay is not None:
             return super().run(source, output, settings, selection=selection, overwrite=overwrite, progress=progress)
-        stage = cls(source, output, settings)
+        known, stage = load_known(settings.known), cls(source, output, settings)
         existing = stage.stage_run(selection, overwrite)
         if stage.log_path.exists() and source.exists() and stage.log_path.samefile(source):
             raise UsageError(f"{stage.log_path}: the log of this output is the input; choose another name")
@@ -154,12 +154,11 @@ class Infer(Stage[InferSettings]):
         finished = _finished(existing)
         if finished and not stage.log_path.exists():
             return stage._left_alone(existing, None)
-        return stage._ask_and_write(existing, finished, selection, overwrite, progress or Silent())
+        return stage._ask_and_write(known, existing, finished, selection, overwrite, progress or Silent())
 
     def _ask_and_write(
-        self, existing: StageRun, finished: bool, selection: Selection | None, overwrite: bool, progress: Progress
+        self, known: Known, existing: StageRun, finished: bool, selection: Selection | None, overwrite: bool, progress: Progress
     ) -> Summary:
-        known = load_known(self.settings.known)
         with ExitStack() as stack:
             log = RequestLog(self.log_path, usable=self.settings.is_usable)
             stack.callback(log.close)
