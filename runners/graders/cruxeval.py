@@ -197,11 +197,21 @@ class CruxEval:
 
     def expected(self, key: str) -> Any:
         if key not in self._expected:
+            problem = self.problems[key]
             try:
-                self._expected[key] = literal(self.problems[key]["output"])
-            except ValueError as error:
-                raise UsageError(f"problem {key}: {error}, at $.output") from None
+                self._expected[key] = literal(problem["output"])
+            except ValueError:  # an expression: its value, from a jail of its own
+                self._expected[key] = self._value_of(key, problem["code"], problem["output"])
         return self._expected[key]
+
+    def _value_of(self, key: str, code: str, expression: str) -> Any:
+        evaluation = official_program(code, "0", expression)
+        if evaluation is None or evaluation.composed:
+            raise UsageError(f"problem {key}: expected a Python expression, at $.output")
+        outcome = self.executor.submit(evaluation.program, Call()).result()
+        if not outcome.ok:
+            raise UsageError(f"problem {key}: the expected output has no value ({outcome.describe()}), at $.output")
+        return outcome.value
 
     def predictions(self) -> Iterator[Prediction]:
         """All predictions, judged, in the order of the generations."""

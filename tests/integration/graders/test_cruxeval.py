@@ -99,6 +99,16 @@ def test_lists_leave_out_what_the_harness_leaves_out(executor: Executor, problem
     assert score_lists(none_right, "official") == {"sample_0": [False, False]}
 
 
+def test_an_expected_output_that_is_an_expression_is_evaluated_in_the_jail(executor: Executor, tmp_path: Path) -> None:
+    path = tmp_path / "problems.jsonl"
+    path.write_text(json.dumps({**PROBLEM, "code": "def f(x):\n    return x * 2", "output": "float('inf')"}) + "\n")
+    problems = Problems([path], ("code", "input", "output"))
+    assert judged(executor, problems, "input", "official", "f(float('inf'))", "f(1)") == ["accepted", "wrong-answer"]
+    path.write_text(json.dumps({**PROBLEM, "output": "no expression"}) + "\n")
+    with pytest.raises(UsageError, match=r"at \$\.output"):
+        judged(executor, Problems([path], ()), "output", "literal", "1")
+
+
 def test_percentages_are_those_of_the_harness() -> None:
     scores = {"a": [True] * 10, "b": [False] * 10, "c": [True] + [False] * 9}
     assert percent_at_k(scores, 1) == pytest.approx(100 * (1 + 0 + 0.1) / 3)
