@@ -1,13 +1,16 @@
 """Runs inside the jail (Python 3.8 and newer, standard library only): a test that cannot be lifted, beside its solution.
 
 Solution and test are compiled apart, the test first, so no end of a solution's text can swallow or decorate the test. The
-test gets built-ins of its own and the solution's names; what the solution's functions return is folded to plain values,
-and objects of its own classes may not bring operators that compare or compute. Tracing ends where the solution's code does.
+test gets built-ins and modules of its own and the solution's names; what the solution's functions return is folded to plain
+values, and objects of its own classes may not bring operators that compare or compute. Tracing ends where the solution's code
+does.
 """
 
 from __future__ import annotations
 
+import ast
 import builtins
+import importlib
 import sys
 import types
 from typing import Any
@@ -72,9 +75,32 @@ def _wrapped(function: Any) -> Any:
     return call
 
 
+def _pristine_imports(test: str) -> Any:
+    """`__import__` for the test: the modules that it names as they are before the solution runs."""
+    real, kept = builtins.__import__, {}
+    for node in ast.walk(ast.parse(test)):
+        names = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
+        if isinstance(node, ast.ImportFrom) and node.module and not node.level:
+            names = [node.module]
+        for name in names:
+            try:
+                module = importlib.import_module(name)
+            except ImportError:
+                continue
+            copied = types.ModuleType(name)
+            vars(copied).update(vars(module))
+            kept[name] = copied
+
+    def pristine(name: str, space: Any = None, local: Any = None, wanted: Any = (), level: int = 0) -> Any:
+        return kept[name] if name in kept and (wanted or "." not in name) else real(name, space, local, wanted, level)
+
+    return pristine
+
+
 def run(solution: str, setup: str, test: str) -> bool:
     """True where the test came to its end without an exception."""
     own = dict(vars(builtins))
+    own["__import__"] = _pristine_imports(setup + "\n" + test)
     test_code = compile(setup + "\n" + test, "test.py", "exec", dont_inherit=True)
     solution_code = compile(solution, "program.py", "exec", dont_inherit=True)
     module = types.ModuleType(_OWN_MODULE)
