@@ -19,23 +19,25 @@ class RunDelays:
         self._waited_ns = self._idle_us = 0
         self._processor: tuple[int, int] | None = None  # and how long it has stood idle
 
-    def of(self, check_id: int) -> tuple[int, int]:
+    def of(self, check_id: int) -> tuple[int, int, bool]:
         """Microseconds: (what all threads of the check spent waiting for a processor, each for itself; for how long the
         processor that they are tied to stood idle, since the first question about this check). Both only grow; threads that
         have ended since they were last seen are missing. The first is UNKNOWN where the kernel does not tell (no
-        CONFIG_SCHED_INFO), the second does not grow where there is more than one processor."""
+        CONFIG_SCHED_INFO), the second does not grow where there is more than one processor. Third, whether a thread is
+        runnable now: the kernel counts a wait when it is over."""
         if not Path("/proc/self/schedstat").exists():
-            return UNKNOWN, 0
+            return UNKNOWN, 0, False
         if check_id != self._check:
             self._check, self._threads, self._waited_ns, self._idle_us, self._processor = check_id, {}, 0, 0, None
         try:
             threads = dict(_delays_ns(self._zygote))
+            runnable = any(_is_runnable(pid, tid) for pid, tid in threads)
             self._count_idle()
         except (psutil.Error, OSError, ValueError, IndexError):  # OSError: no descriptor left to look with, say
-            return UNKNOWN, 0
+            return UNKNOWN, 0, False
         self._waited_ns += sum(max(0, delay - self._threads.get(thread, 0)) for thread, delay in threads.items())
         self._threads = threads
-        return self._waited_ns // 1000, self._idle_us
+        return self._waited_ns // 1000, self._idle_us, runnable
 
     def _count_idle(self) -> None:
         processors = os.sched_getaffinity(self._zygote)
@@ -61,6 +63,13 @@ def _delays_ns(zygote_pid: int) -> Iterator[tuple[tuple[int, int], int]]:
                 yield (child.pid, int(task.name)), int((task / "schedstat").read_text().split()[1])
             except (FileNotFoundError, ProcessLookupError):
                 continue  # it ended meanwhile
+
+
+def _is_runnable(pid: int, tid: int) -> bool:
+    try:
+        return Path(f"/proc/{pid}/task/{tid}/stat").read_text().rpartition(")")[2].split()[0] == "R"
+    except (FileNotFoundError, ProcessLookupError):
+        return False
 
 
 def _idle_us(processor: int) -> int:

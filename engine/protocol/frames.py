@@ -79,6 +79,8 @@ class RunDelay(NamedTuple):
     check_id: int
     waited_us: int
     idle_us: int
+    runnable: int
+    """1: a thread of it is waiting or running now."""
 
 
 class Cancel(NamedTuple):
@@ -184,7 +186,7 @@ HOST_SAYS = _table(
     (Load, "I"),
     (Forget, "I"),
     (Check, "QIB"),
-    (RunDelay, "QqQ"),
+    (RunDelay, "QqQB"),
     (Cancel, "Q"),
     (Unit, "QIBI"),
 )

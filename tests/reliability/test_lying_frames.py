@@ -29,7 +29,7 @@ LIES: dict[str, st.SearchStrategy[Any]] = {
     "that it returns checks": st.builds(frames.Returns, SMALL | NUMBERS),
     "its last words": st.builds(frames.Fails, st.integers(0, 13), st.binary(max_size=10)),
     "that it retires": st.builds(frames.Retires, st.binary(max_size=10)),
-    "what the host says": st.just(frames.RunDelay(1, 1, 0)),
+    "what the host says": st.just(frames.RunDelay(1, 1, 0, 0)),
     "a huge frame": st.integers(1 << 21, (1 << 32) - 1).map(lambda size: size.to_bytes(4, "little")),
     "noise": st.binary(min_size=1, max_size=60),
     "half a frame": st.integers(1, 20).map(lambda size: frames.encode(result(1, b"123456789"))[:size]),

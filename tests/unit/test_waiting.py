@@ -12,7 +12,7 @@ LAGS = st.floats(0, 0.5)
 
 
 def told(waited_s: float, idle_s: float) -> RunDelay:
-    return RunDelay(1, round(waited_s * 1e6), round(idle_s * 1e6))
+    return RunDelay(1, round(waited_s * 1e6), round(idle_s * 1e6), 0)
 
 
 @given(st.lists(st.tuples(SECONDS, SECONDS, SECONDS, LAGS, LAGS, st.integers(1, 20)), min_size=1, max_size=6))
