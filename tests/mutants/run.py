@@ -153,7 +153,8 @@ def restore(run: Run) -> None:
 
 def run_all(mutants: list[Mutant], copies: list[Path], limit_s: float) -> Counter[str]:
     words: Counter[str] = Counter()
-    waiting, free, running = list(reversed(mutants)), list(copies), list[Run]()
+    in_turn = sorted(mutants, key=lambda mutant: (mutant.number, mutant.area))  # a run that is cut short has seen every area
+    waiting, free, running = in_turn[::-1], list(copies), list[Run]()
     while waiting or running:
         while waiting and free:
             running.append(begin(waiting.pop(), free.pop()))

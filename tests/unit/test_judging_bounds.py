@@ -41,6 +41,8 @@ def test_nan_keys_count_as_often_as_they_occur(name: str) -> None:
     assert judged(name, {float("nan"), float("nan")}, {float("nan"), float("nan")}).equal
     assert not judged(name, {float("nan"), float("nan")}, {float("nan"), 1.5}).equal
     assert not judged(name, {float("nan"), 1.5}, {float("nan"), float("nan")}).equal
+    twice, once = (float("nan"), 0), (float("nan"), 0)
+    assert not judged(name, {float("nan"), float("nan"), once}, {float("nan"), once, twice}).equal
 
 
 @pytest.mark.parametrize("name", ALL)
@@ -155,6 +157,15 @@ def test_depth_counts_into_keys_and_elements(name: str, depth: int) -> None:
     assert judged(name, {over}, {over}, max_depth=depth).reason == "too-deep"
     assert judged(name, {fits: 1}, {fits: 1}, max_depth=depth).equal
     assert judged(name, {over: 1}, {over: 1}, max_depth=depth).reason == "too-deep"
+    assert judged(name, {over: 1}, {fits: 1}, max_depth=depth).reason == "too-deep"
+    assert judged(name, {fits: 1}, {over: 1}, max_depth=depth).reason == "too-deep"
+
+
+@pytest.mark.parametrize("name", ALL)
+@pytest.mark.parametrize("equal", [None, 1, "a", True, 2.5, [], {}])
+def test_equal_parts_do_not_end_the_walk(name: str, equal: Any) -> None:
+    assert judged(name, [equal, 1], [equal, 2]).path == "$[1]"
+    assert judged(name, {"a": equal, "b": 1}, {"a": equal, "b": 2}).path == "$.b"
 
 
 @pytest.mark.parametrize("kind", [list, tuple, dict])
