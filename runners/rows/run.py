@@ -29,7 +29,7 @@ from ..digests import empty_digest
 from .documents import OutputError, lock, read_document, replace_document
 from .names import renamed_line
 from .row import Result, count, reject_record
-from .row import Row as Row  # for stages/infer
+from .row import Row as Row  # for graders
 from .row import Selection as Selection
 from .sink import Sink
 from .source import MAX_LINE_BYTES, open_lines, overlong_reason, read_lines
@@ -230,7 +230,7 @@ class StageRun:
             self._sinks["rejects"].write(dump_line(reject_record(result, self.source)))
         self._done(result.row.raw or result.row.line)
 
-    # For stages/infer and graders, until they run on the skeleton too.
+    # For graders, until they run on the skeleton too.
 
     def begin(self) -> None:
         self._whole = False
