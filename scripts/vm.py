@@ -115,7 +115,10 @@ def boot(root: Path, folder: Path, accelerator: str, timeout_s: int) -> int:
         file.truncate(6 << 30)
     subprocess.run(["mke2fs", "-q", "-t", "ext4", "-F", "-d", root, image], check=True)
     kernel, initrd = (next((root / "boot").glob(pattern)) for pattern in ("vmlinuz-*", "initrd.img-*"))
-    processor = {"kvm": ["-accel", "kvm", "-cpu", "host"], "tcg": ["-accel", "tcg,thread=multi", "-cpu", "max"]}[accelerator]
+    processor = {
+        "kvm": ["-accel", "kvm", "-cpu", "host,-arch-capabilities"],  # a register that a nested KVM may not set
+        "tcg": ["-accel", "tcg,thread=multi", "-cpu", "max"],
+    }[accelerator]
     machine = ["-machine", "q35", *processor, "-smp", str(len(os.sched_getaffinity(0))), "-m", "6G"]
     disk = ["-drive", f"file={image},if=virtio,format=raw,cache=unsafe"]
     linux = [
