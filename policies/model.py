@@ -50,7 +50,7 @@ class Limits(BaseModel):
     wall_s: float | None = Field(default=None, gt=0)
     """Far backstop on elapsed seconds; None means 60 x cpu_s + idle_s. It is not meant to decide."""
     confirm: bool = True
-    """Whether a check that a limit on time ended is run again, alone, before it is reported."""
+    """Whether a check that ends near a limit on time is run again, alone, before the limit is reported."""
     memory_bytes: ByteCount = Field(default=1024 * MIB, ge=16 * MIB)
     """Address space that the check may add to the zygote's."""
     output_bytes: ByteCount = Field(default=1 * MIB, ge=64)
