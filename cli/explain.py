@@ -1,6 +1,5 @@
-"""`reexec explain`: one verified row in full, for when a number looks odd."""
+"""`reexec explain`: one row in full, for when a number looks odd."""
 
-import json
 import shlex
 from pathlib import Path
 from typing import Annotated, Any
@@ -15,15 +14,16 @@ from reexec.engine.executor import Executor
 from reexec.engine.judging.compare import compare
 from reexec.policies.model import Policy
 from reexec.runners.answers import as_compared, extract_answer
-from reexec.runners.graders.problems import MOST_LINE_BYTES
 from reexec.runners.records.functions import FunctionStore
 from reexec.runners.records.predictions import read_prediction
+from reexec.runners.reports.sources import manifest_of, named_by
 from reexec.runners.rows.run import beside
-from reexec.runners.rows.source import read_lines
-from reexec.runners.rows.text import BadRowError, dump, parse_row, quoted
+from reexec.runners.rows.text import BadRowError, dump, quoted
 
 from . import exits, options, screen
 from .explain_graded import explain_graded
+from .explain_reject import explain_reject
+from .find_row import find_row, output_of
 from .terminal import MAX_SOURCE, styled, visible
 
 _MAX_TAIL = 1200
@@ -34,7 +34,9 @@ def register(app: typer.Typer) -> None:
 
 
 def explain(
-    verified: Annotated[Path, typer.Argument(help="A file that `reexec verify` or `reexec grade` wrote.")],
+    verified: Annotated[
+        Path, typer.Argument(help="A file that `reexec verify` or `reexec grade` wrote, or a NAME.rejects.jsonl.")
+    ],
     row_id: Annotated[str, typer.Argument(metavar="ID", help="The row's id or how it begins, or :N for line N.")],
     functions: Annotated[
         Path | None, typer.Option("--functions", "-f", help="The functions file. [default: the one of the run]")
@@ -50,7 +52,12 @@ def explain(
 
     Example: [bold]reexec explain verified.jsonl :3 --functions examples/functions.jsonl[/]
     """
-    row = _find(verified, row_id)
+    found = find_row(verified, row_id)
+    row = found.row
+    if found.rejected:
+        output = output_of(verified)
+        explain_reject(row, str((manifest_of(output) or {}).get("stage", "")), output)
+        return exits.DONE
     graded = _graded(verified)
     if graded is not None:
         if functions is not None or not run:
@@ -70,61 +77,36 @@ def explain(
 
 def _graded(path: Path) -> tuple[dict[str, Any], str, dict[str, Any]] | None:
     """(facts, task, settings) of the run that graded the file; None for any other file."""
+    manifest = manifest_of(path) or {}
     try:
-        manifest = json.loads(beside(path, "manifest.json").read_text())
-        stage = str(manifest["stage"])
-        return (
-            (manifest["facts"], stage.removeprefix("grade "), manifest["key"]["settings"])
-            if stage.startswith("grade ")
-            else None
-        )
-    except (OSError, ValueError, KeyError, TypeError):
+        stage, facts, settings = str(manifest["stage"]), manifest["facts"], manifest["key"]["settings"]
+        problems = [str(named_by(manifest, path, each) or each) for each in facts["problems"]]
+    except (KeyError, TypeError):
         return None
-
-
-def _find(verified: Path, wanted: str) -> dict[str, Any]:
-    found: list[tuple[int, dict[str, Any]]] = []
-    for number, line in read_lines(verified, MOST_LINE_BYTES):
-        if wanted.startswith(":"):
-            if wanted[1:] == str(number):
-                found.append((number, _parse(verified, number, line)))
-                break
-        elif wanted.encode() in line:
-            row = _parse(verified, number, line)
-            if str(row.get("id", row.get("task_id", ""))).startswith(wanted):
-                found.append((number, row))
-    if not found:
-        raise UsageError(f"{verified}: no row {wanted!r}; give the beginning of an `id`, or :N for line N")
-    if len(found) > 1:
-        lines = ", ".join(f":{number}" for number, _ in found[:6])
-        raise UsageError(f"{verified}: {len(found)} rows begin with {wanted!r} (lines {lines}); give more of the id, or a line")
-    return found[0][1]
-
-
-def _parse(path: Path, number: int, line: bytes) -> dict[str, Any]:
-    try:
-        return parse_row(line)
-    except BadRowError as error:
-        raise UsageError(f"{path}, line {number}: {error}") from None
+    return ({**facts, "problems": problems}, stage.removeprefix("grade "), settings) if stage.startswith("grade ") else None
 
 
 def _policy_of_run(verified: Path, name: str | None, settings: list[str] | None) -> Policy:
     """The policy that is asked for, else the one that the run had."""
     if name is None and not settings:
         try:
-            facts = json.loads(beside(verified, "manifest.json").read_text())["facts"]
-            return Policy.model_validate(facts["policy"])
-        except (OSError, ValueError, KeyError, TypeError):
+            return Policy.model_validate((manifest_of(verified) or {})["facts"]["policy"])
+        except (ValueError, KeyError, TypeError):
             pass
     return options.effective_policy(name or "codeio", settings)
 
 
 def _functions_of_run(verified: Path) -> Path:
-    manifest = beside(verified, "manifest.json")
+    manifest = manifest_of(verified) or {}
     try:
-        return Path(json.loads(manifest.read_text())["facts"]["functions"])
-    except (OSError, ValueError, KeyError):
-        raise UsageError(f"{manifest}: does not say which functions file was used; give --functions FILE") from None
+        named = str(manifest["facts"]["functions"])
+    except (KeyError, TypeError):
+        where = beside(verified, "manifest.json")
+        raise UsageError(f"{where}: does not say which functions file was used; give it with -f FILE") from None
+    found = named_by(manifest, verified, named)
+    if found is None:
+        raise UsageError(f"{verified}: its functions file {named} is not there; give it with -f FILE")
+    return found
 
 
 def explain_row(row: dict[str, Any], functions_path: Path, executor: Executor | None, brief: bool = False) -> None:

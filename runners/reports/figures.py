@@ -275,14 +275,14 @@ def _losses(figures: Figures, losses: Losses) -> None:
             at = row.get("line")
             text = row.get("text")
             loss = Loss(
-                at if isinstance(at, int) else 0, sentence, _origin(text), _cut(text if isinstance(text, str) else dump(row))
+                at if isinstance(at, int) else 0, sentence, origin_of(text), _cut(text if isinstance(text, str) else dump(row))
             )
             chosen.add(reason, order, number, loss)
     for reason, kept in chosen:
         figures.losses[losses.stage, reason] = (counts[reason], kept)
 
 
-def _origin(text: Any) -> str:
+def origin_of(text: Any) -> str:
     """`path` or `blob_id` of the raw file, out of the rejected row's own text."""
     try:
         row = json.loads(text)

@@ -49,13 +49,13 @@ def find_run(path: Path) -> RunFiles:
         return _pipeline(path)
     if not path.exists():
         raise UsageError(f"{path}: no such file or folder")
-    manifest = _manifest(path)
+    manifest = manifest_of(path)
     if manifest is None or manifest.get("stage") != "verify":
         raise UsageError(
             f"{path}: expected a file that `reexec verify` wrote (with its manifest beside it), or a pipeline's folder"
         )
     run = RunFiles(path.name)
-    run.turns.append(_verified(1, path, manifest, path.parent))
+    run.turns.append(_verified(1, path, manifest))
     run.losses += _losses("verify", path)
     run.facts = _facts(manifest)
     return run
@@ -69,8 +69,18 @@ def _read_json(path: Path) -> dict[str, Any] | None:
     return found if isinstance(found, dict) else None
 
 
-def _manifest(path: Path) -> dict[str, Any] | None:
-    return _read_json(beside(path, "manifest.json"))
+def manifest_of(output: Path) -> dict[str, Any] | None:
+    """The manifest beside an output; None where there is none that can be read."""
+    return _read_json(beside(output, "manifest.json"))
+
+
+def named_by(manifest: dict[str, Any], output: Path, named: str) -> Path | None:
+    """A file that a manifest names as the command did: taken from where the run was started, else, where the files were moved
+    together, from the output's folder or one above it, or beside the output. None where it is nowhere."""
+    path, started_in, folder = Path(named), manifest.get("started_in"), output.absolute().parent
+    places = [Path(started_in) / path] if isinstance(started_in, str) else []
+    places += [above / path for above in (folder, *folder.parents)]
+    return next((place for place in (*places, path, folder / path.name) if place.is_file()), None)
 
 
 def _pipeline(folder: Path) -> RunFiles:
@@ -85,19 +95,17 @@ def _pipeline(folder: Path) -> RunFiles:
             continue
         run.losses += _losses(name, outputs[0])
         if name.startswith("verify-") and outputs[0].exists():
-            manifest = _manifest(outputs[0]) or {}
-            run.turns.append(_verified(int(name.rpartition("-")[2]), outputs[0], manifest, folder.parent))
+            manifest = manifest_of(outputs[0]) or {}
+            run.turns.append(_verified(int(name.rpartition("-")[2]), outputs[0], manifest))
             run.facts = run.facts or _facts(manifest)
     run.facts |= {"Python": str(record.get("python", "")), "source": str((record.get("source") or {}).get("path", ""))}
     return run
 
 
-def _verified(turn: int, path: Path, manifest: dict[str, Any], started_in: Path) -> VerifiedFile:
+def _verified(turn: int, path: Path, manifest: dict[str, Any]) -> VerifiedFile:
     facts = manifest.get("facts") or {}
     named = facts.get("functions")
-    # A manifest names files as the command did: from where it was started, which nobody knows any more.
-    places = [Path(named), started_in / named, path.parent / Path(named).name] if isinstance(named, str) else []
-    functions = next((place for place in places if place.is_file()), None)
+    functions = named_by(manifest, path, named) if isinstance(named, str) else None
     usage = next((place for place in (beside(path, "usage.jsonl"),) if place.is_file()), None)
     return VerifiedFile(turn, path, functions, usage, facts.get("policy") or {})
 

@@ -281,6 +281,7 @@ class StageRun:
             "stage": self.stage,
             "state": state,
             "input": str(self.source),
+            "started_in": str(Path.cwd()),
             "key": self.key,
             "progress": {
                 "lines": self.progress.lines,
