@@ -24,14 +24,14 @@ class RunDelays:
         processor that they are tied to stood idle, since the first question about this check). Both only grow; threads that
         have ended since they were last seen are missing. The first is UNKNOWN where the kernel does not tell (no
         CONFIG_SCHED_INFO), the second does not grow where there is more than one processor. Third, whether a thread is
-        runnable now: the kernel counts a wait when it is over."""
+        runnable now, or in the kernel's hands: a wait is counted when it is over."""
         if not Path("/proc/self/schedstat").exists():
             return UNKNOWN, 0, False
         if check_id != self._check:
             self._check, self._threads, self._waited_ns, self._idle_us, self._processor = check_id, {}, 0, 0, None
         try:
             threads = dict(_delays_ns(self._zygote))
-            runnable = any(_is_runnable(pid, tid) for pid, tid in threads)
+            runnable = not threads or any(_is_kept_waiting(pid, tid) for pid, tid in threads)
             self._count_idle()
         except (psutil.Error, OSError, ValueError, IndexError):  # OSError: no descriptor left to look with, say
             return UNKNOWN, 0, False
@@ -65,9 +65,10 @@ def _delays_ns(zygote_pid: int) -> Iterator[tuple[tuple[int, int], int]]:
                 continue  # it ended meanwhile
 
 
-def _is_runnable(pid: int, tid: int) -> bool:
+def _is_kept_waiting(pid: int, tid: int) -> bool:
+    """By a processor, or in the kernel by a disk or a lock of the host's, as when it enters its control group."""
     try:
-        return Path(f"/proc/{pid}/task/{tid}/stat").read_text().rpartition(")")[2].split()[0] == "R"
+        return Path(f"/proc/{pid}/task/{tid}/stat").read_text().rpartition(")")[2].split()[0] in "RD"
     except (FileNotFoundError, ProcessLookupError):
         return False
 
