@@ -10,6 +10,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
+from pydantic import SecretStr
+
 from reexec.engine.errors import UsageError
 
 from .known import Known, KnownEndpoint
@@ -19,26 +21,22 @@ NO_KEY = "none"
 """Sent where a server wants no key: the openai client insists on one."""
 
 
-class Secret:
-    """A key. Short ones are placeholders ("EMPTY"), which texts may well hold."""
+class Secret(SecretStr):
+    """A key; None where a server wants none. Short ones are placeholders ("EMPTY"), which texts may well hold."""
 
     def __init__(self, value: str | None) -> None:
-        self._value = value
-
-    def __repr__(self) -> str:
-        return "Secret(...)" if self._value else "Secret()"
+        super().__init__(value or "")
 
     def __reduce__(self) -> str:
         raise TypeError("a key is not to be stored")
 
     def reveal(self) -> str:
         """For the client that sends it, and nobody else."""
-        return self._value or NO_KEY
+        return self.get_secret_value() or NO_KEY
 
     def clean(self, text: str) -> str:
-        if self._value is None or len(self._value) < 8:
-            return text
-        return text.replace(self._value, "[key]")
+        value = self.get_secret_value()
+        return text if len(value) < 8 else text.replace(value, "[key]")
 
 
 @dataclass(frozen=True, slots=True)
