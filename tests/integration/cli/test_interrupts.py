@@ -5,6 +5,7 @@ import os
 import random
 import signal
 import subprocess
+import sys
 from functools import partial
 from pathlib import Path
 
@@ -125,3 +126,36 @@ def test_ctrl_c_during_a_call_that_never_ends_is_130(tmp_path: Path) -> None:
     code, out, err = interrupt(process)
     assert (code, out) == (130, "")
     assert len(err.splitlines()) == 1, err
+
+
+# Ctrl-C at the moment when a module is asked for the first time, wherever in the start that is.
+AT_IMPORT = """
+import os, signal, sys
+from reexec.cli.start import main
+
+wanted = sys.argv.pop(1)
+
+class Finder:
+    def find_spec(self, name, path=None, target=None):
+        if name == wanted:
+            os.kill(os.getpid(), signal.SIGINT)
+
+sys.meta_path.insert(0, Finder())
+main()
+"""
+
+
+@pytest.mark.parametrize("module", ["typer", "reexec.engine.errors", "reexec.cli.commands", "reexec.cli.policy", "pydantic"])
+def test_ctrl_c_while_a_command_starts_is_one_line_and_130(module: str, tmp_path: Path) -> None:
+    arguments = ["policy", "show", "codeio"]
+    done = subprocess.run(
+        [sys.executable, "-c", AT_IMPORT, module, *arguments],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert (done.returncode, done.stdout) == (130, ""), done.stderr
+    assert done.stderr.startswith("reexec: interrupted")
+    assert len(done.stderr.splitlines()) == 1, done.stderr
