@@ -22,6 +22,7 @@ from reexec.engine.judging.compare import compare
 from reexec.engine.outcome import Outcome
 from reexec.engine.program import Call, Program
 
+from .cruxeval_official import official_program
 from .lifting.rewrite import parse_quietly
 from .lifting.tree import PYTHON
 from .pass_at_k import pass_at_k
@@ -31,7 +32,6 @@ Mode = Literal["input", "output"]
 Semantics = Literal["literal", "official"]
 
 _MOST_CHARACTERS: Final = 200_000
-_VALUE, _GET = "__reexec_value__", "__reexec_get__"
 
 
 @dataclass(slots=True)
@@ -88,91 +88,6 @@ def literal_call(text: str) -> Call:
                 raise ValueError("arguments that are no literals")
             return Call(tuple(value_of(each) for each in args), {str(each.arg): value_of(each.value) for each in keywords})
     raise ValueError("not one call of f")
-
-
-@dataclass(frozen=True, slots=True)
-class Evaluation:
-    """A prediction as a program: `Call()` of it gives the value to compare with the expected one. Where the assertion is
-    more than one comparison, the value is followed by what the assertion comes to if that is equal and if not."""
-
-    program: Program
-    composed: bool
-
-
-def official_program(code: str, output: str, prediction: str) -> Evaluation | None:
-    """What the harness would run, without the expected output; None where its text does not compile."""
-    try:
-        module = parse_quietly(f"assert {output} == {prediction}")
-    except SyntaxError:
-        return None
-    first, *rest = module.body
-    if not isinstance(first, ast.Assert):
-        return None
-    found = _first_comparison(first.test)
-    if found is None:
-        return None
-    value = found.comparators[0]
-    further = rest
-    if found is first.test and len(found.ops) == 1:
-        shown: ast.expr = value
-        composed = False
-    else:
-        shown = ast.List([value, _if_it_were(first.test, found, True), _if_it_were(first.test, found, False)], ast.Load())
-        composed = True
-    assign = ast.Assign([ast.Name(_VALUE, ast.Store())], shown)
-    tail = ast.fix_missing_locations(ast.Module([assign, *further], []))
-    source = f"{code}\n{ast.unparse(tail)}\ndef {_GET}():\n    return {_VALUE}\n"
-    return Evaluation(Program(source, _GET), composed)
-
-
-def _first_comparison(test: ast.expr) -> ast.Compare | None:
-    """The comparison that begins with the expected output: the leftmost one."""
-    node = test
-    while True:
-        match node:
-            case ast.Compare(ops=[ast.Eq(), *_]):
-                return node
-            case ast.BoolOp(values=[first, *_]):
-                node = first
-            case ast.IfExp(body=body):
-                node = body
-            case ast.Tuple(elts=[first, *_]):
-                node = first
-            case _:
-                return None
-
-
-def _if_it_were(test: ast.expr, found: ast.Compare, equal: bool) -> ast.expr:
-    """Whether the assertion holds if `found`'s first link is `equal`, as an expression that gives True or False."""
-
-    class Replace(ast.NodeTransformer):
-        def visit_Compare(self, node: ast.Compare) -> ast.expr:
-            if node is not found:
-                return node
-            if len(node.ops) == 1:
-                return ast.Constant(equal)
-            rest = ast.Compare(node.comparators[0], node.ops[1:], node.comparators[1:])
-            return ast.BoolOp(ast.And(), [ast.Constant(equal), rest])
-
-    return ast.Call(ast.Name("bool", ast.Load()), [_copy(Replace().visit(_copy_around(test, found)))], [])
-
-
-def _copy(node: ast.expr) -> ast.expr:
-    return parse_quietly(ast.unparse(ast.fix_missing_locations(node))).body[0].value  # type: ignore[attr-defined, no-any-return]
-
-
-def _copy_around(test: ast.expr, found: ast.Compare) -> ast.expr:
-    """A copy of `test` that still holds `found` itself."""
-    if test is found:
-        return test
-    match test:
-        case ast.BoolOp(op=op, values=[first, *others]):
-            return ast.BoolOp(op, [_copy_around(first, found), *others])
-        case ast.IfExp(test=condition, body=body, orelse=orelse):
-            return ast.IfExp(condition, _copy_around(body, found), orelse)
-        case ast.Tuple(elts=[first, *others]):
-            return ast.Tuple([_copy_around(first, found), *others], ast.Load())
-    return test
 
 
 def left_out(problem: dict[str, Any], text: str, mode: Mode) -> bool:

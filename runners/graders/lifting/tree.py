@@ -115,7 +115,7 @@ def written(tree: Tree, calls: Sequence[str]) -> str:
     if name == "value":
         return repr(tree[1])
     if name == "call":
-        return calls[tree[1]]
+        return str(calls[tree[1]])
     parts = [written(each, calls) for each in tree[1:]]
     if name in _SIGNS:
         return f" {_SIGNS[name]} ".join(parts)
