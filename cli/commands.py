@@ -38,10 +38,10 @@ def load(name: str) -> Any:
 
 
 class Commands(TyperGroup):
-    def list_commands(self, _: Any) -> list[str]:
+    def list_commands(self, ctx: Any) -> list[str]:  # noqa: ARG002
         return list(NAMES)
 
-    def format_commands(self, _: Any, formatter: Any) -> None:
+    def format_commands(self, ctx: Any, formatter: Any) -> None:  # noqa: ARG002
         with formatter.section("Commands"):
             formatter.write_dl([(name, summary_of(name)) for name in NAMES])
 

@@ -96,7 +96,7 @@ def _scalar(value: Any) -> str:
     if kind is str:
         return _text(value)
     if value is None or kind is bool or kind is int:
-        return json_name(value) or f"an integer of {int.bit_length(value)} bits"
+        return json_name(value) or f"an integer of {(value or 0).bit_length()} bits"
     if kind is float:
         return float_text(value)
     if kind is bytes or kind is complex:

@@ -6,6 +6,7 @@ import sys
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
+from typing import NoReturn
 
 import pytest
 
@@ -37,7 +38,7 @@ def own_temporary_folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[P
     assert not left, f"temporary folders of workers were left over: {left}"
 
 
-def lacking(reason: str) -> None:
+def lacking(reason: str) -> NoReturn:
     """This host lacks a capability: the test is skipped and says so; in CI that is a failure."""
     if os.environ.get("CI"):
         pytest.fail(f"CI must offer it: {reason}", pytrace=False)

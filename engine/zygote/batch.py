@@ -121,11 +121,12 @@ def _reseeder(code: Any, task: Task) -> Any:
     state = random.getstate()
     numpy: Any = sys.modules.get("numpy")
     numpy_state = numpy.random.get_state() if numpy is not None else None
+    set_numpy_state = numpy.random.set_state if numpy is not None else None
 
     def reseed() -> None:
         random.setstate(state)
-        if numpy_state is not None:
-            numpy.random.set_state(numpy_state)
+        if set_numpy_state is not None:
+            set_numpy_state(numpy_state)
         elif "numpy" in sys.modules:
             child.seed_numpy(task.setup)
 

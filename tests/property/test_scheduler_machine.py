@@ -52,7 +52,7 @@ class PoolMachine(RuleBasedStateMachine):
         self.passed_over: dict[Caller, int] = {}
         self.time_s = 1000.0
         self.clock = vars(worker_module)["time"]
-        vars(worker_module)["time"] = SimpleNamespace(monotonic=self.now)
+        worker_module.__dict__["time"] = SimpleNamespace(monotonic=self.now)
         self.count = 0
         self.opened: list[WatchedWorker] = []
         self.must_be_alone: set[Job] = set()
@@ -190,7 +190,7 @@ class PoolMachine(RuleBasedStateMachine):
         try:
             self.finish_everything()
         finally:
-            vars(worker_module)["time"] = self.clock
+            worker_module.__dict__["time"] = self.clock
             for worker in self.opened:
                 worker.close()
 

@@ -128,6 +128,7 @@ def a_response(source: random.Random, count: Count) -> Callable[[], int]:
         assert found.found == (found.reason == "") == (found.style != "none")
         assert 0 <= found.span[0] <= found.span[1] <= len(text)
         count.answers += found.found
+        verdict = Verdict("no-answer")
         for rule in RULES:
             answer = as_compared(found, rule, key[0])
             comparison = compare(answer.value, [1, {"a": 2.5}], rule)
@@ -163,6 +164,7 @@ def a_claim(source: random.Random, count: Count) -> Callable[[], int]:
         for options in (0, frames.PYTHON_VALUES, frames.SCRIPT):
             outcome = read_outcome(answer, options)
             assert outcome.kind in KINDS
+            verdict = Verdict("no-answer")
             for rule in RULES:
                 verdict = judge(outcome, [1], rule)
                 count.accepted += verdict.accepted

@@ -16,6 +16,9 @@ from tests.conftest import ROOT, lacking
 from tests.support.helpers import FUNCTIONS, Row, function_row, read_rows, reexec, write_rows
 from tests.support.progress import StopAfter
 
+assert Prompts.texts_file is not None
+TEXTS = Prompts.texts_file
+
 SAMPLE = ROOT.parent / "shared" / "data" / "codeio_parsed.jsonl"
 TRICKY = {"flag": True, "none": None, "text": 'a "quoted" Größe {x}', "huge": 10**400, "half": 0.5}
 
@@ -138,7 +141,7 @@ def test_a_run_that_goes_on_still_knows_the_functions_before(tmp_path: Path) -> 
 def test_another_template_is_another_run(tmp_path: Path) -> None:
     folder = tmp_path / "templates"
     folder.mkdir()
-    ours = Prompts.texts_file.load().path.read_text()
+    ours = TEXTS.load().path.read_text()
     (folder / "prompts.toml").write_text(ours.replace('[system]\ntext = ""', '[system]\ntext = "You are careful."'))
     settings = PromptsSettings(templates=folder)
     prompts(write_rows(tmp_path / "f.jsonl", [described()]), tmp_path / "m.jsonl", settings, selection=Selection(1))
@@ -158,11 +161,11 @@ def test_another_template_is_another_run(tmp_path: Path) -> None:
     ],
 )
 def test_a_faulty_template_is_refused_with_its_path(old: str, new: str, said: str, tmp_path: Path) -> None:
-    ours = Prompts.texts_file.load().path.read_text()
+    ours = TEXTS.load().path.read_text()
     assert old in ours
     (tmp_path / "prompts.toml").write_text(ours.replace(old, new))
     with pytest.raises(UsageError) as caught:
-        Prompts.texts_file.load(tmp_path)
+        TEXTS.load(tmp_path)
     assert said in str(caught.value)
 
 

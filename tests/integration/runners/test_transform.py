@@ -12,6 +12,9 @@ from reexec.runners.stages.generate.unified import DESCRIPTION, GENERATOR, MAIN,
 from reexec.runners.stages.transform import Transform, TransformSettings, code_id, messages, transform
 from tests.support.helpers import EXAMPLES, Row, read_rows, reexec, write_rows
 
+assert Transform.texts_file is not None
+TEXTS = Transform.texts_file
+
 RAW: list[Row] = [
     {"content": "print(1)\n", "license": "MIT", "path": "a.py", "stars": 3, "nested": {"big": 10**30}},
     {"content": "   \n"},
@@ -55,7 +58,7 @@ def test_a_row_holds_the_code_its_digest_and_its_provenance(tmp_path: Path) -> N
 
 
 def test_the_prompt_asks_for_what_generate_reads() -> None:
-    (message,) = messages(Transform.texts_file.load(), "pass")
+    (message,) = messages(TEXTS.load(), "pass")
     headings = re.findall(r"^## (.+)$", message["content"], re.MULTILINE)
     assert [heading.lower() for heading in headings] == [MAIN, DESCRIPTION, GENERATOR, PROBLEM]
     assert "`main_solution`" in message["content"]
@@ -64,7 +67,7 @@ def test_the_prompt_asks_for_what_generate_reads() -> None:
 
 def test_own_templates_replace_ours(tmp_path: Path) -> None:
     (tmp_path / "transform.toml").write_text('[system]\ntext = "Be brief."\n[user]\ntext = "Look: {code} {{}}"\n')
-    assert messages(Transform.texts_file.load(tmp_path), "pass") == [
+    assert messages(TEXTS.load(tmp_path), "pass") == [
         {"role": "system", "content": "Be brief."},
         {"role": "user", "content": "Look: pass {}"},
     ]
@@ -84,7 +87,7 @@ def test_own_templates_replace_ours(tmp_path: Path) -> None:
 def test_a_template_that_cannot_serve_is_refused(tmp_path: Path, text: str, said: str) -> None:
     (tmp_path / "transform.toml").write_text(text)
     with pytest.raises(UsageError, match=said):
-        Transform.texts_file.load(tmp_path)
+        TEXTS.load(tmp_path)
 
 
 def test_it_goes_on_after_a_part_and_still_knows_what_it_saw(tmp_path: Path) -> None:
