@@ -7,7 +7,7 @@ from typing import Any
 from rich.panel import Panel
 from rich.table import Table
 
-from reexec.runners.reports.figures import origin_of
+from reexec.runners.reports.dropped import origin_of
 from reexec.runners.rows.names import likely_cause
 
 from . import screen

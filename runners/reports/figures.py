@@ -3,7 +3,6 @@ failures and losses a few are kept, chosen by the digest of their row, so that t
 
 import hashlib
 import heapq
-import json
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -17,7 +16,8 @@ from ..answers import extract_answer
 from ..records.functions import FunctionStore
 from ..records.predictions import read_prediction
 from ..rows.source import read_lines
-from ..rows.text import BadRowError, dump, parse_row
+from ..rows.text import BadRowError, parse_row
+from .dropped import dropped_by
 from .sources import Losses, RunFiles, VerifiedFile
 
 Direction = Literal["output", "input"]
@@ -57,6 +57,8 @@ class Loss:
     origin: str
     """The raw file that the row comes from, where the row says so."""
     text: str
+    place: str
+    """The raw file and the line that the stage read."""
 
 
 @dataclass(slots=True)
@@ -266,35 +268,11 @@ def _bucket(value: float, edges: tuple[float, ...]) -> int:
 def _losses(figures: Figures, losses: Losses) -> None:
     counts: Counter[str] = Counter()
     chosen = _Chosen(LOSSES_KEPT)
-    for number, line, row in _rows(losses.rejects):
-        sentence = str(row.get("reason", ""))
-        reason = sentence.partition(":")[0] if losses.drops is not None else sentence
-        counts[reason] += 1
-        order = _order(line)
-        if chosen.wants(reason, order):
-            at = row.get("line")
-            text = row.get("text")
-            loss = Loss(
-                at if isinstance(at, int) else 0, sentence, origin_of(text), _cut(text if isinstance(text, str) else dump(row))
-            )
-            chosen.add(reason, order, number, loss)
+    for row in dropped_by(losses):
+        counts[row.reason] += 1
+        order = _order(row.record)
+        if chosen.wants(row.reason, order):
+            text = row.text if isinstance(row.text, str) else row.record.decode("utf-8", "replace")
+            chosen.add(row.reason, order, row.number, Loss(row.line, row.sentence, row.origin, _cut(text), row.place))
     for reason, kept in chosen:
         figures.losses[losses.stage, reason] = (counts[reason], kept)
-
-
-def origin_of(text: Any) -> str:
-    """`path` or `blob_id` of the raw file, out of the rejected row's own text."""
-    try:
-        row = json.loads(text)
-    except (TypeError, ValueError, RecursionError):
-        return ""
-    if not isinstance(row, dict):
-        return ""
-    provenance = row.get("provenance")
-    holders = [provenance, row] if isinstance(provenance, dict) else [row]
-    for holder in holders:
-        for name in ("path", "max_stars_repo_path", "blob_id"):
-            if isinstance(holder.get(name), str):
-                repo = holder.get("repo_name")
-                return f"{repo}: {holder[name]}" if isinstance(repo, str) else str(holder[name])
-    return ""

@@ -43,13 +43,17 @@ class RunFiles:
     facts: dict[str, str] = field(default_factory=dict)
 
 
-def find_run(path: Path) -> RunFiles:
-    """Raises UsageError if `path` is neither a pipeline's folder nor a file of verified rows with its manifest."""
+def find_run(path: Path, any_stage: bool = False) -> RunFiles:
+    """Raises UsageError if `path` is neither a pipeline's folder nor a file of verified rows with its manifest. `any_stage`: of
+    another stage's output there are the losses."""
     if path.is_dir():
         return _pipeline(path)
     if not path.exists():
         raise UsageError(f"{path}: no such file or folder")
     manifest = manifest_of(path)
+    if any_stage and manifest is not None and manifest.get("stage") != "verify":
+        stage = str(manifest.get("stage", ""))
+        return RunFiles(path.name, losses=_losses(stage, path))
     if manifest is None or manifest.get("stage") != "verify":
         raise UsageError(
             f"{path}: expected a file that `reexec verify` wrote (with its manifest beside it), or a pipeline's folder"
@@ -106,7 +110,10 @@ def _verified(turn: int, path: Path, manifest: dict[str, Any]) -> VerifiedFile:
     facts = manifest.get("facts") or {}
     named = facts.get("functions")
     functions = named_by(manifest, path, named) if isinstance(named, str) else None
-    usage = next((place for place in (beside(path, "usage.jsonl"),) if place.is_file()), None)
+    named_usage = [
+        path.with_name(name) for name in (manifest.get("key") or {}).get("side files") or () if isinstance(name, str)
+    ]
+    usage = next((place for place in (beside(path, "usage.jsonl"), *named_usage) if place.is_file()), None)
     return VerifiedFile(turn, path, functions, usage, facts.get("policy") or {})
 
 

@@ -14,13 +14,14 @@ from tests.support.helpers import EXAMPLES, Done, reexec, reexec_cold
 # The bundled responses hold programs that compute or sleep for ever; they need not do so for 5 s each here.
 SMALL = {"REEXEC_POLICY": "limits.cpu_s=1 limits.idle_s=1"}
 EXPECTED_CODE = {"doctor": (0, 3), "generate": (1,), "pipeline": (1,)}
-NEEDS = {"explain": "verify", "env missing": "audit"}
+NEEDS = {"explain": "verify", "rows": "verify", "env missing": "audit"}
 MAKES = {
     "call": '"verdict": "accepted"',
     "verify": "accepted",
     "audit": "reproducible",
     "demo": "rows/s",
     "explain": "to repeat it",
+    "rows": "no row was left out",
     "doctor": "isolation here",
     "transform": "12 prompts",
     "infer": "12 responses",
