@@ -66,7 +66,7 @@ class Meter:
         self._show()
 
     def remark(self, text: str) -> None:
-        print(text, file=sys.stderr)
+        print(visible(text), file=sys.stderr)
 
     def tell(self, word: str) -> None:
         self.rows += 1
