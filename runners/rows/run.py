@@ -205,6 +205,13 @@ class StageRun:
         if not self.progress.lines:
             self.progress.sizes = {}
         self._lock = lock(self.output, "another run is writing it; wait for its end, or choose another name")
+        try:
+            self._open_files()
+        except BaseException:
+            self._unlock()
+            raise
+
+    def _open_files(self) -> None:
         self._save("running")
         for name in ("output", *self.side_names):
             self._sinks[name] = Sink(self._paths[name], self.progress.sizes.get(name, 0))
@@ -213,6 +220,11 @@ class StageRun:
             self._sinks["rejects"] = Sink(self.rejects_path, rejects)
         elif self.rejects_path.exists():
             self.rejects_path.unlink()
+
+    def _unlock(self) -> None:
+        if self._lock is not None:
+            os.close(self._lock)
+            self._lock = None
 
     def take(self, result: Result) -> None:
         """Counts and writes what came of a row. Rows must come in the order of the input, rejects included. An interruption in
@@ -270,9 +282,7 @@ class StageRun:
         finally:
             for sink in self._sinks.values():
                 sink.close()
-            if self._lock is not None:
-                os.close(self._lock)
-                self._lock = None
+            self._unlock()
 
     def _save(self, state: str) -> None:
         manifest = {
