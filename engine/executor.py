@@ -14,6 +14,7 @@ from reexec.policies.comparison import ComparisonRule
 from reexec.policies.model import IsolationLevel, Policy
 
 from .arguments import encode_call
+from .cache import Memory, OutcomeCache
 from .decoding import read_outcome
 from .errors import DeadlineExceededError, EngineError, IsolationUnavailableError, UsageError
 from .jail import interpreter, levels
@@ -47,6 +48,7 @@ class Executor:
               every check slower: so many are used, with a warning.
     python:   path of the interpreter that runs the programs (CPython 3.8 or newer); this one where None.
     isolation: this level and no other; the strongest that the host offers where None.
+    cache:    outcomes of earlier runs: what it holds of a stream is not executed again. It stays the caller's to close.
     """
 
     def __init__(
@@ -56,10 +58,12 @@ class Executor:
         workers: int | None = None,
         python: str | Path | None = None,
         isolation: IsolationLevel | str | None = None,
+        cache: OutcomeCache | None = None,
     ) -> None:
         self.policy = Policy.preset(policy) if isinstance(policy, str) else policy
         self.workers = _number_of_workers(workers)
         self.interpreter = interpreter.ask(None if python is None else str(python))
+        self._memory = None if cache is None else Memory(cache, self.policy, self.interpreter)
         self._pid = os.getpid()
         self._groups: weakref.WeakValueDictionary[Hashable, Caller] = weakref.WeakValueDictionary()
         self._groups_lock = threading.Lock()
@@ -201,7 +205,10 @@ class Executor:
             own = usual if type(item) is not Check or item.rule is None else self._options(item.rule_or(rule))
             return self._job(program, call, own, deliver, caller, item)
 
-        return iter(Stream(self._loop, iter(items), make, self._decode, ordered=ordered, timeout=timeout, repeat=repeat))
+        stream = Stream(
+            self._loop, iter(items), make, self._decode, ordered=ordered, timeout=timeout, repeat=repeat, memory=self._memory
+        )
+        return iter(stream)
 
     # -- jobs -------------------------------------------------------------------------------------------------
 

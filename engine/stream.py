@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 
 from reexec.policies.comparison import ComparisonRule
 
+from .cache.outcomes import Memory
 from .errors import DeadlineExceededError
 from .outcome import Outcome
 from .pool.answer import Answer
@@ -52,9 +53,12 @@ class Stream:
         ordered: bool,
         timeout: float | None = None,
         repeat: Repeat | None = None,
+        memory: Memory | None = None,
     ) -> None:
         self._loop, self._items, self._make, self._decode = loop, items, make, decode
-        self._ordered, self._repeat = ordered, repeat
+        self._ordered, self._repeat, self._memory = ordered, repeat, memory
+        self._recalled: set[Job] = set()
+        """Answered by the cache."""
         self._deadline = None if timeout is None else time.monotonic() + timeout
         self._mailbox = Mailbox()
         self._caller = Caller(WINDOW_BYTES)
@@ -117,7 +121,13 @@ class Stream:
                     self._arrived.append(job)
             else:
                 job = self._make(program, call, self._deliver, self._caller, item)
-                fresh.append(job)
+                if self._memory is not None and (answer := self._memory.recall(job)) is not None:
+                    job.answer = answer
+                    self._recalled.add(job)
+                    if not self._ordered or self._repeat is not None:
+                        self._arrived.append(job)
+                else:
+                    fresh.append(job)
                 held += job.size()
                 self._waiting_bytes += job.size()
             if self._ordered:
@@ -186,6 +196,11 @@ class Stream:
         if job.answer is NOT_EXECUTED:
             return None
         outcome = self._outcome(job)
+        if self._memory is not None:
+            if job in self._recalled:
+                self._recalled.discard(job)
+            elif job.answer is not None:
+                self._memory.keep(job, job.answer)
         self._waiting_bytes -= job.size()
         self._let_go(job)
         asked = self._asked.pop(job, None)

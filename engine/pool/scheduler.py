@@ -36,6 +36,7 @@ class Scheduler:
         self._later: deque[Job] = deque()
         """To run again behind other work."""
         self._yielding: frozenset[Kind] = frozenset()
+        self._now = 0.0
 
     def __len__(self) -> int:
         return len(self._alone) + len(self._later) + sum(self._waiting.values())
@@ -185,8 +186,11 @@ class Scheduler:
 
     def _somebody_waits_alone(self, now: float, starting: int) -> bool:
         """Whether a place is to become free for a job that must be alone, and no worker is on its way for it."""
-        due = len(self._alone) + sum(now - job.since > LATER_S for job in self._later)
-        return due > starting
+        self._now = now
+        return len(self._alone) + sum(1 for _ in self._overdue()) > starting
+
+    def _overdue(self) -> Iterator[Job]:
+        return (job for job in self._later if self._now - job.since > LATER_S)
 
     def _kinds_that_yield(self, now: float) -> frozenset[Kind]:
         """Kinds of workers that take no more jobs, because another kind's have waited for longer. Of any two kinds at most one
@@ -222,6 +226,11 @@ class Scheduler:
         starting = [worker.key for worker in live if worker.state is State.STARTING]
         for job in self._alone:
             if job.key not in starting:
+                return job.key
+        # Nothing else is handed out while a confirmation is overdue, so it must not wait for a worker that nobody starts.
+        for job in self._overdue():
+            takers = (worker for worker in live if worker.state is State.IDLE and worker.key == job.key)
+            if job.key not in starting and not any(worker.fresh or not job.needs_fresh_worker for worker in takers):
                 return job.key
         longest = sorted(self._heads(), key=lambda head: max(head[2].since, head[0].served_at))
         kinds = dict.fromkeys([kind for _, kind, _ in longest] + [job.key for job in self._later])

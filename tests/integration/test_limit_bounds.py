@@ -56,8 +56,8 @@ def test_where_the_kernel_does_not_tell_only_the_backstop_ends_a_sleeper(monkeyp
 
 def test_a_kernel_that_tells_is_believed(monkeypatch: pytest.MonkeyPatch) -> None:
     """Waiting for a processor is no sleep: a host that says so keeps the check alive."""
-    monkeypatch.setattr(run_delay.RunDelays, "of", lambda self, check_id: (int(time.monotonic() * 1e6), 0))
-    assert frames.RunDelay._fields == ("check_id", "waited_us", "idle_us")
+    monkeypatch.setattr(run_delay.RunDelays, "of", lambda self, check_id: (int(time.monotonic() * 1e6), 0, True))
+    assert frames.RunDelay._fields == ("check_id", "waited_us", "idle_us", "runnable")
     policy = load_policy("codeio", settings=["limits.cpu_s=5", "limits.idle_s=0.2", "limits.confirm=false"])
     with Executor(policy, workers=1) as executor:
         assert executor.submit(SLEEPS, [0.7]).result().value == "woke"
