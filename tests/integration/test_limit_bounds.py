@@ -43,7 +43,7 @@ def test_a_check_below_its_limit_keeps_its_value(executor: Executor) -> None:
 
 
 def test_where_the_kernel_does_not_tell_only_the_backstop_ends_a_sleeper(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(run_delay.RunDelays, "of", lambda self, check_id: (-1, 0))
+    monkeypatch.setattr(run_delay.RunDelays, "of", lambda self, check_id: (-1, 0, False))
     policy = load_policy(
         "codeio", settings=["limits.cpu_s=0.5", "limits.idle_s=0.2", "limits.wall_s=2", "limits.confirm=false"]
     )
