@@ -44,7 +44,7 @@ def test_the_same_pairs_fail_as_in_a_plain_replay(count: int | None, tmp_path: P
         functions.write_text("".join(json.dumps(row) + "\n" for row in short))
     done = reexec("audit", functions, "-o", report, "--json", timeout=1800)
     assert done.code == 0, done.err
-    script = ROOT / "tests" / "replay" / "plain_replay.py"
+    script = ROOT / "tests" / "support" / "plain_replay.py"
     subprocess.run([sys.executable, str(script), str(functions), str(replay)], check=True, timeout=3600)
     ours, plain = read_rows(report), read_rows(replay)
     assert [(row["itemid"], row["ioid"]) for row in ours] == [(row["itemid"], row["ioid"]) for row in plain]
