@@ -8,7 +8,6 @@ import typer
 
 from reexec.engine.cache import OutcomeCache, default_folder
 from reexec.engine.cache.store import clear as remove
-from reexec.engine.errors import UsageError
 
 from . import exits, options, screen
 
@@ -20,6 +19,11 @@ Folder = Annotated[
 ]
 
 
+def _none(folder: Path) -> int:
+    screen.out.print(f"{folder}: no cache there yet", markup=False)
+    return exits.DONE
+
+
 @app.command("stats")
 def stats(folder: Folder = None, json: options.Json = False) -> int:
     """Print how much a cache holds.
@@ -28,7 +32,7 @@ def stats(folder: Folder = None, json: options.Json = False) -> int:
     """
     at = folder or default_folder()
     if not at.is_dir():
-        raise UsageError(f"{at}: no cache there yet")
+        return _none(at)
     with OutcomeCache(at) as cache:
         found = cache.statistics()
     if json:
@@ -53,7 +57,7 @@ def prune(
     """
     at = folder or default_folder()
     if not at.is_dir():
-        raise UsageError(f"{at}: no cache there yet")
+        return _none(at)
     with OutcomeCache(at) as cache:
         removed = cache.prune(max_mib << 20)
         found = cache.statistics()

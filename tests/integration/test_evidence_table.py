@@ -303,4 +303,5 @@ def test_every_word_of_the_table_is_a_verdict_word() -> None:
 
     text = DOCUMENT.read_text(encoding="utf-8")
     assert {word for _, words in ROWS.values() for word in re.findall(r"`([a-z]+-?[a-z]+)`", words)} <= set(VERDICT_WORDS)
-    assert set(re.findall(r"^\| `([a-z-]+)` \|", text, re.M)) == set(VERDICT_WORDS)
+    words = text[text.index("## The words") : text.index("## The clocks")]
+    assert set(re.findall(r"^\| `([a-z-]+)` \|", words, re.M)) == set(VERDICT_WORDS)

@@ -63,7 +63,7 @@ def test_a_worker_has_its_text_on_huge_pages_and_still_computes() -> None:
 def test_a_place_that_cannot_be_moved_is_left_as_it_was() -> None:
     code = (
         "import sys, mmap; sys.path.insert(0, sys.argv[1])\n"
-        "from inside.text import move_to_huge_pages as move\n"
+        "from zygote.start.text import move_to_huge_pages as move\n"
         "print(move(0, 0), sum(range(10)))\n"
     )
     folder = Path(__file__).parents[2] / "engine"

@@ -12,9 +12,9 @@ from reexec.cli.commands import NAMES, load
 from tests.support.helpers import EXAMPLES, Done, reexec, reexec_cold
 
 # The bundled responses hold programs that compute or sleep for ever; they need not do so for 5 s each here.
-SMALL = {"REEXEC_POLICY": "limits.cpu_s=1 limits.idle_s=1"}
-EXPECTED_CODE = {"doctor": (0, 3), "generate": (1,), "pipeline": (1,)}
-NEEDS = {"explain": "verify", "rows": "verify", "env missing": "audit"}
+SMALL = {"REEXEC_POLICY": "limits.cpu_s=1 limits.idle_s=1", "REEXEC_CACHE": "cache-of-the-examples"}
+EXPECTED_CODE = {"doctor": (0, 3)}
+NEEDS = {"explain": "verify", "rows": "verify", "env missing": "audit", "report": "pipeline"}
 MAKES = {
     "call": '"verdict": "accepted"',
     "verify": "accepted",
@@ -36,6 +36,10 @@ MAKES = {
     "grade mbpp": r"pass@1 0\.7500",
     "grade evalplus": r"pass@1 0\.5000",
     "grade tests": r"5 samples of 3 problems",
+    "report": r"functions; [\d,]+ bytes in report\.html",
+    "cache stats": "outcomes|no cache there yet",
+    "cache prune": "stay|no cache there yet",
+    "cache clear": "bytes freed",
     "export": "16 rows of 4 functions",
     "pipeline": "repaired at turn 2",
     "policy show": "digest",

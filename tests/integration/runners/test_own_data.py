@@ -62,10 +62,10 @@ def test_where_no_row_can_be_used_the_likely_cause_is_told(tmp_path: Path) -> No
 @pytest.mark.parametrize(
     ("row", "reason", "said"),
     [
-        ({"code": "x"}, "content must be a text, at $.content", "rows have `code`, not `content`: use --map content=code"),
+        ({"code": "x"}, "expected a string, got null, at $.content", "rows have `code`, not `content`: use --map content=code"),
         ({"outputs": "x"}, "missing, at $.output", "rows have `outputs`, not `output`: use --map output=outputs"),
         ({"a": 1, "b": 2}, "at $.output", "rows have a, b, and no `output`: --map output=YOURS says which of them it is"),
-        ({"output": 3}, "must be a text, at $.output", ""),
+        ({"output": 3}, "expected a string, got a number, at $.output", ""),
         ({}, "missing, at $.output", ""),
     ],
 )  # fmt: skip
@@ -181,7 +181,7 @@ def test_ids_that_a_table_library_made_floats_of_tie_the_turns_together(tmp_path
 def test_positions_that_are_no_whole_numbers_are_refused_with_their_place(bad: Any, tmp_path: Path) -> None:
     done, _ = verify(tmp_path, [{**response(0, 0, 3), "itemid": bad}])
     assert done.code == 2
-    assert "itemid must be a whole number" in done.err
+    assert "itemid: expected an integer" in done.err
 
 
 @pytest.mark.parametrize("command", ["transform", "revise", "assemble", "prompts"])

@@ -74,7 +74,7 @@ def test_rows_of_the_original_are_judged_by_their_status(status: str, asked: int
         ({**verified("a"), "io_pred": "x"}, "at $.io_pred"),
         ({**verified("a"), "retry_count": "1"}, "at $.retry_count"),
         ({"output": "never verified"}, "at $.verdict"),
-        ("[1]", "a row must be a JSON object"),
+        ("[1]", "expected a JSON object"),
     ],
 )
 def test_rows_that_cannot_be_asked_again_are_rejected_with_the_reason(row: Row | str, said: str, tmp_path: Path) -> None:
