@@ -78,8 +78,7 @@ def _pack(answer: Answer) -> bytes:
         answer.stdout,
         answer.stderr,
     ]
-    packed: bytes = msgpack.packb(fields)
-    return packed
+    return bytes(msgpack.packb(fields) or b"")
 
 
 def _unpack(body: bytes) -> Answer | None:
