@@ -169,6 +169,7 @@ class Loop:
         self._scheduler.assign(self._workers, now)
         while (key := self._scheduler.wanted(self._workers)) is not None and not self._stopping:
             self._start_worker(key)
+            self._scheduler.active = self._fleet.active  # where none came up, it makes do with fewer
         for worker in list(self._workers):
             if worker.wants_to_write():
                 self._attempt(worker, worker.flush)
