@@ -90,7 +90,7 @@ def demo(
 def _loop(folder: Path, workers: int, python: Path | None, json: bool) -> PipelineResult:
     with as_file(_EXAMPLES / "pipeline.toml") as config:
         changes = {"folder": str(folder), "python": str(python) if python else ""}
-        plan = make_plan(load_config(config, changes), workers=workers, settings=_SETTINGS)
+        plan = make_plan(load_config(config, changes), workers=workers, settings=_SETTINGS, environment=os.environ)
     if not json:
         screen.out.rule("from raw code to training rows", style="dim")
         screen.out.print(
@@ -157,7 +157,7 @@ def _surprises_of_loop(result: PipelineResult) -> list[str]:
 
 def _verdicts(output: Path, workers: int, python: Path | None, json: bool) -> tuple[Summary, dict[str, Any], list[str]]:
     """Verifies the bundled predictions, each of which says what its verdict must be."""
-    executor = ExecutorOptions(load_policy("codeio", settings=_SETTINGS), workers, python)
+    executor = ExecutorOptions(load_policy("codeio", settings=_SETTINGS, environment=os.environ), workers, python)
     with as_file(_EXAMPLES / "functions.jsonl") as functions, as_file(_EXAMPLES / "responses.jsonl") as responses:
         rows = screen.count_lines(responses, None)
         if not json:

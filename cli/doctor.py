@@ -14,7 +14,8 @@ from reexec.engine.conformance import Offer, Result, offers, run_conformance
 from reexec.engine.errors import IsolationUnavailableError, ReexecError
 from reexec.engine.executor import Executor
 from reexec.engine.jail import interpreter, native
-from reexec.policies.model import Isolation, IsolationLevel, Policy
+from reexec.policies.layers import load_policy
+from reexec.policies.model import IsolationLevel
 
 from . import exits, options, screen
 from .terminal import styled
@@ -127,7 +128,7 @@ def _isolation(found: Offer, python: Path | None) -> Finding:
 
 def _lacking(isolation: IsolationLevel, python: Path | None) -> str:
     """Modules of the usual prelude that the interpreter lacks."""
-    policy = Policy.preset("codeio").model_copy(update={"isolation": Isolation(lowest=isolation)})
+    policy = load_policy("codeio", settings=(f"isolation.lowest={isolation.value}", "limits.memory_bytes=64MiB"))
     with Executor(policy, workers=1, python=python, isolation=isolation) as executor:
         missing = executor.missing_prelude_modules
     return f"; the interpreter lacks {', '.join(missing)}" if missing else ""

@@ -7,10 +7,10 @@ an array), so arguments are made plain before.
 
 import marshal
 
+from .addresses import blob_bytes
 from .errors import UsageError
 from .folding import fold_argument
 from .program import Call
-from .protocol import frames
 
 
 def encode_call(call: Call) -> tuple[bytes, int]:
@@ -23,7 +23,7 @@ def encode_call(call: Call) -> tuple[bytes, int]:
         data = marshal.dumps(arguments, 2)
     except ValueError as error:
         raise UsageError(f"the arguments cannot be sent: {error}") from None
-    if len(data) > frames.MAX_BLOB_BYTES:
-        most = frames.MAX_BLOB_BYTES >> 20
+    if len(data) > blob_bytes():
+        most = blob_bytes() >> 20
         raise UsageError(f"the arguments of a call are {len(data) >> 20} MiB; a worker takes at most {most} MiB")
     return data, 0

@@ -7,15 +7,12 @@ from typing import Any
 
 from reexec.policies.comparison import ComparisonRule
 
+from .addresses import blob_bytes, loaded_bytes
 from .errors import UsageError
 from .folding import fold_expected
 from .json_form import from_plain, members, to_plain
-from .protocol.frames import MAX_BLOB_BYTES
 
 MAX_ENTRY_CHARACTERS = 1000
-
-MAX_STDIN_BYTES = 32 << 20
-"""The half of what a zygote keeps of loaded bytes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,8 +31,8 @@ class Program:
         if not isinstance(self.source, str) or not isinstance(self.entry, str):
             raise UsageError("a Program's source and entry are text")
         body = self.source.encode("utf-8", "surrogatepass")
-        if len(body) > MAX_BLOB_BYTES:
-            raise UsageError(f"a source of {len(body) >> 20} MiB; a worker takes at most {MAX_BLOB_BYTES >> 20} MiB")
+        if len(body) > blob_bytes():
+            raise UsageError(f"a source of {len(body) >> 20} MiB; a worker takes at most {blob_bytes() >> 20} MiB")
         if len(self.entry) > MAX_ENTRY_CHARACTERS:
             raise UsageError(f"an entry of {len(self.entry)} characters; it is a name, of at most {MAX_ENTRY_CHARACTERS}")
         digest = hashlib.blake2b(body, digest_size=16, salt=b"program")
@@ -79,8 +76,9 @@ class Stdin:
     """32 hex digits: blake2b over the data."""
 
     def __post_init__(self) -> None:
-        if len(self.data) > MAX_STDIN_BYTES:
-            raise UsageError(f"a standard input of {len(self.data):,} bytes; the most is {MAX_STDIN_BYTES:,}")
+        most = loaded_bytes()
+        if len(self.data) > most:
+            raise UsageError(f"a standard input of {len(self.data):,} bytes; the most is {most:,}")
         object.__setattr__(self, "id", hashlib.blake2b(self.data, digest_size=16, salt=b"stdin").hexdigest())
 
     @classmethod

@@ -14,6 +14,11 @@ ROOT = Path(__file__).resolve().parents[1]
 if str(ROOT) not in sys.path:
     sys.path.insert(0, str(ROOT))  # tests import each other's helpers as tests.attacks.harness
 
+from tests.support import limited_host  # noqa: E402: needs the path above
+
+if limited_host.is_limited():
+    limited_host.adapt()
+
 # Started in the background of a shell, this process ignores Ctrl-C, and so would every command that a test interrupts.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from reexec.policies.model import Isolation, IsolationLevel, Limits, Policy
+from reexec.policies.model import MIB, Isolation, IsolationLevel, Limits, Policy
 
 from ..errors import EngineError
 from ..executor import Executor
@@ -29,7 +29,7 @@ class Offer:
 
 def offer(isolation: IsolationLevel, python: str | None = None) -> Offer:
     """The proof is a real call."""
-    policy = Policy(name="proof", limits=Limits(confirm=False), isolation=Isolation(lowest=isolation))
+    policy = Policy(name="proof", limits=Limits(confirm=False, memory_bytes=64 * MIB), isolation=Isolation(lowest=isolation))
     try:
         with Executor(policy, workers=1, python=python, isolation=isolation) as executor:
             outcome = executor.submit(_PROOF, [2, 3]).result()

@@ -21,6 +21,7 @@ import psutil
 
 from reexec.policies.model import Policy
 
+from ..addresses import blob_bytes
 from ..protocol import frames
 from ..protocol.setup import Setup
 from .cgroup import WorkerGroup
@@ -126,6 +127,7 @@ def setup_message(policy: Policy, warm: frozenset[str], terms: Terms) -> bytes:
         wall_s=limits.backstop_s,
         confirm=limits.confirm,
         memory_bytes=limits.memory_bytes,
+        blob_bytes=blob_bytes(),
         output_bytes=limits.output_bytes,
         capture_bytes=limits.capture_bytes,
         processes=limits.processes,

@@ -19,6 +19,7 @@ from typing import Any
 
 from reexec.policies.model import Limits
 
+from ..addresses import loaded_bytes
 from ..errors import EngineError
 from ..jail.launch import Launched, baseline_of
 from ..jail.run_delay import RunDelays
@@ -28,7 +29,6 @@ from .answer import CANCELLED, Answer, of_result
 from .job import Job
 
 MAX_PROGRAMS = 256
-MAX_PROGRAM_BYTES = 32 << 20
 MAX_IN_FLIGHT = 64
 MAX_IN_FLIGHT_BYTES = 1 << 20
 MAX_ANSWER_BYTES = 8 << 20
@@ -78,7 +78,7 @@ class Worker:
         self._programs: OrderedDict[str, tuple[int, int]] = OrderedDict()
         """By id: the number that the zygote knows it by, and its bytes."""
         self._next_program = 0
-        self._program_bytes = 0
+        self._program_bytes, self._most_program_bytes = 0, loaded_bytes()
         self._decoder = frames.Decoder(frames.ZYGOTE_SAYS, limits.output_bytes + 2 * limits.capture_bytes + (1 << 20))
         self._capture_bytes = limits.capture_bytes
         self._out = bytearray(frames.encode(frames.SetUp(setup)))
@@ -139,7 +139,7 @@ class Worker:
         data = source if isinstance(source, bytes) else source.encode("utf-8", "surrogatepass")
         # What is in flight must stay; it is the newest, so the oldest goes first.
         needed = {each for flying in (job, *self.in_flight) for each in flying.loaded}
-        while len(self._programs) >= MAX_PROGRAMS or self._program_bytes > MAX_PROGRAM_BYTES:
+        while len(self._programs) >= MAX_PROGRAMS or self._program_bytes > self._most_program_bytes:
             oldest = next(iter(self._programs))
             if oldest in needed:
                 break
@@ -302,6 +302,8 @@ class Worker:
 def start_error(log: str, reason: str) -> EngineError:
     """Why a worker did not come up, in nsjail's or Python's own last words."""
     lines = [line for line in log.splitlines() if line.strip()]
+    if lines and (lines[-1].startswith(" ") or "Traceback" in lines[-1]):  # a traceback that was still being written
+        lines = reason.strip().splitlines()
     said = next((line for line in lines if line.startswith(("[E]", "[F]"))), lines[-1] if lines else reason)
     if "Couldn't launch the child process" in said:
         said = "nsjail may not make namespaces here: user.max_user_namespaces is 0, or a container's filter forbids it"

@@ -14,6 +14,8 @@ class Setup(NamedTuple):
     """Whether a limit on time that is near is told apart from one that is far away."""
     memory_bytes: int
     """Address space that a check may add to what it inherits."""
+    blob_bytes: int
+    """Of the largest source, the largest call, and all code that is kept."""
     output_bytes: int
     capture_bytes: int
     """Of standard output, and as many of standard error; 0: neither is kept."""

@@ -40,17 +40,20 @@ class HostGone(BaseException):
 class Inbox:
     """What the host sent and the zygote has not dealt with."""
 
-    # A program, the call of its check, and what came before them: an answer on run delay can always be read behind that.
-    BYTES = 2 * frames.MAX_BLOB_BYTES + _AHEAD_BYTES
+    @staticmethod
+    def bytes(blob_bytes: int) -> int:
+        """Size of the area: a program, the call of its check, and what came before them, so that an answer on run delay can
+        always be read behind that."""
+        return 2 * blob_bytes + _AHEAD_BYTES
 
-    def __init__(self, fd: int, region: Region) -> None:
+    def __init__(self, fd: int, region: Region, blob_bytes: int) -> None:
         self.fd = fd
         self._region = region
         self._view = region.view
-        self._begin, self._limit = region.area(self.BYTES)
+        self._begin, self._limit = region.area(self.bytes(blob_bytes))
         self._head = self._tail = self._begin
         self._scanned = self._begin  # what lies before it has been looked at by look_ahead
-        self._most = frames.MAX_BLOB_BYTES + (1 << 16)
+        self._most = blob_bytes + (1 << 16)
         self._cancelled = -1
         self._run_delay: frames.RunDelay | None = None
 

@@ -12,8 +12,6 @@ from ..protocol import frames
 from ..protocol.claim import Ending
 from .secrets import Blocks, Region, copy, move
 
-SOURCE_BYTES = 2 * frames.MAX_BLOB_BYTES  # the host keeps 32 MiB of them loaded, and those of the checks under way
-CODE_BYTES = 64 << 20  # of all programs together, so of one as well
 FAILURE_BYTES = 1 << 16  # a longer account of a failed compilation is made anew
 
 
@@ -35,13 +33,18 @@ class Program:
 
 
 class Programs:
-    BYTES = 2 * (SOURCE_BYTES + CODE_BYTES)  # twice: a block needs its pages side by side
+    @staticmethod
+    def bytes(blob_bytes: int) -> int:
+        """Size of the area: sources, of which the host keeps half a `blob_bytes` loaded beside those of the checks under way,
+        and code; twice, because a block needs its pages side by side."""
+        return 2 * (2 * blob_bytes + blob_bytes)
 
-    def __init__(self, region: Region) -> None:
+    def __init__(self, region: Region, blob_bytes: int) -> None:
+        """`blob_bytes` of code are kept at most, of all programs together and so of one as well."""
         self._view = region.view
-        self._blocks = Blocks(region, self.BYTES)
+        self._blocks = Blocks(region, self.bytes(blob_bytes))
         self._programs: Dict[int, Program] = {}
-        self._code_bytes = 0
+        self._code_bytes, self._most_code_bytes = 0, blob_bytes
         self._clock = 0
 
     def load(self, frame: frames.Load) -> None:
@@ -76,8 +79,8 @@ class Programs:
         return self._view[program.code.at : program.code.at + program.code.size]
 
     def keep_code(self, program: Program, at: int, size: int) -> None:
-        """`size` bytes at `at`, at most CODE_BYTES, are its code."""
-        while self._code_bytes + size > CODE_BYTES:
+        """`size` bytes at `at`, at most all that is kept, are its code."""
+        while self._code_bytes + size > self._most_code_bytes:
             compiled = [other for other in self._programs.values() if other.code is not None]
             self._drop_code(min(compiled, key=lambda other: other.used))
         program.code = Place(self._keep(at, size), size)

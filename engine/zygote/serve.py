@@ -44,7 +44,7 @@ from .ending import (
     take,
 )
 from .feed import Feed
-from .programs import CODE_BYTES, Program
+from .programs import Program
 from .progress import Progress
 from .start import heap
 from .start.handshake import Link, Started, start
@@ -105,7 +105,7 @@ class Zygote:
         self._quick = setup.processes == 1
         self._late_s = setup.cpu_s * LATE_FACTOR + LATE_S
         self._first_wait_ms = max(1.0, min(SOON_MS, 1000 * setup.cpu_s / setup.processes, 1000 * setup.idle_s))
-        self._output_bytes = started.output_bytes
+        self._output_bytes, self._blob_bytes = started.output_bytes, setup.blob_bytes
 
     # -- serving ----------------------------------------------------------------------------------------------
 
@@ -204,7 +204,7 @@ class Zygote:
         """Keeps the code, or what every compilation of this program would come to."""
         programs = self._programs
         self._task.fill(0, programs.source(program))
-        self._claims.begin(self._outbox.place(), CODE_BYTES, compiles=True)
+        self._claims.begin(self._outbox.place(), self._blob_bytes, compiles=True)
         end = self._run(check_id, child.compile_program, self._claims, None)
         ending = end.ending
         if ending.kind == _CODE:

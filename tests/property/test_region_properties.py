@@ -99,7 +99,7 @@ def test_an_inbox_gives_every_frame_as_it_was_sent_and_is_back_pressure_when_it_
     with ours, theirs, pytest.MonkeyPatch.context() as patch:
         patch.setattr(Inbox, "BYTES", PAGE)
         region = Region(PAGE)
-        inbox = Inbox(ours.fileno(), region)
+        inbox = Inbox(ours.fileno(), region, frames.MAX_BLOB_BYTES)
         ours.setblocking(False)
         theirs.setblocking(False)
         stream = b"".join(frames.encode(frames.Check(number, 1, 0, call)) for number, call in enumerate(calls))
@@ -173,8 +173,8 @@ def test_a_host_that_hangs_up_is_noticed_by_both_ends() -> None:
     ours, theirs = socket.socketpair()
     with ours:
         ours.setblocking(False)
-        region = Region(Inbox.BYTES + Outbox.bytes(1000) + PAGE)
-        inbox, outbox = Inbox(ours.fileno(), region), Outbox(ours.fileno(), region, 1000)
+        region = Region(Inbox.bytes(frames.MAX_BLOB_BYTES) + Outbox.bytes(1000) + PAGE)
+        inbox, outbox = Inbox(ours.fileno(), region, frames.MAX_BLOB_BYTES), Outbox(ours.fileno(), region, 1000)
         theirs.close()
         with pytest.raises(HostGone):
             inbox.receive()

@@ -17,7 +17,7 @@ from .. import child, determinism, forking
 from ..capture import Pages
 from ..channel import HostGone, Inbox, Outbox
 from ..group import CheckGroup
-from ..programs import CODE_BYTES, Programs
+from ..programs import Programs
 from ..scratch import Scratch
 from ..secrets import Region, TaskBuffer
 from ..task import Task
@@ -25,7 +25,8 @@ from . import heap, lockdown, measure, prelude, text
 from .confine import Confinement
 from .rehearsal import rehearse
 
-_TASK_BYTES = CODE_BYTES + frames.MAX_BLOB_BYTES + (1 << 20)
+_TASK_BYTES = 1 << 20  # beside code and call
+_START_BYTES = 8 << 20  # of addresses that the zygote still takes after its Hello
 
 
 class Started(NamedTuple):
@@ -86,10 +87,11 @@ def start(link: Link, alone: bool) -> Started:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     setup = link.first_frame()
     output_bytes = max(setup.output_bytes, claim.REPORT_BYTES)  # the host holds its own limit as well
-    needed = claim.room(max(output_bytes, CODE_BYTES)) + Pages.bytes(setup.capture_bytes)
-    sizes = Inbox.BYTES, Outbox.bytes(needed), Programs.BYTES, Pages.bytes(setup.capture_bytes)
+    blob_bytes = setup.blob_bytes
+    needed = claim.room(max(output_bytes, blob_bytes)) + Pages.bytes(setup.capture_bytes)
+    sizes = Inbox.bytes(blob_bytes), Outbox.bytes(needed), Programs.bytes(blob_bytes), Pages.bytes(setup.capture_bytes)
     region = Region(sum(sizes) + len(sizes) * 2 * (1 << 16))
-    inbox, outbox = Inbox(link.fd, region), Outbox(link.fd, region, needed)
+    inbox, outbox = Inbox(link.fd, region, blob_bytes), Outbox(link.fd, region, needed)
     link.outbox = outbox
     os.set_blocking(link.fd, False)  # children close it, so nobody else can change that
 
@@ -100,6 +102,7 @@ def start(link: Link, alone: bool) -> Started:
     # The host removes that folder now; its name must not tell one worker from another.
     os.environ["MPLCONFIGDIR"] = "/cache"
     task = _make_task(setup, names)
+    _refuse_too_little(len(region.view), setup.memory_bytes)
     lockdown.forbid_inspection()
     info = {"version": list(sys.version_info[:3]), "missing": sorted(set(missing) | set(absent))}
     baseline = _exchange(inbox, outbox, frames.Hello(json.dumps(info).encode()))
@@ -120,7 +123,7 @@ def start(link: Link, alone: bool) -> Started:
     if setup.filter:
         lockdown.install_filter(bytes.fromhex(setup.filter))
     group = CheckGroup(setup.group) if setup.group else None
-    programs = Programs(region)
+    programs = Programs(region, blob_bytes)
     pages = Pages(region, setup.capture_bytes) if setup.capture_bytes else None
     scratch = [Scratch(path, fork) for path in setup.emptied]
     os.chdir(setup.working_folder)
@@ -135,7 +138,7 @@ def start(link: Link, alone: bool) -> Started:
         kept += heap.mix_free_blocks(setup.random_seed)
     gc.freeze()
     child_has = measure.inherited(fork, lambda: rehearse(task, 1))
-    address_space = _at_most_hard(child_has.address_space + setup.memory_bytes)
+    address_space = child_has.address_space + setup.memory_bytes
     return Started(
         setup, alone, region, inbox, outbox, programs, pages, task, scratch, group, confinement, fork,
         (address_space, address_space), child_has.resident_kib, output_bytes, kept,
@@ -150,7 +153,7 @@ def _make_task(setup: Setup, prelude_names: dict[str, Any]) -> Task:
     numpy_seeded = "numpy" in sys.modules
     if numpy_seeded:
         child.seed_numpy(setup)
-    return Task(setup, space, numpy_seeded, TaskBuffer(_TASK_BYTES))
+    return Task(setup, space, numpy_seeded, TaskBuffer(2 * setup.blob_bytes + _TASK_BYTES))
 
 
 def _exchange(inbox: Inbox, outbox: Outbox, hello: frames.Hello) -> frames.Baseline:
@@ -171,6 +174,15 @@ def _exchange(inbox: Inbox, outbox: Outbox, hello: frames.Hello) -> frames.Basel
         return baseline
 
 
-def _at_most_hard(wanted: int) -> int:
+def _refuse_too_little(region_bytes: int, memory_bytes: int) -> None:
+    """Raises OSError where this host does not allow what a check was promised: programs would run out of memory for no fault
+    of theirs, and nobody would see it in the verdict."""
     hard = resource.getrlimit(resource.RLIMIT_AS)[1]
-    return wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
+    if hard == resource.RLIM_INFINITY:
+        return
+    left = hard - (measure.address_space() - region_bytes) - _START_BYTES
+    if memory_bytes > left:
+        raise OSError(
+            "limits.memory_bytes is %d MiB, and the limit on addresses here (ulimit -Hv) leaves %d MiB to a check"
+            % (memory_bytes >> 20, max(left, 0) >> 20)
+        )
