@@ -25,8 +25,9 @@ local-model: setup ## the loop with a real small model on this machine (10 minut
 	@mkdir -p out
 	$(BIN)/reexec pipeline examples/local.toml --folder out/local-model; test $$? -le 1
 
+# Few addresses (ulimit -Hv, in KiB): one process cannot hold all tests.
 test: setup ## the tests (minutes)
-	$(BIN)/pytest
+	@case "$$(ulimit -Hv)" in unlimited|????????*|[4-9]??????) $(BIN)/pytest;; *) $(BIN)/python scripts/test_by_file.py;; esac
 
 test-slow: setup ## the tests that take long
 	$(BIN)/pytest -m slow
