@@ -1,6 +1,6 @@
 """The tests, each file in a process of its own: for a host that allows a process too few addresses for all of them at once.
 
-    .venv/bin/python scripts/test_by_file.py [ARGUMENT OF PYTEST ...]
+.venv/bin/python scripts/test_by_file.py [ARGUMENT OF PYTEST ...]
 """
 
 import os
@@ -28,7 +28,10 @@ def main() -> int:
         last = next((line for line in reversed(text.splitlines()) if _COUNT.search(line)), "")
         counts = {word.rstrip("s") if word.startswith("error") else word: int(n) for n, word in _COUNT.findall(last)}
         total.update(counts)
-        print(f"[{number}/{len(files)}] {name}: {last.strip('= ') or f'exit {code}'} ({time.monotonic() - began:.0f} s)", flush=True)
+        print(
+            f"[{number}/{len(files)}] {name}: {last.strip('= ') or f'exit {code}'} ({time.monotonic() - began:.0f} s)",
+            flush=True,
+        )
         if code not in (0, NO_TESTS):
             broken.append(name)
             print(text, flush=True)
