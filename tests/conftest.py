@@ -14,7 +14,7 @@ ROOT = Path(__file__).resolve().parents[1]
 if str(ROOT) not in sys.path:
     sys.path.insert(0, str(ROOT))  # tests import each other's helpers as tests.attacks.harness
 
-from tests.support import limited_host  # noqa: E402: needs the path above
+from tests.support import limited_host  # noqa: E402
 
 if limited_host.is_limited():
     limited_host.adapt()

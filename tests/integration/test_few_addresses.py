@@ -1,4 +1,4 @@
-"""A host that allows a process few addresses (`ulimit -Hv`): a check gets what its policy says, or the executor does not start."""
+"""A host that allows few addresses (`ulimit -Hv`): a check gets what its policy says, or the executor does not start."""
 
 import subprocess
 import sys
