@@ -5,7 +5,10 @@ from typing import Annotated, Any, Literal
 
 import typer
 
+from reexec.engine.cache import OutcomeCache
 from reexec.engine.executor import Executor
+from reexec.policies.model import Policy
+from reexec.runners.execution import ExecutorOptions
 from reexec.runners.graders.cruxeval_run import grade_cruxeval, read_generations
 from reexec.runners.graders.problems import Problems
 from reexec.runners.graders.registry import task_named
@@ -41,6 +44,7 @@ def humaneval(
     policy: GradePolicy = "grade",
     settings: options.Settings = None,
     python: options.Python = None,
+    cache: options.Cache = None,
     limit: options.Limit = None,
     shard: options.Shard = None,
     overwrite: options.Overwrite = False,
@@ -50,7 +54,7 @@ def humaneval(
 
     Example: [bold]reexec grade humaneval --problems examples/graders/humaneval.jsonl --samples examples/graders/humaneval-samples.jsonl -o humaneval-graded.jsonl[/]
     """  # noqa: E501
-    request = Request(samples, output, workers, policy, settings, python, limit, shard, overwrite, json)
+    request = Request(samples, output, workers, policy, settings, python, cache, limit, shard, overwrite, json)
     return request.run("humaneval", problems)
 
 
@@ -63,6 +67,7 @@ def mbpp(
     policy: GradePolicy = "grade",
     settings: options.Settings = None,
     python: options.Python = None,
+    cache: options.Cache = None,
     limit: options.Limit = None,
     shard: options.Shard = None,
     overwrite: options.Overwrite = False,
@@ -72,7 +77,7 @@ def mbpp(
 
     Example: [bold]reexec grade mbpp --problems examples/graders/mbpp.jsonl --samples examples/graders/mbpp-samples.jsonl -o mbpp-graded.jsonl[/]
     """  # noqa: E501
-    request = Request(samples, output, workers, policy, settings, python, limit, shard, overwrite, json)
+    request = Request(samples, output, workers, policy, settings, python, cache, limit, shard, overwrite, json)
     return request.run("mbpp", problems)
 
 
@@ -85,6 +90,7 @@ def evalplus(
     policy: GradePolicy = "evalplus",
     settings: options.Settings = None,
     python: options.Python = None,
+    cache: options.Cache = None,
     limit: options.Limit = None,
     shard: options.Shard = None,
     overwrite: options.Overwrite = False,
@@ -94,7 +100,7 @@ def evalplus(
 
     Example: [bold]reexec grade evalplus --problems examples/graders/evalplus.jsonl --samples examples/graders/evalplus-samples.jsonl -o evalplus-graded.jsonl[/]
     """  # noqa: E501
-    request = Request(samples, output, workers, policy, settings, python, limit, shard, overwrite, json)
+    request = Request(samples, output, workers, policy, settings, python, cache, limit, shard, overwrite, json)
     return request.run("evalplus", problems)
 
 
@@ -120,6 +126,7 @@ def io_tests(
     policy: GradePolicy = "contest",
     settings: options.Settings = None,
     python: options.Python = None,
+    cache: options.Cache = None,
     limit: options.Limit = None,
     shard: options.Shard = None,
     overwrite: options.Overwrite = False,
@@ -129,7 +136,7 @@ def io_tests(
 
     Example: [bold]reexec grade tests --problems examples/graders/tests.jsonl --samples examples/graders/tests-samples.jsonl -o tests-graded.jsonl[/]
     """  # noqa: E501
-    request = Request(samples, output, workers, policy, settings, python, limit, shard, overwrite, json)
+    request = Request(samples, output, workers, policy, settings, python, cache, limit, shard, overwrite, json)
     return request.run("tests", problems or [], language=language, score=score, compare=compare, first=first)
 
 
@@ -150,6 +157,7 @@ def cruxeval(
     policy: GradePolicy = "cruxeval",
     settings: options.Settings = None,
     python: options.Python = None,
+    cache: options.Cache = None,
     overwrite: options.Overwrite = False,
     json: options.Json = False,
 ) -> int:
@@ -158,7 +166,8 @@ def cruxeval(
     Example: [bold]reexec grade cruxeval --problems examples/graders/cruxeval.jsonl --generations examples/graders/cruxeval-generations.json --mode output -o scored.json[/]
     """  # noqa: E501
     rows = sum(map(len, read_generations(generations).values()))
-    with options.open_executor(options.effective_policy(policy, settings), workers, python) as executor:
+    used = options.effective_policy(policy, settings)
+    with options.opened_cache(cache) as kept, opened(used, workers, python, kept) as executor:
         with screen.progress("grade cruxeval", rows) as meter:
             result = grade_cruxeval(
                 problems,
@@ -187,6 +196,7 @@ def cruxeval(
                 verdicts=result.verdicts,
                 isolation=executor.isolation.value,
                 workers=executor.workers,
+                **spared_by(executor),
                 wall_s=round(meter.wall_s, 3),
                 rows_per_s=round(meter.rows_per_s, 1),
                 engine_errors=failed,
@@ -194,12 +204,17 @@ def cruxeval(
         else:
             screen.out.print(screen.count_table(f"{result.rows:,} predictions", result.verdicts))
             screen.out.print(f"pass@1 {result.pass_at_1:.1f}, pass@5 {result.pass_at_5:.1f} (percent)")
+            tell_spared(executor)
             if result.disagreements is not None:
                 screen.out.print(
                     f"{result.disagreements:,} predictions are judged otherwise by {scores} "
                     f"(see {beside(output, 'tests.jsonl')})"
                 )
     return exits.IMPERFECT if failed else exits.DONE
+
+
+def opened(policy: Policy, workers: int | None, python: Path | None, cache: OutcomeCache | None) -> Executor:
+    return ExecutorOptions(policy, options.worker_count(workers), python, cache).open()
 
 
 class Request:
@@ -213,13 +228,14 @@ class Request:
         policy: str,
         settings: list[str] | None,
         python: Path | None,
+        cache: str | None,
         limit: int | None,
         shard: str | None,
         overwrite: bool,
         json: bool,
     ) -> None:
         self.samples, self.output, self.workers, self.python = samples, output, workers, python
-        self.policy, self.settings = policy, settings
+        self.policy, self.settings, self.cache = policy, settings, cache
         self.limit, self.shard, self.overwrite, self.json = limit, shard, overwrite, json
 
     def run(self, name: str, problem_paths: list[Path], **chosen: Any) -> int:
@@ -228,7 +244,7 @@ class Request:
         problems = Problems(problem_paths, kind.needs)
         rows = screen.count_lines(self.samples, self.limit, selection.shard[1] if selection.shard else 1)
         policy = options.effective_policy(self.policy, self.settings)
-        with options.open_executor(policy, self.workers, self.python) as executor:
+        with options.opened_cache(self.cache) as cache, opened(policy, self.workers, self.python, cache) as executor:
             task = kind(problems, executor, **chosen)
             with screen.progress(f"grade {name}", rows) as meter:
                 result = run_grade(
@@ -262,6 +278,18 @@ def show_grade(task: Task, result: GradeSummary, executor: Executor, meter: scre
             f"{meter.rows:,} rows in {meter.wall_s:.1f} s: {meter.rows_per_s:,.0f} rows/s, "
             f"{executor.workers} workers, isolation {executor.isolation.value}"
         )
+        tell_spared(executor)
+
+
+def spared_by(executor: Executor) -> dict[str, int]:
+    counted = executor.statistics()
+    return {"recalled": counted.recalled, "shared": counted.shared}
+
+
+def tell_spared(executor: Executor) -> None:
+    told = options.spared(**spared_by(executor))
+    if told:
+        screen.out.print(told)
 
 
 def grade_fields(task: Task, result: GradeSummary, executor: Executor, meter: screen.Meter) -> dict[str, Any]:
@@ -278,6 +306,7 @@ def grade_fields(task: Task, result: GradeSummary, executor: Executor, meter: sc
         "resumed_rows": result.resumed_rows,
         "isolation": executor.isolation.value,
         "workers": executor.workers,
+        **spared_by(executor),
         "wall_s": round(meter.wall_s, 3),
         "rows_per_s": round(meter.rows_per_s, 1),
         "engine_errors": result.engine_errors,

@@ -1,8 +1,11 @@
 """Options that several commands share, and what they mean."""
 
 import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -12,6 +15,11 @@ from reexec.policies.layers import load_policy
 from reexec.policies.model import Policy
 from reexec.runners.rows.names import parse_names
 from reexec.runners.rows.row import Selection
+
+from .terminal import visible
+
+if TYPE_CHECKING:
+    from reexec.engine.cache import OutcomeCache
 
 Workers = Annotated[
     int | None, typer.Option("--workers", "-w", help="Checks that run at the same time. [default: processors]", metavar="N")
@@ -37,10 +45,21 @@ Map = Annotated[
         "--map", help="A field that your rows call otherwise, such as output=completion; may be repeated.", metavar="OURS=YOURS"
     ),
 ]
+Cache = Annotated[
+    str | None,
+    typer.Option(
+        "--cache",
+        help="Recall outcomes of earlier runs and keep new ones: a folder, `on` (the user's cache folder) or `off`. "
+        "[default: REEXEC_CACHE, else off]",
+        metavar="DIR|on|off",
+    ),
+]
 Output = Annotated[Path, typer.Option("--output", "-o", help="The file to write; .gz and .zst are compressed.", metavar="FILE")]
 
 EXECUTOR = {"workers": (Workers, None), "policy": (PolicyName, "codeio"), "set": (Settings, None), "python": (Python, None)}
 """Options of commands that execute programs, with their defaults."""
+CACHE = {"cache": (Cache, None)}
+"""Of commands that may recall outcomes."""
 FILES = {
     "map": (Map, None),
     "limit": (Limit, None),
@@ -65,6 +84,36 @@ def worker_count(workers: int | None) -> int:
 
 def open_executor(policy: Policy, workers: int | None, python: Path | None) -> Executor:
     return Executor(policy, workers=worker_count(workers), python=python)
+
+
+@contextmanager
+def opened_cache(given: str | None) -> "Iterator[OutcomeCache | None]":
+    """The cache that `--cache` or REEXEC_CACHE names. What is wrong with it is one line on stderr, and the run goes on without:
+    a cache saves time and decides nothing."""
+    from reexec.engine.cache import CacheUnusableError, OutcomeCache, wanted_folder
+
+    folder = wanted_folder(given)
+    if folder is None:
+        yield None
+        return
+    try:
+        cache = OutcomeCache(folder)
+    except CacheUnusableError as error:
+        print(f"reexec: no cache in this run: {visible(str(error))}", file=sys.stderr)
+        yield None
+        return
+    try:
+        yield cache
+    finally:
+        cache.close()
+        if cache.warning:
+            print(f"reexec: {visible(cache.warning)}", file=sys.stderr)
+
+
+def spared(recalled: int, shared: int) -> str:
+    """For a person: what was not executed; empty where all was."""
+    said = [f"{recalled:,} recalled from the cache"] * bool(recalled) + [f"{shared:,} identical to others"] * bool(shared)
+    return f"not executed: {', '.join(said)}" if said else ""
 
 
 def selection(limit: int | None, shard: str | None, names: list[str] | None = None) -> Selection:

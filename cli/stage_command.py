@@ -3,7 +3,7 @@
 import inspect
 import types
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import reduce
 from operator import or_
 from pathlib import Path
@@ -69,6 +69,7 @@ def stage_command(
         *(option_of(model, name) for name in fields),
         *([_parameter(instead[0], instead[1], False)] if instead else []),
         *(_parameter(name, *of) for name, of in (options.EXECUTOR if stage.executes else {}).items()),
+        *(_parameter(name, *of) for name, of in (options.CACHE if stage.recalls else {}).items()),
         *(_parameter(name, *of) for name, of in options.FILES.items()),
     ]
 
@@ -78,13 +79,15 @@ def stage_command(
         selection = options.selection(given.pop("limit"), given.pop("shard"), given.pop("map"))
         overwrite = given.pop("overwrite")
         executor = _executor_options(given) if stage.executes else None
+        cached = given.pop("cache") if stage.recalls else "off"
         other = instead is not None and given.pop(instead[0])
         settings = settings_of(model, given | dict.fromkeys(arguments, more))
         if instead is not None and other:
             return instead[2](first, target, settings, selection, json)
         lines = screen.count_lines(first, selection.limit, selection.shard[1] if selection.shard else 1)
         words = lines and lines * stage.words_a_row(settings)
-        with screen.progress(stage.name, words) as meter:
+        with options.opened_cache(cached) as cache, screen.progress(stage.name, words) as meter:
+            executor = executor and replace(executor, cache=cache)
             summary = stage.run(first, target, settings, executor, selection=selection, overwrite=overwrite, progress=meter)
         done = Done(summary, meter, first, target, settings)
         if warn is not None:

@@ -4,7 +4,7 @@ import typer
 
 from reexec.runners.stages.verify import Verify
 
-from . import screen
+from . import options, screen
 from .stage_command import Done, stage_command
 
 
@@ -29,6 +29,9 @@ def show_verify(done: Done) -> None:
             f"{meter.rows:,} rows in {meter.wall_s:.1f} s: {meter.rows_per_s:,.0f} rows/s, "
             f"{summary.workers} workers, isolation {summary.isolation}"
         )
+    told = options.spared(summary.passing["recalled"], summary.passing["shared"])
+    if told:
+        screen.out.print(told)
     rates = summary.counts["pass_rates"]
     if rates:
         screen.out.print(

@@ -6,6 +6,7 @@ import time
 import warnings
 import weakref
 from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -14,7 +15,7 @@ from reexec.policies.comparison import ComparisonRule
 from reexec.policies.model import IsolationLevel, Policy
 
 from .arguments import encode_call
-from .cache import Memory, OutcomeCache
+from .cache import Memory, OutcomeCache, Reuse, Spared
 from .decoding import read_outcome
 from .errors import DeadlineExceededError, EngineError, IsolationUnavailableError, UsageError
 from .jail import interpreter, levels
@@ -49,6 +50,7 @@ class Executor:
     python:   path of the interpreter that runs the programs (CPython 3.8 or newer); this one where None.
     isolation: this level and no other; the strongest that the host offers where None.
     cache:    outcomes of earlier runs: what it holds of a stream is not executed again. It stays the caller's to close.
+    share_identical: identical calls of one stream are executed once, where one outcome stands for all by the cache's own rule.
     """
 
     def __init__(
@@ -59,11 +61,13 @@ class Executor:
         python: str | Path | None = None,
         isolation: IsolationLevel | str | None = None,
         cache: OutcomeCache | None = None,
+        share_identical: bool = False,
     ) -> None:
         self.policy = Policy.preset(policy) if isinstance(policy, str) else policy
         self.workers = _number_of_workers(workers)
         self.interpreter = interpreter.ask(None if python is None else str(python))
         self._memory = None if cache is None else Memory(cache, self.policy, self.interpreter)
+        self._shares, self._spared, self._spared_lock = share_identical, Spared(), threading.Lock()
         self._pid = os.getpid()
         self._groups: weakref.WeakValueDictionary[Hashable, Caller] = weakref.WeakValueDictionary()
         self._groups_lock = threading.Lock()
@@ -110,7 +114,8 @@ class Executor:
         return list(self._loop.missing_modules)
 
     def statistics(self) -> Statistics:
-        return self._loop.statistics()
+        spared = self._spared
+        return replace(self._loop.statistics(), recalled=spared.recalled, shared=spared.shared)
 
     def worker_pids(self) -> list[int]:
         """Pids of the live zygotes as this host sees them."""
@@ -205,8 +210,9 @@ class Executor:
             own = usual if type(item) is not Check or item.rule is None else self._options(item.rule_or(rule))
             return self._job(program, call, own, deliver, caller, item)
 
+        reuse = Reuse(self._memory, self._shares, self._spared, self._spared_lock)
         stream = Stream(
-            self._loop, iter(items), make, self._decode, ordered=ordered, timeout=timeout, repeat=repeat, memory=self._memory
+            self._loop, iter(items), make, self._decode, ordered=ordered, timeout=timeout, repeat=repeat, reuse=reuse
         )
         return iter(stream)
 

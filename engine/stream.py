@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 from reexec.policies.comparison import ComparisonRule
 
-from .cache.outcomes import Memory
+from .cache.reuse import Found, Reuse
 from .errors import DeadlineExceededError
 from .outcome import Outcome
 from .pool.answer import Answer
@@ -53,12 +53,10 @@ class Stream:
         ordered: bool,
         timeout: float | None = None,
         repeat: Repeat | None = None,
-        memory: Memory | None = None,
+        reuse: Reuse,
     ) -> None:
         self._loop, self._items, self._make, self._decode = loop, items, make, decode
-        self._ordered, self._repeat, self._memory = ordered, repeat, memory
-        self._recalled: set[Job] = set()
-        """Answered by the cache."""
+        self._ordered, self._repeat, self._reuse = ordered, repeat, reuse
         self._deadline = None if timeout is None else time.monotonic() + timeout
         self._mailbox = Mailbox()
         self._caller = Caller(WINDOW_BYTES)
@@ -93,7 +91,11 @@ class Stream:
                     if not read or self._exhausted:
                         self._mailbox.wait(seen, self._patience_s())
         finally:
-            left = [job for job in (*self._line, *self._crowd, *self._second_of) if job.answer is None]
+            left = [
+                job
+                for job in (*self._line, *self._crowd, *self._second_of)
+                if job.answer is None and not self._reuse.waits(job)
+            ]
             if left:
                 self._loop.cancel(left)
 
@@ -121,13 +123,11 @@ class Stream:
                     self._arrived.append(job)
             else:
                 job = self._make(program, call, self._deliver, self._caller, item)
-                if self._memory is not None and (answer := self._memory.recall(job)) is not None:
-                    job.answer = answer
-                    self._recalled.add(job)
-                    if not self._ordered or self._repeat is not None:
-                        self._arrived.append(job)
-                else:
+                found = self._reuse.find(job)
+                if found is Found.NOTHING:
                     fresh.append(job)
+                elif found is Found.ANSWER and not self._ordered:
+                    self._arrived.append(job)
                 held += job.size()
                 self._waiting_bytes += job.size()
             if self._ordered:
@@ -158,6 +158,7 @@ class Stream:
                     self._expect(head)
                     break
                 done.append(self._line.popleft())
+                self._settle(head)
         else:
             while self._ready and len(done) < _MOST_DONE:
                 done.append(self._ready.popleft())
@@ -182,6 +183,14 @@ class Stream:
                 return
         if not self._ordered:
             self._ready.append(job)
+            self._ready.extend(self._settle(job))
+
+    def _settle(self, job: Job) -> list[Job]:
+        """An answer stands: who has it too. Those that cannot share it are executed after all."""
+        answered, left = self._reuse.settle(job)
+        if left:
+            self._loop.submit(left)
+        return answered
 
     def _expect(self, job: Job) -> None:
         """The consumer waits for this one: it may begin however much is held."""
@@ -196,11 +205,7 @@ class Stream:
         if job.answer is NOT_EXECUTED:
             return None
         outcome = self._outcome(job)
-        if self._memory is not None:
-            if job in self._recalled:
-                self._recalled.discard(job)
-            elif job.answer is not None:
-                self._memory.keep(job, job.answer)
+        self._reuse.keep(job)
         self._waiting_bytes -= job.size()
         self._let_go(job)
         asked = self._asked.pop(job, None)

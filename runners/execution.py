@@ -17,6 +17,7 @@ from .rows.row import REJECTED, Result, Row
 from .rows.text import BadRowError
 
 if TYPE_CHECKING:
+    from reexec.engine.cache import OutcomeCache
     from reexec.engine.executor import Executor
     from reexec.engine.outcome import Outcome
     from reexec.engine.program import Program
@@ -34,6 +35,8 @@ class ExecutorOptions:
     workers: int | None = None
     """As many as there are processors where None."""
     python: str | Path | None = None
+    cache: "OutcomeCache | None" = None
+    """For stages that may recall outcomes; it stays the caller's to close."""
 
     @classmethod
     def of(cls, given: "Executor | ExecutorOptions | None") -> "ExecutorOptions":
@@ -47,9 +50,10 @@ class ExecutorOptions:
         return len(os.sched_getaffinity(0)) if self.workers is None else self.workers
 
     def open(self) -> "Executor":
+        """An executor for verdicts: identical calls of a run are executed once. Proofs open their own (proof/seeds.py)."""
         from reexec.engine.executor import Executor
 
-        return Executor(self.policy, workers=self.workers, python=self.python)
+        return Executor(self.policy, workers=self.workers, python=self.python, cache=self.cache, share_identical=True)
 
 
 def opened(given: "Executor | ExecutorOptions | None") -> "AbstractContextManager[Executor]":

@@ -125,6 +125,8 @@ class Stage[S: Settings]:
     """The template file that `settings.templates` may replace."""
     executes: ClassVar[bool] = False
     """Whether programs run: such a stage takes an executor."""
+    recalls: ClassVar[bool] = False
+    """Whether what an earlier call came to may stand for the execution of the same call; not where execution is the proof."""
     numbers: ClassVar[tuple[str, ...]] = ()
     tallies: ClassVar[tuple[str, ...]] = ()
     """What it counts beside rows and engine errors: numbers, and numbers by word."""
@@ -187,6 +189,10 @@ class Stage[S: Settings]:
         """After the last row: more for the summary's counts. `partial`: only some rows of the input were selected."""
         return {}
 
+    def passed(self) -> dict[str, int]:
+        """What this run alone has done, by the names in `passing`."""
+        return {}
+
     # -- the run ----------------------------------------------------------------------------------------------
 
     @classmethod
@@ -219,7 +225,7 @@ class Stage[S: Settings]:
                 progress.resumed(run.resumed_lines)
             stage.write(run, progress)
         more = stage.conclude(run.selection.partial)
-        return stage.summary(run.progress.counts, run.progress.lines, run.resumed_lines, more)
+        return stage.summary(run.progress.counts, run.progress.lines, run.resumed_lines, more, passing=stage.passed())
 
     def write(self, run: StageRun, progress: Progress) -> None:
         """From the rows that are left to the end of the run, whatever ends it."""

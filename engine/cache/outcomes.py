@@ -36,14 +36,12 @@ class Memory:
         self._base = hashlib.blake2b("\0".join(parts).encode("utf-8", "surrogateescape"), digest_size=KEY_BYTES).digest()
 
     def recall(self, job: Job) -> Answer | None:
-        """What an earlier run of the same call came to."""
-        if not _may_be_kept(job):
-            return None
+        """What an earlier run of the same call came to; asked for calls that `may_be_kept`."""
         body = self._cache.get(self._key(job))
         return None if body is None else _unpack(body)
 
     def keep(self, job: Job, answer: Answer) -> None:
-        if answer.kind in _KINDS and answer.attempts == 1 and not answer.note and _may_be_kept(job):
+        if may_be_shared(answer) and may_be_kept(job):
             self._cache.put(self._key(job), _pack(answer))
 
     def _key(self, job: Job) -> bytes:
@@ -52,8 +50,14 @@ class Memory:
         return digest.digest()
 
 
-def _may_be_kept(job: Job) -> bool:
+def may_be_kept(job: Job) -> bool:
+    """Whether what a call comes to says what the same call will come to."""
     return not job.options & ~_OPTIONS and job.stdin is None and not may_vary(job.program.source)
+
+
+def may_be_shared(answer: Answer) -> bool:
+    """Whether an answer stands for the same call at another time: the program's own end, by one undisturbed run."""
+    return answer.kind in _KINDS and answer.attempts == 1 and not answer.note
 
 
 def _packages(interpreter: Interpreter) -> list[str]:

@@ -15,8 +15,10 @@ parent's: there every look-up misses and nothing is written.
 import contextlib
 import hashlib
 import os
+import resource
 import shutil
 import struct
+import sys
 import threading
 import time
 from dataclasses import dataclass
@@ -42,14 +44,30 @@ _PRUNE_TO = 0.8  # of that
 _PRUNE_BATCH = 1000
 _NUMBER = struct.Struct(">Q")
 _BYTES = b"bytes"
+ON, OFF = "on", "off"
+
+
+def users_folder() -> Path:
+    """`reexec/outcomes` in the user's cache folder."""
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "reexec" / "outcomes"
+
+
+def wanted_folder(given: str | None) -> Path | None:
+    """Where a run keeps outcomes: `given`, else `REEXEC_CACHE`, is a folder, `on` (the user's) or `off`. None: nowhere, as
+    where neither says anything."""
+    said = given or os.environ.get("REEXEC_CACHE") or OFF
+    return None if said == OFF else users_folder() if said == ON else Path(said)
 
 
 def default_folder() -> Path:
-    """`REEXEC_CACHE`, else `reexec/outcomes` in the user's cache folder."""
-    named = os.environ.get("REEXEC_CACHE")
-    if named:
-        return Path(named)
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "reexec" / "outcomes"
+    """The cache that is looked after where none is named: the one that runs use, else the user's."""
+    return wanted_folder(None) or users_folder()
+
+
+def _most_addresses() -> int:
+    """LMDB maps the whole cap at once: where a process may have few addresses, the cap is an eighth of them."""
+    most = resource.getrlimit(resource.RLIMIT_AS)[0]
+    return sys.maxsize if most == resource.RLIM_INFINITY else most // 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +85,7 @@ class OutcomeCache:
     """See the module. Raises CacheUnusableError where the folder cannot be used."""
 
     def __init__(self, folder: Path, *, max_bytes: int = DEFAULT_MAX_BYTES) -> None:
-        self.folder, self.max_bytes = folder, max(max_bytes, MIN_MAX_BYTES)
+        self.folder, self.max_bytes = folder, max(min(max_bytes, _most_addresses()), MIN_MAX_BYTES)
         self.warning = ""
         """Why nothing is written any more, in one line; empty while all is well."""
         self.hits = self.misses = 0

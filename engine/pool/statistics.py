@@ -24,3 +24,7 @@ class Statistics:
     """Limits on time that were in doubt, and that a second run alone came to as well."""
     limit_disagreements: int = 0
     """Limits on time that a second run did not come to, or came to another one."""
+    recalled: int = 0
+    """Calls of streams that the cache answered; not `submitted`."""
+    shared: int = 0
+    """Calls of streams that an identical call of the same stream answered; not `submitted`."""

@@ -70,12 +70,14 @@ class _Read:
 
 class Verify(Stage[VerifySettings]):
     """Counts `verdicts` by word, `missing_modules`, and `limit_disagreements`: limits on time whose confirmation came to
-    another end (the usage file says which rows). Where prompts have several samples there are `pass_rates`."""
+    another end (the usage file says which rows). `recalled` and `shared`: calls that were not executed, because the cache or an
+    identical call of the run had the outcome. Where prompts have several samples there are `pass_rates`."""
 
     name = "verify"
     settings_type = VerifySettings
     texts_file = FEEDBACK_FILE
-    executes = True
+    executes = recalls = True
+    passing = ("recalled", "shared")
     numbers = ("limit_disagreements",)
     tallies = ("verdicts", "missing_modules")
 
@@ -184,6 +186,10 @@ class Verify(Stage[VerifySettings]):
             return judge(outcome, None, self._rule)
         comparison = compare(read.predicted, outcome.value, self._rule)
         return Verdict("accepted" if comparison.equal else "wrong-answer", outcome, comparison)
+
+    def passed(self) -> dict[str, int]:
+        counted = self._executor.statistics()
+        return {"recalled": counted.recalled, "shared": counted.shared}
 
     def conclude(self, partial: bool) -> dict[str, Any]:
         return {"pass_rates": write_pass_rates(self.output)}
