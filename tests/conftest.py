@@ -23,6 +23,15 @@ if limited_host.is_limited():
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
+SLOW_TIMEOUT_S = 3600
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        if item.get_closest_marker("slow"):
+            item.add_marker(pytest.mark.timeout(SLOW_TIMEOUT_S))
+
+
 @pytest.fixture(scope="session", autouse=True)
 def own_temporary_folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     """Workers keep their files below a folder of this run, so that "nothing is left over" can be counted while other
