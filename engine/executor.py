@@ -113,6 +113,11 @@ class Executor:
         """Modules of the prelude that the interpreter lacks; a program that uses one gets its ModuleNotFoundError."""
         return list(self._loop.missing_modules)
 
+    @property
+    def failure(self) -> EngineError | None:
+        """What ended this executor by itself; None while it works."""
+        return self._loop.failure
+
     def statistics(self) -> Statistics:
         spared = self._spared
         return replace(self._loop.statistics(), recalled=spared.recalled, shared=spared.shared)
@@ -125,15 +130,16 @@ class Executor:
 
     def submit(
         self, program: Program, call: Arguments, *, watch_arguments: bool = False, watch_sources: bool = False,
-        shared_entropy: bool = False, timeout: float | None = None, group: Hashable = None,
+        shared_entropy: bool = False, rule: ComparisonRule | None = None, timeout: float | None = None, group: Hashable = None,
     ) -> OutcomeFuture:  # fmt: skip
         """Enqueues one call. `watch_arguments` and `watch_sources` fill the Outcome's fields of like names. `shared_entropy`:
-        where the policy seeds entropy, the call draws the same under every such seed.
+        where the policy seeds entropy, the call draws the same under every such seed. `rule`: which values the result may
+        be, where that is not as the policy compares.
 
         The future can be cancelled until it is done; a call that runs is ended within 0.2 s. After `timeout` seconds it ends by
         itself, with DeadlineExceededError. Calls of different `group`s get turns, as different streams do.
         """
-        options = self._options(self.policy.comparison, watch_arguments, watch_sources)
+        options = self._options(rule or self.policy.comparison, watch_arguments, watch_sources)
         options |= frames.SHARED_ENTROPY if shared_entropy else 0
         return self._submit(program, call, options, timeout, group)
 

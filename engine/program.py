@@ -176,7 +176,7 @@ class Check:
         rule = fields["rule"]
         return cls(
             Program.from_json(fields["program"]),
-            _input_from_json(fields["call"]),
+            call_from_json(fields["call"]),
             from_plain(fields["expected"], "$.expected"),
             from_plain(fields["id"], "$.id"),
             None if rule is None else _rule_of(rule),
@@ -201,7 +201,8 @@ def _input_to_json(call: Any) -> dict[str, Any]:
     return Call.of(call).to_json()
 
 
-def _input_from_json(data: Any) -> "Call | Stdin":
+def call_from_json(data: Any) -> "Call | Stdin":
+    """The arguments of a function or the standard input of a script, as `Check.to_json` writes them. Raises UsageError."""
     if type(data) is dict and "stdin" in data:
         return Stdin.of(from_plain(members(data, "a standard input", "stdin")["stdin"]))
     return Call.from_json(data)

@@ -1,0 +1,95 @@
+"""JSON schemas of /v1 for its OpenAPI page: the forms of engine/json_form.py, as far as a schema can say them."""
+
+from typing import Any
+
+from reexec.engine.judging.verdict import VERDICT_WORDS
+from reexec.engine.outcome import KINDS
+
+_Schema = dict[str, Any]
+
+
+def _object(required: tuple[str, ...], closed: bool = True, /, **properties: _Schema) -> _Schema:
+    return {"type": "object", "properties": properties, "required": list(required), "additionalProperties": not closed}
+
+
+_ANY: _Schema = {}
+_TEXT = {"type": "string"}
+_FLAG = {"type": "boolean"}
+_NUMBER = {"type": "number"}
+_TIMEOUT = {"type": "number", "exclusiveMinimum": 0, "exclusiveMaximum": 1e9}
+_PROGRAM = _object(
+    ("source", "entry"),
+    kind={"enum": ["function", "script"]},
+    source={"type": "string", "description": "Python source."},
+    entry={"type": "string", "maxLength": 1000, "description": "The function to call; of a script the empty string."},
+)
+_CALL = {
+    "oneOf": [
+        _object(("args", "kwargs"), args={"type": "array"}, kwargs={"type": "object"}),
+        _object(("stdin",), stdin={"type": "string"}),
+    ]
+}
+_CHECK = {
+    "program": _PROGRAM,
+    "call": _CALL,
+    "expected": _ANY,
+    "id": _ANY,
+    "rule": {"description": "A preset's name or a rule; the policy's where it is missing."},
+}
+_NEEDED = ("program", "call", "expected")
+_OUTCOME = _object(
+    ("kind", "value", "exception", "usage"), False, kind={"enum": sorted(KINDS)}, value=_ANY, exception=_ANY, usage=_ANY
+)
+_VERDICT = _object(
+    ("word", "outcome", "comparison", "id"), word={"enum": list(VERDICT_WORDS)}, outcome=_OUTCOME, comparison=_ANY, id=_ANY
+)
+_ERROR = _object(("error",), False, error=_object(("code", "message"), code=_TEXT, message=_TEXT))
+
+_SCHEMAS: dict[str, _Schema] = {
+    "CheckRequest": _object(_NEEDED, **_CHECK, timeout_s=_TIMEOUT),
+    "ChecksRequest": _object(("checks",), checks={"type": "array", "items": _object(_NEEDED, **_CHECK)}, timeout_s=_TIMEOUT),
+    "ExecuteRequest": _object(
+        ("program", "call"), program=_PROGRAM, call=_CALL, watch_arguments=_FLAG, watch_sources=_FLAG, timeout_s=_TIMEOUT
+    ),
+    "Verdict": _VERDICT,
+    "Verdicts": _object(("verdicts",), verdicts={"type": "array", "items": {"anyOf": [_VERDICT, _ERROR]}}),
+    "Outcome": _OUTCOME,
+    "Health": _object(("status",), False, status=_TEXT),
+    "Info": _object(("version", "isolation", "policy"), False, version=_TEXT, isolation=_TEXT, workers=_NUMBER),
+}
+_REFUSALS = {
+    400: "Not a request of this kind; the message says where.",
+    401: "No token, or a wrong one.",
+    403: "Not from this machine.",
+    408: "The request came too slowly.",
+    413: "Too long.",
+    429: "This client has too many calls on their way; Retry-After.",
+    500: "An error in reexec itself.",
+    503: "Full, shutting down, or the executor failed; Retry-After.",
+    504: "No answer within timeout_s.",
+}
+
+
+def _json(schema: _Schema) -> _Schema:
+    return {"application/json": {"schema": schema}}
+
+
+def body(name: str) -> dict[str, Any]:
+    """What FastAPI is told of a request's body."""
+    return {"requestBody": {"required": True, "content": _json(_SCHEMAS[name])}}
+
+
+def body_of(schema: _Schema) -> dict[str, Any]:
+    return {"requestBody": {"required": True, "content": _json(schema)}}
+
+
+def answers(name: str) -> dict[int | str, dict[str, Any]]:
+    """What FastAPI is told of a route's responses."""
+    return answers_of("Done.", _SCHEMAS[name])
+
+
+def answers_of(text: str, schema: _Schema) -> dict[int | str, dict[str, Any]]:
+    refusals: dict[int | str, dict[str, Any]] = {
+        status: {"description": reason, "content": _json(_ERROR)} for status, reason in _REFUSALS.items()
+    }
+    return {200: {"description": text, "content": _json(schema)}, **refusals}
