@@ -69,15 +69,15 @@ def test_limits_seen_from_inside_are_the_policys(executor: Executor) -> None:
     program = Program(
         """
 import os, resource
-def f():
+def f(memory):
     get = lambda name: list(resource.getrlimit(getattr(resource, "RLIMIT_" + name)))
     return {"nice": os.getpriority(os.PRIO_PROCESS, 0), "cpu": get("CPU"), "files": get("NOFILE"), "stack": get("STACK"),
-            "core": get("CORE"), "processes": get("NPROC"), "file": get("FSIZE"), "as": get("AS")[0] > 1 << 30}
+            "core": get("CORE"), "processes": get("NPROC"), "file": get("FSIZE"), "as": get("AS")[0] > memory}
 """,
         "f",
     )
     limits = POLICY.limits
-    assert executor.submit(program, []).result().value == {
+    assert executor.submit(program, [limits.memory_bytes]).result().value == {
         "nice": os.getpriority(os.PRIO_PROCESS, 0),  # the caller's, not nsjail's 19
         "cpu": [-1, -1],
         "files": [limits.open_files] * 2,

@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import ROOT
+from tests.support import limited_host
 
 PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md"), ROOT / "examples" / "README.md"])
 NEEDS = {
@@ -60,6 +61,8 @@ RUN = [page for page in PAGES if any(not block.needs for block in blocks(page))]
 def test_a_pages_blocks_run_as_printed(page: Path, tmp_path: Path) -> None:
     (tmp_path / "examples").symlink_to(ROOT / "examples")
     environment = {"PATH": f"{Path(sys.executable).parent}:/usr/bin:/bin", "HOME": str(tmp_path), "LANG": "C.UTF-8"}
+    if limited_host.is_limited():
+        environment["REEXEC_POLICY"] = limited_host.SETTING
     for block in blocks(page):
         if block.needs:
             continue

@@ -20,7 +20,7 @@ from typing import Any
 import psutil
 
 from tests.conftest import ROOT
-from tests.support import warm_command
+from tests.support import limited_host, warm_command
 
 EXAMPLES = ROOT / "examples"
 FUNCTIONS = EXAMPLES / "functions.jsonl"
@@ -58,7 +58,10 @@ class Done:
 def environment(extra: dict[str, str] | None = None) -> dict[str, str]:
     """Ours without what would change a run's result or its printing."""
     kept = {name: value for name, value in os.environ.items() if name not in ("REEXEC_POLICY", "FORCE_COLOR", "COLUMNS")}
-    return kept | (extra or {})
+    kept |= extra or {}
+    if limited_host.is_limited():
+        kept["REEXEC_POLICY"] = f"{limited_host.SETTING} {kept.get('REEXEC_POLICY', '')}"
+    return kept
 
 
 def reexec(
