@@ -1,5 +1,6 @@
 """`reexec grade TASK`: samples of a benchmark to verdicts and pass@k."""
 
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -35,73 +36,34 @@ GradePolicy = Annotated[
 ]
 
 
-@app.command("humaneval")
-def humaneval(
-    problems: ProblemFiles,
-    samples: Samples,
-    output: options.Output,
-    workers: options.Workers = None,
-    policy: GradePolicy = "grade",
-    settings: options.Settings = None,
-    python: options.Python = None,
-    cache: options.Cache = None,
-    limit: options.Limit = None,
-    shard: options.Shard = None,
-    overwrite: options.Overwrite = False,
-    json: options.Json = False,
-) -> int:
-    """HumanEval: complete functions, judged by `check(candidate)`.
+def _add(name: str, preset: str, what: str) -> None:
+    """The command of a benchmark that has no options of its own."""
 
-    Example: [bold]reexec grade humaneval --problems examples/graders/humaneval.jsonl --samples examples/graders/humaneval-samples.jsonl -o humaneval-graded.jsonl[/]
-    """  # noqa: E501
-    request = Request(samples, output, workers, policy, settings, python, cache, limit, shard, overwrite, json)
-    return request.run("humaneval", problems)
+    def grade_benchmark(
+        problems: ProblemFiles,
+        samples: Samples,
+        output: options.Output,
+        workers: options.Workers = None,
+        policy: GradePolicy = preset,
+        settings: options.Settings = None,
+        python: options.Python = None,
+        cache: options.Cache = None,
+        limit: options.Limit = None,
+        shard: options.Shard = None,
+        overwrite: options.Overwrite = False,
+        json: options.Json = False,
+    ) -> int:
+        request = Request(samples, output, workers, policy, settings, python, cache, limit, shard, overwrite, json)
+        return request.run(name, problems)
 
-
-@app.command("mbpp")
-def mbpp(
-    problems: ProblemFiles,
-    samples: Samples,
-    output: options.Output,
-    workers: options.Workers = None,
-    policy: GradePolicy = "grade",
-    settings: options.Settings = None,
-    python: options.Python = None,
-    cache: options.Cache = None,
-    limit: options.Limit = None,
-    shard: options.Shard = None,
-    overwrite: options.Overwrite = False,
-    json: options.Json = False,
-) -> int:
-    """MBPP: functions, judged by a list of assertions.
-
-    Example: [bold]reexec grade mbpp --problems examples/graders/mbpp.jsonl --samples examples/graders/mbpp-samples.jsonl -o mbpp-graded.jsonl[/]
-    """  # noqa: E501
-    request = Request(samples, output, workers, policy, settings, python, cache, limit, shard, overwrite, json)
-    return request.run("mbpp", problems)
+    files = f"--problems examples/graders/{name}.jsonl --samples examples/graders/{name}-samples.jsonl"
+    grade_benchmark.__doc__ = f"{what}\n\nExample: [bold]reexec grade {name} {files} -o {name}-graded.jsonl[/]"
+    app.command(name)(grade_benchmark)
 
 
-@app.command("evalplus")
-def evalplus(
-    problems: ProblemFiles,
-    samples: Samples,
-    output: options.Output,
-    workers: options.Workers = None,
-    policy: GradePolicy = "evalplus",
-    settings: options.Settings = None,
-    python: options.Python = None,
-    cache: options.Cache = None,
-    limit: options.Limit = None,
-    shard: options.Shard = None,
-    overwrite: options.Overwrite = False,
-    json: options.Json = False,
-) -> int:
-    """EvalPlus: HumanEval+ and MBPP+, judged by what the canonical solution returns.
-
-    Example: [bold]reexec grade evalplus --problems examples/graders/evalplus.jsonl --samples examples/graders/evalplus-samples.jsonl -o evalplus-graded.jsonl[/]
-    """  # noqa: E501
-    request = Request(samples, output, workers, policy, settings, python, cache, limit, shard, overwrite, json)
-    return request.run("evalplus", problems)
+_add("humaneval", "grade", "HumanEval: complete functions, judged by `check(candidate)`.")
+_add("mbpp", "grade", "MBPP: functions, judged by a list of assertions.")
+_add("evalplus", "evalplus", "EvalPlus: HumanEval+ and MBPP+, judged by what the canonical solution returns.")
 
 
 @app.command("tests")
@@ -217,26 +179,21 @@ def opened(policy: Policy, workers: int | None, python: Path | None, cache: Outc
     return ExecutorOptions(policy, options.worker_count(workers), python, cache).open()
 
 
+@dataclass(frozen=True, slots=True)
 class Request:
     """The options that all tasks share, and the run that they ask for."""
 
-    def __init__(
-        self,
-        samples: Path,
-        output: Path,
-        workers: int | None,
-        policy: str,
-        settings: list[str] | None,
-        python: Path | None,
-        cache: str | None,
-        limit: int | None,
-        shard: str | None,
-        overwrite: bool,
-        json: bool,
-    ) -> None:
-        self.samples, self.output, self.workers, self.python = samples, output, workers, python
-        self.policy, self.settings, self.cache = policy, settings, cache
-        self.limit, self.shard, self.overwrite, self.json = limit, shard, overwrite, json
+    samples: Path
+    output: Path
+    workers: int | None
+    policy: str
+    settings: list[str] | None
+    python: Path | None
+    cache: str | None
+    limit: int | None
+    shard: str | None
+    overwrite: bool
+    json: bool
 
     def run(self, name: str, problem_paths: list[Path], **chosen: Any) -> int:
         kind = task_named(name)
