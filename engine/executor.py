@@ -19,6 +19,7 @@ from .cache import Memory, OutcomeCache, Reuse, Spared
 from .decoding import read_outcome
 from .errors import DeadlineExceededError, EngineError, IsolationUnavailableError, UsageError
 from .jail import interpreter, levels
+from .jail.tools import Tools
 from .judging.verdict import Verdict, judge
 from .outcome import Outcome
 from .pool.answer import Answer
@@ -26,7 +27,7 @@ from .pool.future import OutcomeFuture
 from .pool.job import Caller, Job
 from .pool.loop import Loop
 from .pool.statistics import Statistics
-from .program import Call, Check, Program, Script, Stdin
+from .program import Call, Check, Command, CommandLine, Program, Script, Stdin
 from .protocol import frames
 from .stream import WAIT, Repeat, Stream
 
@@ -51,6 +52,7 @@ class Executor:
     isolation: this level and no other; the strongest that the host offers where None.
     cache:    outcomes of earlier runs: what it holds of a stream is not executed again. It stays the caller's to close.
     share_identical: identical calls of one stream are executed once, where one outcome stands for all by the cache's own rule.
+    tools:    what else the jail shows, for the executor of programs in other languages (CommandExecutor).
     """
 
     def __init__(
@@ -62,10 +64,13 @@ class Executor:
         isolation: IsolationLevel | str | None = None,
         cache: OutcomeCache | None = None,
         share_identical: bool = False,
+        tools: Tools | None = None,
     ) -> None:
         self.policy = Policy.preset(policy) if isinstance(policy, str) else policy
         self.workers = _number_of_workers(workers)
         self.interpreter = interpreter.ask(None if python is None else str(python))
+        if tools is not None:
+            self.interpreter = replace(self.interpreter, tools=tools)
         self._memory = None if cache is None else Memory(cache, self.policy, self.interpreter)
         self._shares, self._spared, self._spared_lock = share_identical, Spared(), threading.Lock()
         self._pid = os.getpid()
@@ -78,7 +83,8 @@ class Executor:
     def _first_that_works(self, only: IsolationLevel | None) -> Loop:
         problems: list[str] = []
         for isolation in levels.candidates(self.policy, only):
-            refusal = levels.backend_of(isolation).refuses(self.policy)
+            backend = levels.backend_of(isolation)
+            refusal = backend.refuses(self.policy) or backend.refuses_tools(self.interpreter.tools)
             if refusal:
                 problems.append(f"{isolation.value}: {refusal}")
                 continue
@@ -261,7 +267,12 @@ class Executor:
         if isinstance(program, Script):
             if not self.policy.limits.capture_bytes:
                 raise UsageError("a Script needs a policy that keeps what it prints, at $.limits.capture_bytes")
-            job = Job(program, b"", options | frames.SCRIPT, deliver, caller, item)
+            if isinstance(program, Command):
+                raise UsageError(f"a program in {program.entry!r} runs on a CommandExecutor")
+            prepared = isinstance(program, CommandLine)
+            if prepared and not (self.interpreter.tools and self.interpreter.tools.commands):
+                raise UsageError("this executor runs no command lines")
+            job = Job(program, b"", options | frames.SCRIPT | (frames.COMMAND if prepared else 0), deliver, caller, item)
             job.stdin = Stdin.of(call)
             return job
         if isinstance(call, Stdin | str | bytes):

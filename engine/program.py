@@ -63,7 +63,18 @@ class Script(Program):
     entry: str = ""
 
 
-_KINDS: dict[str, type[Program]] = {"function": Program, "script": Script}
+@dataclass(frozen=True, slots=True)
+class Command(Script):
+    """A whole program in another language, for a CommandExecutor: `entry` is the language, by a name that `reexec doctor
+    --toolchains` lists. Its outcome is that of a Script; what does not compile is an exception of type CompileError."""
+
+
+@dataclass(frozen=True, slots=True)
+class CommandLine(Script):
+    """A Command made ready: `source` is the JSON of its arguments and environment. Made by the engine alone."""
+
+
+_KINDS: dict[str, type[Program]] = {"function": Program, "script": Script, "command": Command}
 _KIND_OF = {kind: name for name, kind in _KINDS.items()}
 
 

@@ -5,6 +5,7 @@ backends/     the isolation levels: what each offers and refuses, and how it sta
 launch        a started worker as the host holds it, and what its zygote is told
 interpreter   asks a Python what it is and which files it needs
 binds         which files go into the jail, and which must be brought within reach first
+tools         what a jail shows and allows for another language
 config        the nsjail configuration, every limit named
 entry/        scripts that run between the host and a worker's first process
 seccomp/      assembles the system-call filters

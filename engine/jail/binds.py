@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from .interpreter import Interpreter
+from .tools import ARTEFACTS
 
 _SYSTEM = ("/lib", "/lib64", "/usr/lib", "/usr/lib64", "/etc/ld.so.cache", "/usr/share/zoneinfo")
 _LIBRARIES = ("/usr/local/lib",)  # of which only the shared libraries are shown
@@ -32,15 +33,19 @@ class Bind:
 def wanted_binds(interpreter: Interpreter) -> list[Bind]:
     """Binds for `interpreter`, parents before children, nothing twice."""
     links, paths = [], [*map(Path, _SYSTEM), *_own_files(interpreter)]
-    for path in _link_chain(Path(interpreter.executable)):
-        paths.append(path)
-        if path.is_symlink():
-            links.append(path)
+    tools = interpreter.tools
+    for name in (interpreter.executable, *(tools.shows if tools else ())):
+        for path in _link_chain(Path(name)):
+            paths.append(path)
+            if path.is_symlink():
+                links.append(path)
     kept: list[Path] = []
     for path in sorted({path for path in paths if path.exists()}, key=lambda path: (len(path.parts), str(path))):
         if not any(parent in kept for parent in path.parents):
             kept.append(path)
     binds = [Bind(str(path.readlink()), str(path), True) if path in links else Bind(str(path), str(path)) for path in kept]
+    if tools and tools.artefacts:
+        binds.append(Bind(tools.artefacts, ARTEFACTS))
     return binds + [Bind(device, device) for device in _DEVICES]
 
 

@@ -144,7 +144,7 @@ def _locked(folder: Path) -> int:
 class WorkerGroup:
     """The groups of one worker's checks, and the descriptors that go into its jail."""
 
-    def __init__(self, policy: Policy) -> None:
+    def __init__(self, policy: Policy, slack_bytes: int = _SLACK_BYTES) -> None:
         """Raises IsolationUnavailableError where the host has no room for groups, OSError where making them fails."""
         where = hierarchy()
         sweep(where)
@@ -157,7 +157,7 @@ class WorkerGroup:
                 folder.mkdir()
                 self._locks.append(_locked(folder))
             memory = self._folders[0]
-            most = str(policy.limits.memory_bytes + _SLACK_BYTES)
+            most = str(policy.limits.memory_bytes + slack_bytes)
             if where.version == 1:
                 (memory / "memory.limit_in_bytes").write_text(most)
                 _write_where_it_exists(memory / "memory.memsw.limit_in_bytes", most)

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ..errors import UsageError
+from .tools import Tools
 
 OLDEST = (3, 8)
 
@@ -48,6 +49,8 @@ class Interpreter:
     """sys.prefix first, the base's last; what lies in them may be anybody's."""
     folders: tuple[str, ...] = ()
     """Standard library and site-packages, some of which may not exist."""
+    tools: Tools | None = None
+    """What its jail shows beside it."""
 
     @property
     def version_text(self) -> str:

@@ -45,6 +45,10 @@ class Terms:
 
     rlimits: dict[str, int] = field(default_factory=dict)
     """Hard limits by the kernel's names without RLIMIT_."""
+    memory_is_counted: bool = False
+    """Whether the limit on memory is the control group's alone."""
+    commands: dict[str, Any] | None = None
+    """Where the worker runs programs of other languages (jail/tools.py)."""
     working_folder: str = "/"
     """Of the checks."""
     emptied: tuple[str, ...] = ()
@@ -127,6 +131,7 @@ def setup_message(policy: Policy, warm: frozenset[str], terms: Terms) -> bytes:
         wall_s=limits.backstop_s,
         confirm=limits.confirm,
         memory_bytes=limits.memory_bytes,
+        memory_is_counted=terms.memory_is_counted,
         blob_bytes=blob_bytes(),
         output_bytes=limits.output_bytes,
         capture_bytes=limits.capture_bytes,
@@ -134,6 +139,7 @@ def setup_message(policy: Policy, warm: frozenset[str], terms: Terms) -> bytes:
         rlimits=terms.rlimits,
         group=terms.group,
         shares=False,  # the pool sends no units yet
+        commands=terms.commands,
         working_folder=terms.working_folder,
         emptied=list(terms.emptied),
         random_seed=policy.determinism.random_seed,

@@ -132,6 +132,7 @@ PYTHON_VALUES = 4  # the result's tuples, sets, bytes and non-text keys survive,
 SCRIPT = 16  # the program is run as __main__, with the loaded bytes whose number (LENGTH) is the call as its standard input
 SHARE_ALWAYS = 32  # of a unit: its calls share a fork whatever the rule says of their program
 TAGGED_CALL = 8  # the arguments are in tagged JSON; otherwise in marshal's format 2, which every version reads
+COMMAND = 128  # what is loaded is a command line: the child becomes that program (zygote/command.py); goes with SCRIPT
 SHARED_ENTROPY = 64  # seeded entropy is the same stream under every policy: generators of inputs need that, proofs do not
 
 LENGTH = struct.Struct("<I")

@@ -14,6 +14,8 @@ class Setup(NamedTuple):
     """Whether a limit on time that is near is told apart from one that is far away."""
     memory_bytes: int
     """Address space that a check may add to what it inherits."""
+    memory_is_counted: bool
+    """Whether a group alone holds that limit, and addresses are free: for programs that reserve more than they use."""
     blob_bytes: int
     """Of the largest source, the largest call, and all code that is kept."""
     output_bytes: int
@@ -26,6 +28,8 @@ class Setup(NamedTuple):
     """Descriptors of the checks' control group (zygote/group.py)."""
     shares: bool
     """Whether checks of one program may share a fork; then each program is looked at when it is compiled."""
+    commands: Optional[Dict[str, Any]]
+    """Where this worker runs programs of other languages: the places and limits of zygote/command.py."""
     working_folder: str
     """Of the checks."""
     emptied: List[str]

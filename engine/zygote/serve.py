@@ -92,6 +92,7 @@ class Zygote:
         self._progress = Progress()
         self._group, self._confinement = started.group, started.confinement
         self._alone = started.alone
+        self._commands = started.commands
         self._fork: Callable[[], int] = started.fork
         self._resident_kib = started.resident_kib
         self._address_space = started.address_space  # (soft, hard) of every child
@@ -144,6 +145,9 @@ class Zygote:
         check = self._inbox.frame(layout)
         check_id = check.check_id
         program = self._programs.get(check.program)
+        if check.options & frames.COMMAND:
+            self._command(check, program)
+            return
         if program.code is None and program.failure is None:
             end = self._compile(check_id, program)
             check = self._inbox.frame(layout)  # what came meanwhile may have moved it
@@ -163,6 +167,19 @@ class Zygote:
         else:
             end = self._run(check_id, child.run_call, self._claims, capture)
         self._answer(check_id, end, capture)
+
+    def _command(self, check: frames.Check, program: Program) -> None:
+        """The child becomes the program that the loaded command line names; its exit status is what it comes to."""
+        commands, pages = self._commands, self._pages
+        if commands is None or pages is None:
+            raise frames.ProtocolError("a command for a worker that runs none")
+        self._task.fill(check.options, self._programs.source(program))
+        self._claims.begin(self._outbox.place(), self._output_bytes, compiles=False)
+        (stdin,) = frames.LENGTH.unpack_from(check.call)
+        feed = Feed(self._programs.source(self._programs.get(stdin)))
+        capture = Capture(pages, self._setup.capture_bytes)
+        end = self._run(check.check_id, commands.run, self._claims, capture, feed)
+        self._answer(check.check_id, end, capture)
 
     def _unit(self, layout: frames.Layout) -> None:
         """Many calls in one fork, under the limits of one. What it did not answer is the host's to run again."""

@@ -36,6 +36,7 @@ ASK_AGAIN_S = 0.05
 LOOK_AGAIN_S = 0.05  # where other processes of the check may end or burn time unseen
 TAKES_ITS_TIME_S = 0.02  # from then on the checks behind it go elsewhere
 LEFT_S = 0.005  # after its channel closed, until it is gone
+SILENT_S = 0.001  # once it can say nothing any more: its end is a matter of microseconds, or it closed all of them itself
 OVERTIME, OVERTIME_MOST = 0.02, 0.2  # of the budget; see overtime_s
 WAITED = 0.05
 
@@ -137,6 +138,7 @@ def wait_for_end(watched: Watched, inbox: Inbox, outbox: Outbox, setup: Setup) -
     asked = False
     ask_again = 0.0
     open_still = True
+    streams = len(capture.readers) if capture else 0
     poller = select.poll()
     poller.register(reader, POLLIN)
     for stream in capture.readers if capture else ():
@@ -172,7 +174,7 @@ def wait_for_end(watched: Watched, inbox: Inbox, outbox: Outbox, setup: Setup) -
         if not handed_back:
             pause = min(pause, TAKES_ITS_TIME_S - wall)
         if not open_still:
-            pause = min(pause, LEFT_S)
+            pause = min(pause, LEFT_S if streams else SILENT_S)
         elif setup.processes > 1:
             pause = min(pause, LOOK_AGAIN_S)
         pause = min(pause, setup.wall_s - wall)
@@ -192,6 +194,7 @@ def wait_for_end(watched: Watched, inbox: Inbox, outbox: Outbox, setup: Setup) -
                 assert capture is not None
                 if not capture.take(fd):
                     poller.unregister(fd)
+                    streams -= 1
                 if capture.exceeded:
                     return OUTPUT_LIMIT, None
             elif event & ~(POLLIN | POLLOUT):

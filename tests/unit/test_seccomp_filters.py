@@ -8,7 +8,15 @@ from pathlib import Path
 
 import pytest
 
-from reexec.engine.jail.seccomp import OWN_PID, Grant, UnsupportedArchitectureError, child_filter, zygote_filter
+from reexec.engine.jail.seccomp import (
+    OWN_PID,
+    Grant,
+    UnsupportedArchitectureError,
+    child_filter,
+    with_places,
+    zygote_filter,
+)
+from reexec.engine.jail.seccomp.filters import ARGUMENTS_PLACE, PATH_PLACE
 from reexec.engine.jail.seccomp.table import ARCHITECTURES, newest_known, rows
 from tests.conftest import lacking
 from tests.support.bpf import ALLOW, AUDIT_ARCH, ERRNO, KILL, run
@@ -78,6 +86,14 @@ LOCKS: list[tuple[int, ...]] = [(3, 6), (3, 7), (3, 37), (3, 38 | HIGH)]
 THREADS: list[tuple[int, ...]] = [(0x3D0F00,), (0x7D0F00,), (0x3D0F00 | HIGH,)]
 VFORK: list[tuple[int, ...]] = [(0x4111,)]
 
+# Path and arguments of a command, and the same with one bit of either half of either place wrong.
+PLACES = (PATH_PLACE, ARGUMENTS_PLACE, 7)
+ELSEWHERE: list[tuple[int, ...]] = [
+    (0, 0, 0),
+    *((PATH_PLACE ^ bit, ARGUMENTS_PLACE, 7) for bit in (1, HIGH)),
+    *((PATH_PLACE, ARGUMENTS_PLACE ^ bit, 7) for bit in (1, HIGH)),
+]
+
 # (arguments, answer) by call and grants; a call that is here is in none of the lists above.
 Tries = list[tuple[list[tuple[int, ...]], int]]
 
@@ -129,7 +145,15 @@ def conditional(grants: frozenset[Grant]) -> dict[str, Tries]:
             # the parent's death, dumpable, keepcaps, subreaper, Yama's tracer, mm, core scheduling, names of memory
             ([(1, 0), (1, 15), (4, 1), (8, 1), (24, 1), (36, 1), (0x59616D61, 1), (35, 1), (62, 0), (0x53564D41, 0)], EPERM),
         ],
-        "arch_prctl": [([(0x1021,), (0x1022,), (0x1023,)], ALLOW), ([(0x1001,), (0x1002,), (0x1011,), (0x5001,)], EPERM)],
+        "arch_prctl": [
+            ([(0x1021,), (0x1022,), (0x1023,)], ALLOW),
+            ([(0x1002,)], ALLOW if Grant.COMMANDS in grants else EPERM),  # where the data of its threads lie
+            ([(0x1001,), (0x1011,), (0x5001,)], EPERM),
+        ],
+        "execve": [
+            ([PLACES], ALLOW if grants & {Grant.COMMANDS, Grant.EXECUTE} else EPERM),
+            (ELSEWHERE, ALLOW if Grant.EXECUTE in grants else EPERM),
+        ],
         "kill": signal,
         "tkill": signal,
         "tgkill": signal,
@@ -263,3 +287,16 @@ def test_jumps_stay_inside_and_programs_are_no_longer_than_the_kernel_takes(arch
 def test_an_unknown_architecture_is_named() -> None:
     with pytest.raises(UnsupportedArchitectureError, match=r"'mips'; known: aarch64, x86_64"):
         zygote_filter(NOTHING, "mips")
+
+
+def test_the_places_of_a_command_are_those_of_its_worker() -> None:
+    own = with_places(zygote_filter(frozenset({Grant.COMMANDS}), "x86_64"), 0x1234_5678_9ABC, 0x7FFF_0000_1000)
+    number = next(row.number for row in rows("x86_64", NOTHING) if row.name == "execve")
+    for places, word in (
+        ((0x1234_5678_9ABC, 0x7FFF_0000_1000), ALLOW),
+        ((0x7FFF_0000_1000, 0x1234_5678_9ABC), EPERM),
+        (PLACES[:2], EPERM),
+        ((0x1234_5678_9ABC, 0), EPERM),
+        ((0x5678_9ABC, 0x7FFF_0000_1000), EPERM),
+    ):
+        assert run(own, number, AUDIT_ARCH["x86_64"], places) == word

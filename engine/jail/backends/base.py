@@ -18,6 +18,7 @@ from ..config import SHARED_MEMORY_BYTES, harness_files
 from ..folders import StartFolder
 from ..interpreter import Interpreter
 from ..launch import Command, Launched, Terms
+from ..tools import GROUP_SLACK_BYTES, Tools
 
 EVERYWHERE = frozenset(
     {"cpu_s", "idle_s", "wall_s", "memory_bytes", "output_bytes", "capture_bytes", "open_files", "stack_bytes"}
@@ -72,6 +73,10 @@ class Backend(ABC):
             f"{words} (limits.{name}={getattr(limits, name)})" for name, words in self.lacks.items() if asked[name]
         )
 
+    def refuses_tools(self, tools: Tools | None) -> str:
+        """Why this level cannot run programs of other languages; empty where it can, or none are asked for."""
+        return "" if tools is None else "it has no jail, and without one a program could start every other one of the host"
+
     def own_uids(self) -> range:
         """Uids, as the host sees them, that only workers of this process have; empty where they have the caller's."""
         return range(0)
@@ -82,7 +87,7 @@ class Backend(ABC):
         Raises EngineError where nothing could be started, IsolationUnavailableError where this host cannot do it.
         """
         with contextlib.ExitStack() as undo:  # what was made goes where a later step fails
-            group = self._group(policy)
+            group = self._group(policy, interpreter)
             if group is not None:
                 undo.callback(group.remove)
             try:
@@ -114,11 +119,12 @@ class Backend(ABC):
             group.close_fds()
         return Launched(process, ours, log, group, folder, terms, zygote_is_child=command.zygote_is_child)
 
-    def _group(self, policy: Policy) -> WorkerGroup | None:
+    def _group(self, policy: Policy, interpreter: Interpreter) -> WorkerGroup | None:
         if not self.limits_tree:
             return None
         try:
-            return WorkerGroup(policy)
+            tools = interpreter.tools
+            return WorkerGroup(policy, GROUP_SLACK_BYTES) if tools and tools.commands else WorkerGroup(policy)
         except OSError as error:
             raise EngineError(
                 f"cannot make a control group: {error}", stage="make a control group", retry_helps=True

@@ -15,7 +15,8 @@ from ..config import SCRATCH, jail_config, own_uids, writable_folders
 from ..entry import reach
 from ..launch import Command, Terms
 from ..native import find_nsjail
-from ..seccomp import Grant, zygote_filter
+from ..seccomp import Grant, with_places, zygote_filter
+from ..tools import Tools, commands_setup
 from .base import EVERYWHERE, Backend, Start, caller_is_root
 
 
@@ -34,6 +35,14 @@ class NsjailBackend(Backend):
                 cgroup.hierarchy()
         except IsolationUnavailableError as error:
             return str(error)
+        return ""
+
+    def refuses_tools(self, tools: Tools | None) -> str:
+        if tools is not None and tools.reserved_bytes and not self.limits_tree:
+            return (
+                f"the language's run time reserves {tools.reserved_bytes >> 20} MiB of addresses that it does not use, and "
+                "only a control group tells them from memory"
+            )
         return ""
 
     def own_uids(self) -> range:
@@ -55,12 +64,16 @@ class NsjailBackend(Backend):
             command = [sys.executable, "-I", "-S", reach.__file__, str(reachable), *hidden, "--", *command]
         return Command(command, nsjail.environment, zygote_is_child=True)
 
-    def _grants(self, limits: Limits) -> frozenset[Grant]:
+    def _grants(self, limits: Limits, tools: Tools | None) -> frozenset[Grant]:
         grants = set()
         if limits.processes > 1:
             grants |= {Grant.PROCESSES, Grant.COUNTED} if self.limits_tree else {Grant.PROCESSES}
         if writable_folders(limits):
             grants.add(Grant.WRITABLE)
+        if tools is not None:
+            grants.add(Grant.COMMANDS)
+            if tools.starts_others:
+                grants.add(Grant.EXECUTE)
         return frozenset(grants)
 
     def _terms(self, start: Start) -> Terms:
@@ -69,12 +82,20 @@ class NsjailBackend(Backend):
         rlimits = dict(terms.rlimits)
         if _processes_are_counted_per_jail():
             rlimits["NPROC"] = 1 + limits.processes  # the zygote is one
+        tools, commands = start.interpreter.tools, None
+        own_filter = zygote_filter(self._grants(limits, tools))
+        if tools is not None and tools.commands:
+            commands = commands_setup(tools, limits, memory_is_counted=self.limits_tree)
+            if not tools.starts_others:
+                own_filter = with_places(own_filter, commands["path_at"], commands["arguments_at"])
         return replace(
             terms,
+            commands=commands,
+            memory_is_counted=tools is not None and self.limits_tree,
             rlimits=rlimits,
             working_folder=SCRATCH if limits.scratch_bytes else "/",
             emptied=writable_folders(limits),
-            filter=zygote_filter(self._grants(limits)),
+            filter=own_filter,
             group=start.group.info if start.group else None,
         )
 

@@ -5,7 +5,7 @@ filters   the two filters: the zygote's, which every check inherits, and a child
 bpf       a small assembler for classic BPF
 """
 
-from .filters import OWN_PID, child_filter, zygote_filter
+from .filters import OWN_PID, child_filter, with_places, zygote_filter
 from .table import Grant, UnsupportedArchitectureError
 
-__all__ = ["OWN_PID", "Grant", "UnsupportedArchitectureError", "child_filter", "zygote_filter"]
+__all__ = ["OWN_PID", "Grant", "UnsupportedArchitectureError", "child_filter", "with_places", "zygote_filter"]

@@ -11,6 +11,7 @@ that a filter always allows, and does not run it for them.
 import errno
 import functools
 import platform
+import sys
 
 from . import bpf
 from .table import ALLOW, Grant, Row, newest_known, rows
@@ -18,6 +19,8 @@ from .table import ALLOW, Grant, Row, newest_known, rows
 _STARTS = ("clone", "fork", "vfork")
 _SIGNALS = ("kill", "tkill", "tgkill", "rt_sigqueueinfo", "rt_tgsigqueueinfo")
 _PRCTL, _PR_SET_SECCOMP = "prctl", 22
+PATH_PLACE, ARGUMENTS_PLACE = 0x7EAD0001_7EAD0002, 0x7EAD0003_7EAD0004
+"""Stand in the zygote's filter, and in its table, for the places of a command's path and arguments."""
 OWN_PID = 0x7FFFFFFE
 """Stands in the child's filter for the pid that the child puts there."""
 
@@ -33,6 +36,17 @@ def zygote_filter(grants: frozenset[Grant] = frozenset(), architecture: str | No
     program = bpf.opening(architecture)
     program += b"".join(bpf.if_equal(row.number, _body(row)) for row in [*conditional, *allowed, *answered])
     return program + bpf.if_at_least(newest_known() + 1, bpf.answer(errno.ENOSYS)) + bpf.answer(errno.EPERM)
+
+
+def with_places(program: bytes, path: int, arguments: int) -> bytes:
+    """A filter with the grant `commands` for a worker whose commands lie at these two places."""
+    for standing, drawn in ((PATH_PLACE, path), (ARGUMENTS_PLACE, arguments)):
+        for shift in (0, 32):
+            constant, actual = (((each >> shift) & 0xFFFFFFFF).to_bytes(4, sys.byteorder) for each in (standing, drawn))
+            if program.count(constant) != 1:
+                raise ValueError("no filter for commands")
+            program = program.replace(constant, actual)
+    return program
 
 
 def _body(row: Row) -> bytes:

@@ -23,6 +23,8 @@ class Grant(StrEnum):
     PROCESSES = "processes"  # the policy allows more than one process or thread
     WRITABLE = "writable"  # there is a folder of a fixed size in which the check may write
     COUNTED = "counted"  # memory shared between processes is counted by a control group
+    COMMANDS = "commands"  # the worker runs one program of another language per check
+    EXECUTE = "execute"  # its checks may start every program that its jail shows
     RESTRICTED = "restricted"  # the worker is without a jail: its children enter a Landlock domain of their own
     OWN_FILTER = "own-filter"  # its children install a filter of their own
 

@@ -16,6 +16,7 @@ from ...protocol.setup import Setup
 from .. import child, determinism, forking
 from ..capture import Pages
 from ..channel import HostGone, Inbox, Outbox
+from ..command import Commands
 from ..group import CheckGroup
 from ..programs import Programs
 from ..scratch import Scratch
@@ -43,6 +44,7 @@ class Started(NamedTuple):
     scratch: List[Scratch]
     group: Optional[CheckGroup]
     confinement: Optional[Confinement]
+    commands: Optional[Commands]
     fork: Callable[[], int]
     address_space: Tuple[int, int]
     """RLIMIT_AS of every child, soft and hard."""
@@ -116,6 +118,7 @@ def start(link: Link, alone: bool) -> Started:
     if "NPROC" in limits:  # a library that was warmed up may have started threads: they are no program's
         limits["NPROC"] += threads - 1
     lockdown.set_limits(limits)
+    commands = Commands(setup.commands) if setup.commands else None
     confinement = None
     if setup.confinement:
         confinement = Confinement(setup.confinement)
@@ -139,9 +142,12 @@ def start(link: Link, alone: bool) -> Started:
     gc.freeze()
     child_has = measure.inherited(fork, lambda: rehearse(task, 1))
     address_space = child_has.address_space + setup.memory_bytes
+    most = (address_space, address_space)
+    if setup.memory_is_counted:
+        most = (resource.getrlimit(resource.RLIMIT_AS)[1],) * 2
     return Started(
-        setup, alone, region, inbox, outbox, programs, pages, task, scratch, group, confinement, fork,
-        (address_space, address_space), child_has.resident_kib, output_bytes, kept,
+        setup, alone, region, inbox, outbox, programs, pages, task, scratch, group, confinement, commands, fork,
+        most, child_has.resident_kib, output_bytes, kept,
     )  # fmt: skip
 
 

@@ -1,0 +1,14 @@
+"""Programs in other languages: compiled once in a jail, run many times in another, judged as scripts are.
+
+toolchain   a language as data: which programs it needs, how it compiles, how it runs
+toolchains/ the languages that come with reexec
+probe       which of them this host has, and what to install
+artefacts   what compilers made, by content, in a folder that jails show read-only
+inside/     the program of ours that compiles, in a jail
+compiler    compiles each program once
+executor    CommandExecutor: the public door
+"""
+
+from .executor import CommandExecutor
+
+__all__ = ["CommandExecutor"]

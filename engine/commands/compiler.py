@@ -1,0 +1,138 @@
+"""Compiles each program once, whoever asks and however often: a future for each, and what came of it.
+
+Compiling is a run in a jail with limits of its own (the preset `compile`). Its result is bytes that the host keeps and never
+runs, or one account that holds for all tests of the program.
+"""
+
+import json
+import re
+import threading
+from collections import OrderedDict
+from concurrent.futures import Future
+from pathlib import Path
+from typing import Any
+
+from reexec.policies.model import IsolationLevel, Policy
+
+from ..errors import EngineError
+from ..executor import Executor
+from ..outcome import Outcome, RaisedException
+from ..program import Call, Command, CommandLine, Program
+from .artefacts import Artefacts
+from .probe import Found
+
+Made = CommandLine | Outcome
+"""What runs, or what every test of the program comes to."""
+
+MOST_KEPT = 4096
+MESSAGE_CHARACTERS = 4000
+_BUILD = Program((Path(__file__).parent / "inside" / "build.py").read_text(encoding="utf-8"), "build")
+
+
+class Compiler:
+    """Of one language. Thread-safe."""
+
+    def __init__(
+        self, found: Found, artefacts: Artefacts, policy: Policy, workers: int, isolation: IsolationLevel | str | None,
+        memory_bytes: int,
+    ) -> None:  # fmt: skip
+        """`policy`: of compilations; `memory_bytes`: of a run. Raises IsolationUnavailableError."""
+        self._memory_mib = str(memory_bytes >> 20)
+        self._found, self._artefacts = found, artefacts
+        self._lock = threading.Lock()
+        self._made: OrderedDict[str, Future[Made]] = OrderedDict()
+        compiles = found.toolchain.compile
+        self._executor = None
+        if compiles is not None:
+            limits = policy.limits.model_copy(update=compiles.limits)
+            own = policy.model_copy(update={"limits": limits})
+            self._executor = Executor(own, workers=workers, isolation=isolation, tools=found.compile_tools())
+
+    def ready(self, program: Command) -> "Future[Made]":
+        """A future of what runs; done at once where it is known. It must not be cancelled: others may wait for it."""
+        with self._lock:
+            known = self._made.get(program.id)
+            if known is not None:
+                self._made.move_to_end(program.id)
+                return known
+            future: Future[Made] = Future()
+            self._made[program.id] = future
+            gone = [self._made.popitem(last=False)[1] for _ in range(len(self._made) - MOST_KEPT)]
+        for each in gone:
+            each.add_done_callback(self._forget)
+        self._begin(program, future)
+        return future
+
+    def _begin(self, program: Command, future: "Future[Made]") -> None:
+        source = program.source.encode("utf-8", "surrogatepass")
+        compiles = self._found.toolchain.compile
+        try:
+            if compiles is None or self._executor is None:
+                future.set_result(self._kept(source))
+                return
+            match = re.search(compiles.name_pattern, program.source) if compiles.name_pattern else None
+            name = match[1] if match else compiles.default_name
+            memory = {"memory_mib": str(self._executor.policy.limits.memory_bytes >> 20)}
+            names = {**memory, "name": name, "source": compiles.source.replace("{name}", name), "output": compiles.output}
+            steps = [[self._found.filled(each, **names) for each in step] for step in compiles.steps]
+            environment = {key: self._found.filled(value, **names) for key, value in compiles.environment.items()}
+            call = Call((source, names["source"], steps, compiles.output, environment))
+            running = self._executor.submit(_BUILD, call)
+        except Exception as error:
+            future.set_exception(error)
+            return
+
+        def done(finished: Future[Outcome]) -> None:
+            try:
+                future.set_result(self._read(finished.result()))
+            except BaseException as error:
+                future.set_exception(error)
+
+        running.add_done_callback(done)
+
+    def _read(self, outcome: Outcome) -> Made:
+        if outcome.kind == "engine-error":
+            raise EngineError(f"cannot compile: {outcome.detail}", stage="compile", retry_helps=True)
+        claim = outcome.value
+        if outcome.kind == "value" and isinstance(claim, dict):
+            output, message = claim.get("output"), claim.get("message")
+            if isinstance(output, bytes):
+                return self._kept(output)
+            if isinstance(message, str):
+                return _failed(message.strip() or f"exit status {claim.get('status')}")
+        if outcome.kind in ("value", "bad-result"):
+            return _failed("the compiler's own process was tampered with")
+        if outcome.kind == "exception":
+            return _failed(outcome.describe())
+        return Outcome(outcome.kind, detail=f"while compiling: {outcome.detail}".rstrip(": "), usage=outcome.usage)
+
+    def _kept(self, content: bytes) -> CommandLine:
+        run = self._found.toolchain.run
+        name = self._artefacts.put(content)
+        names = {"artefact": self._artefacts.path_inside(name), "memory_mib": self._memory_mib}
+        return command_line(
+            [self._found.filled(each, **names) for each in run.arguments],
+            {key: self._found.filled(value, **names) for key, value in run.environment.items()},
+        )
+
+    def _forget(self, future: "Future[Made]") -> None:
+        made = future.result() if future.exception() is None else None
+        if isinstance(made, CommandLine):
+            for name in re.findall(rf"{re.escape(self._artefacts.path_inside(''))}([0-9a-f]{{32}})", made.source)[:1]:
+                self._artefacts.drop(name)
+
+    def close(self) -> None:
+        if self._executor is not None:
+            self._executor.shutdown()
+
+    def statistics(self) -> Any:
+        return None if self._executor is None else self._executor.statistics()
+
+
+def command_line(arguments: list[str], environment: dict[str, str]) -> CommandLine:
+    base = {"PATH": "/usr/local/bin:/usr/bin:/bin", "HOME": "/", "LANG": "C.UTF-8", "TZ": "UTC", "TMPDIR": "/scratch"}
+    return CommandLine(json.dumps({"arguments": arguments, "environment": base | environment}))
+
+
+def _failed(message: str) -> Outcome:
+    return Outcome("exception", exception=RaisedException("CompileError", message[:MESSAGE_CHARACTERS]))

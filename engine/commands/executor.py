@@ -1,0 +1,271 @@
+"""The public door to programs in other languages: `CommandExecutor`, beside `Executor` and in its manner.
+
+Each language has two executors: one whose jail shows its compiler, one whose jail shows what its programs need to run and
+nothing more. Both start when the first program of the language comes.
+"""
+
+import contextlib
+import os
+import queue
+import threading
+import time
+from collections import deque
+from collections.abc import Iterable, Iterator
+from concurrent.futures import Future, InvalidStateError
+from types import TracebackType
+from typing import Any, Self
+
+from reexec.policies.layers import load_policy
+from reexec.policies.model import IsolationLevel, Policy
+
+from ..errors import DeadlineExceededError, EngineError, IsolationUnavailableError, UsageError
+from ..executor import WAIT, Arguments, Executor
+from ..jail import interpreter
+from ..outcome import Outcome
+from ..program import Command, CommandLine, Program, Stdin
+from .artefacts import Artefacts
+from .compiler import Compiler, Made
+from .probe import find
+from .toolchain import toolchain_named
+
+COMPILE_POLICY = "compile"
+_FEWEST_AHEAD, _AHEAD_OF_EACH_WORKER = 32, 8
+
+
+class _Language:
+    """The two executors of one language."""
+
+    def __init__(self, owner: "CommandExecutor", name: str) -> None:
+        """Raises UsageError where this host lacks it, IsolationUnavailableError where it cannot be isolated."""
+        self.found = found = find(toolchain_named(name))
+        run = found.toolchain.run
+        limits = owner.policy.limits
+        least = max(limits.processes, run.processes)
+        policy = owner.policy.model_copy(
+            update={"limits": limits.model_copy(update={"processes": least}), "prelude": (), "warm": ()}
+        )
+        tools = found.run_tools(str(owner.artefacts.folder))
+        self.executor = Executor(policy, workers=owner.workers, isolation=owner.wanted_isolation, tools=tools)
+        try:
+            self.compiler = Compiler(
+                found, owner.artefacts, owner.compile_policy, owner.workers, owner.wanted_isolation, limits.memory_bytes
+            )
+        except BaseException:
+            self.executor.shutdown()
+            raise
+
+    def close(self) -> None:
+        self.compiler.close()
+        self.executor.shutdown()
+
+
+class CommandExecutor:
+    """A pool for programs in other languages over standard input and output. Each program is compiled once, in a jail, and runs
+    many times, in another.
+
+    Usable as a context manager and from several threads. What a program does is data; exceptions are the caller's mistake
+    (UsageError, also for a language that this host lacks), or the host's failure (EngineError).
+
+    policy:    a Policy or a preset's name that captures output.
+    workers:   programs that run at the same time, of each language; the machine's processors where None.
+    isolation: this level and no other; the strongest that the host offers where None. `nsjail` is the least.
+    compile_policy: what compilers may use.
+    """
+
+    def __init__(
+        self,
+        policy: Policy | str = "contest",
+        *,
+        workers: int | None = None,
+        isolation: IsolationLevel | str | None = None,
+        compile_policy: Policy | None = None,
+    ) -> None:
+        self.policy = Policy.preset(policy) if isinstance(policy, str) else policy
+        if not self.policy.limits.capture_bytes:
+            raise UsageError("programs in other languages need a policy that keeps what they print, at $.limits.capture_bytes")
+        self.compile_policy = compile_policy or load_policy(COMPILE_POLICY, environment=os.environ)
+        self.workers = workers or len(os.sched_getaffinity(0))
+        self.wanted_isolation = isolation
+        self.interpreter = interpreter.ask(None)
+        self.artefacts = Artefacts()
+        self._lock = threading.RLock()
+        self._languages: dict[str, _Language | Exception] = {}
+        self._python: Executor | None = None
+        self._closed = False
+
+    @property
+    def isolation(self) -> IsolationLevel:
+        """The isolation level of the languages that were used; of the first one that can be, where none was."""
+        with self._lock:
+            for each in self._languages.values():
+                if isinstance(each, _Language):
+                    return each.executor.isolation
+            return self._python_executor().isolation
+
+    def version(self, language: str) -> str:
+        """What the language's compiler or run time says of itself. Raises as `submit`."""
+        return self._language(language).found.version
+
+    def submit(self, program: Program, stdin: Arguments) -> "Future[Outcome]":
+        """Compiles `program` where that was not done yet, and runs it with this standard input. Raises UsageError and
+        IsolationUnavailableError where its language cannot be had here; the future raises EngineError where the host failed.
+
+        A program that is no Command runs on an Executor with the same policy.
+        """
+        if not isinstance(program, Command):
+            return self._python_executor().submit(program, stdin)
+        language = self._language(program.entry)
+        data = Stdin.of(stdin)
+        future: Future[Outcome] = Future()
+        made = language.compiler.ready(program)
+        made.add_done_callback(lambda finished: _go_on(future, finished, language.executor, data))
+        return future
+
+    def run_many(
+        self, items: Iterable[tuple[Program | None, Arguments, Any]], *, ordered: bool = True, timeout: float | None = None
+    ) -> Iterator[tuple[Outcome | None, Any]]:
+        """`(outcome, tag)` for every `(program, stdin, tag)`, as Executor.run_many; where the host fails, the outcome is
+        `engine-error`. Closing the iterator cancels what is left."""
+        source = iter(items)
+        deadline = None if timeout is None else time.monotonic() + timeout
+        most = max(_FEWEST_AHEAD, _AHEAD_OF_EACH_WORKER * self.workers)
+        done: queue.SimpleQueue[Future[Any]] = queue.SimpleQueue()
+        line: deque[Future[Any]] = deque()
+        tags: dict[Future[Any], Any] = {}
+        exhausted = False
+        try:
+            while True:
+                while not exhausted and len(tags) < most:
+                    item = next(source, None)
+                    if item is None:
+                        exhausted = True
+                    elif item is WAIT:
+                        break
+                    else:
+                        program, call, tag = item
+                        future = _not_executed() if program is None else self._submitted(program, call)
+                        tags[future] = tag
+                        if ordered:
+                            line.append(future)
+                        else:
+                            future.add_done_callback(done.put)
+                if not tags:
+                    if exhausted:
+                        return
+                    raise UsageError("the items wait for an outcome, and none is on its way")
+                left = None if deadline is None else max(0.0, deadline - time.monotonic())
+                try:
+                    if ordered:
+                        line[0].exception(left)
+                        future = line.popleft()
+                    else:
+                        future = done.get(timeout=left)
+                except (TimeoutError, queue.Empty):
+                    raise DeadlineExceededError("the timeout is over; what was not done is cancelled") from None
+                tag = tags.pop(future)
+                yield _outcome_of(future), tag
+        finally:
+            for future in tags:
+                future.cancel()
+
+    def _submitted(self, program: Program, call: Arguments) -> "Future[Any]":
+        try:
+            return self.submit(program, call)
+        except (EngineError, IsolationUnavailableError) as error:
+            future: Future[Any] = Future()
+            future.set_exception(error)
+            return future
+
+    def _language(self, name: str) -> _Language:
+        with self._lock:
+            if self._closed:
+                raise UsageError("this executor is shut down")
+            language = toolchain_named(name).language if not name.endswith(".toml") else name
+            found = self._languages.get(language)
+            if found is None:
+                try:
+                    found = _Language(self, name)
+                except (UsageError, IsolationUnavailableError) as error:
+                    found = error
+                self._languages[language] = found
+            if isinstance(found, Exception):
+                raise found
+            return found
+
+    def _python_executor(self) -> Executor:
+        with self._lock:
+            if self._closed:
+                raise UsageError("this executor is shut down")
+            if self._python is None:
+                self._python = Executor(self.policy, workers=self.workers, isolation=self.wanted_isolation)
+            return self._python
+
+    def shutdown(self) -> None:
+        """Ends all workers and removes what was compiled. A second shutdown does nothing."""
+        with self._lock:
+            self._closed = True
+            for each in self._languages.values():
+                if isinstance(each, _Language):
+                    each.close()
+            self._languages.clear()
+            if self._python is not None:
+                self._python.shutdown()
+            self.artefacts.remove()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self.shutdown()
+
+
+def _go_on(future: "Future[Outcome]", made: "Future[Made]", executor: Executor, stdin: Stdin) -> None:
+    """The compilation has ended."""
+    try:
+        found = made.result()
+        if not isinstance(found, CommandLine):
+            _settle(future, found)
+            return
+        if future.cancelled():
+            return
+        running = executor.submit(found, stdin)
+    except Exception as error:
+        _fail(future, error)
+        return
+    running.add_done_callback(lambda finished: _take(future, finished))
+    future.add_done_callback(lambda outer: running.cancel() if outer.cancelled() else None)
+
+
+def _take(future: "Future[Outcome]", finished: "Future[Outcome]") -> None:
+    if finished.cancelled():
+        future.cancel()
+        return
+    try:
+        _settle(future, finished.result())
+    except Exception as error:
+        _fail(future, error)
+
+
+def _settle(future: "Future[Outcome]", outcome: Outcome) -> None:
+    with contextlib.suppress(InvalidStateError):  # cancelled in this moment
+        future.set_result(outcome)
+
+
+def _fail(future: "Future[Outcome]", error: Exception) -> None:
+    with contextlib.suppress(InvalidStateError):
+        future.set_exception(error)
+
+
+def _not_executed() -> "Future[Any]":
+    future: Future[Any] = Future()
+    future.set_result(None)
+    return future
+
+
+def _outcome_of(future: "Future[Any]") -> Outcome | None:
+    error = future.exception()
+    if error is None:
+        return future.result()  # type: ignore[no-any-return]
+    if isinstance(error, EngineError):
+        return Outcome("engine-error", detail=str(error))
+    raise error

@@ -1,0 +1,40 @@
+"""Compiles one source in the jail, in its scratch folder. The compiler reads hostile text, so all that is said here is a claim
+about this source: worth as much as printing the right answer."""
+
+import os
+import subprocess
+
+MOST_MESSAGE_BYTES = 32 << 10
+PIECE_BYTES = 1 << 16
+
+
+def build(source: bytes, name: str, steps: list, output: str, environment: dict) -> dict:
+    """`{"output": bytes}`, or `{"message": text, "status": number}` of the step that failed."""
+    with open(name, "wb") as file:
+        file.write(source)
+    for step in steps:
+        status, message = run(step, environment)
+        if status:
+            return {"message": message, "status": status}
+    try:
+        with open(output, "rb") as file:
+            return {"output": file.read()}
+    except FileNotFoundError:
+        return {"message": "the compiler made no " + output, "status": 0}
+
+
+def run(step: list, environment: dict) -> tuple:
+    kept, left_out = bytearray(), 0
+    process = subprocess.Popen(
+        step, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, env={**os.environ, **environment}
+    )
+    while True:
+        piece = os.read(process.stdout.fileno(), PIECE_BYTES)
+        if not piece:
+            break
+        room = max(0, MOST_MESSAGE_BYTES - len(kept))
+        kept += piece[:room]
+        left_out += len(piece) - len(piece[:room])
+    status = process.wait()
+    text = kept.decode("utf-8", "replace")
+    return status, text + (f"\n({left_out} more bytes)" if left_out else "")
