@@ -16,7 +16,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 UV = ROOT / "scripts" / "uv"
-FOLDERS = ("policies", "engine", "runners", "cli", "examples")
+FOLDERS = ("policies/", "engine/", "runners/", "cli/", "examples/")
 LEFT_OUT = ("examples/functions/", "examples/raw/", "examples/unified/")  # what the .jsonl files are built from
 
 # Runs on the Python of the clean environment; argv[1:] are the modules that the wheel holds.
