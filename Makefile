@@ -64,7 +64,7 @@ check: setup ## lint, format, types, layers
 
 bench: setup ## ratios to other methods, then all suites into out/bench.json
 	@mkdir -p out
-	$(BIN)/python -m benchmarks --rounds $(BENCH_ROUNDS)
+	$(BIN)/reexec bench --rounds $(BENCH_ROUNDS)
 	$(BIN)/pytest benchmarks --benchmark-enable --benchmark-only --benchmark-json=out/bench.json $(BENCH_ARGS)
 
 wheel: setup ## build dist/ and check the wheel in a clean environment

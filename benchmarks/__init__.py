@@ -1,1 +1,1 @@
-"""How fast it is, beside what it is measured against in the same run: `python -m benchmarks`."""
+"""Suites by mechanism for pytest-benchmark. Ratios to other methods: `reexec bench`."""

@@ -1,4 +1,4 @@
-"""Throughput as pytest-benchmark suites: figures that CI keeps. Ratios to other methods: `python -m benchmarks`."""
+"""Throughput as pytest-benchmark suites: figures that CI keeps. Ratios to other methods: `reexec bench`."""
 
 from collections.abc import Iterator
 

@@ -44,6 +44,7 @@ MAKES = {
     "pipeline": "repaired at turn 2",
     "policy show": "digest",
     "policy list": "codeio",
+    "bench": "call_vs_fresh",
 }
 
 

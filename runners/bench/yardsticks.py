@@ -7,16 +7,21 @@ at once as there are workers.
     in-process    the same calls in one process without any isolation: the programs' own time
 """
 
-import json
 import subprocess
 import time
+from collections import Counter
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
+from reexec.engine.errors import EngineError
 from reexec.engine.jail.config import environment
+from reexec.engine.program import Check
 from reexec.policies.model import Policy
+
+from .methods import interpreter
+from .methods.drive import plain
+from .workloads import wrong_work
 
 _FLOOR = """
 import gc, os, sys, time
@@ -39,16 +44,6 @@ for line in sys.stdin:
             os._exit(0)
         os.waitpid(pid, 0)
     print(time.perf_counter() - began, flush=True)
-"""
-
-_FRESH = """
-import json, sys
-exec(sys.argv[1])
-names = {"__name__": "program"}
-exec(sys.argv[1], names)
-exec(sys.argv[2], names)
-call = json.loads(sys.argv[4])
-sys.exit(0 if names[sys.argv[3]](**call["input"]) == call["output"] else 1)
 """
 
 
@@ -93,29 +88,27 @@ class Floor:
 
 
 def fresh_per_s(
-    python: str, policy: Policy, workers: int, numpy: bool, source: str, entry: str, pairs: Sequence[dict[str, Any]]
+    python: str, policy: Policy, workers: int, numpy: bool, checks: Sequence[Check], words: dict[str, int] | None = None
 ) -> float:
-    """Checks a second with an interpreter for each. Raises RuntimeError where one does not accept."""
-
-    def check(pair: dict[str, Any]) -> bool:
-        command = [python, "-s", "-c", _FRESH, statements(policy, numpy), source, entry, json.dumps(pair)]
-        return subprocess.run(command, timeout=5, check=False, env=environment(policy)).returncode == 0
-
+    """Checks a second with an interpreter for each. Raises EngineError where the words are others than `words`, all accepted
+    where None."""
+    given = [plain(check) for check in checks]
     began = time.perf_counter()
-    with ThreadPoolExecutor(workers) as pool:
-        if not all(pool.map(check, pairs)):
-            raise RuntimeError("the fresh interpreter did not accept a right answer")
-    return len(pairs) / (time.perf_counter() - began)
+    found = interpreter.words(given, statements(policy, numpy), workers, python, environment(policy))
+    elapsed = time.perf_counter() - began
+    wrong_work(Counter(found), words or {"accepted": len(checks)})
+    return len(checks) / elapsed
 
 
-def in_process_per_s(source: str, entry: str, pairs: Sequence[dict[str, Any]]) -> float:
-    """Checks a second without any isolation, in this process."""
+def in_process_per_s(checks: Sequence[Check]) -> float:
+    """Checks of one program a second without any isolation, in this process."""
     names: dict[str, Any] = {"__name__": "program"}
-    exec(compile(source, "program.py", "exec"), names)
-    function = names[entry]
+    exec(compile(checks[0].program.source, "program.py", "exec"), names)
+    function = names[checks[0].program.entry]
+    pairs = [(plain(check)["call"], check.expected) for check in checks]
     began = time.perf_counter()
-    wrong = sum(function(**pair["input"]) != pair["output"] for pair in pairs)
+    wrong = sum(function(**given) != expected for given, expected in pairs)
     elapsed = time.perf_counter() - began
     if wrong:
-        raise RuntimeError("a wrong answer in the in-process run")
+        raise EngineError("a wrong answer in the run without isolation", stage="benchmark")
     return len(pairs) / elapsed
