@@ -124,6 +124,11 @@ class Executor:
         """What ended this executor by itself; None while it works."""
         return self._loop.failure
 
+    @property
+    def is_open(self) -> bool:
+        """Whether it takes calls: false after its shutdown, after a failure that ended it, and in a fork of its process."""
+        return os.getpid() == self._pid and not self._loop.is_ending
+
     def statistics(self) -> Statistics:
         spared = self._spared
         return replace(self._loop.statistics(), recalled=spared.recalled, shared=spared.shared)

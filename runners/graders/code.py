@@ -18,8 +18,13 @@ _PYTHON_LABELS: Final = frozenset(("", "python", "py", "python3", "py3", "python
 _THOUGHT: Final = re.compile(r"^\s*<think(?:ing)?>.*?</think(?:ing)?>", re.DOTALL | re.IGNORECASE)
 _FENCE: Final = re.compile(r"^(?P<indent>[ \t]*)(?P<mark>`{3,}|~{3,})[ \t]*(?P<label>[^\s`{]*)[^`\n]*$")
 _STARTS: Final = re.compile(r"^(?:def |class |async def |import |from \w[\w.]* import |@\w)")
+# What is read of a text on the host, whatever a model writes: each is far above what honest answers need.
+_MOST_CHARACTERS: Final = 1 << 19
+_MOST_BLOCKS: Final = 64
 _MOST_STARTS: Final = 40
 _MOST_PARSES: Final = 400
+_MOST_PARSED: Final = 1 << 21
+"""Characters parsed more than once."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,10 +100,14 @@ def extract_code(text: str, entry: str = "") -> Code:
 
     Of the fenced blocks that are Python, the last that defines `entry` counts; without one, the last that is more than
     calls and prints. What it uses and does not define is taken from the blocks before it. An unclosed block ends with the
-    text. Without blocks: the whole text if it is Python, else its longest run of lines that is.
+    text. Without blocks: the whole text if it is Python, else its longest run of lines that is. Never raises on any text;
+    takes seconds at most.
     """
+    if len(text) > _MOST_CHARACTERS:
+        return Code("", "", f"an answer of {len(text):,} characters; code is looked for in {_MOST_CHARACTERS:,} at most")
     text = _THOUGHT.sub("", text.replace("\r\n", "\n"))
     found = [block for block in blocks(text) if block.label.lower() in _PYTHON_LABELS and block.text.strip()]
+    found = found[-_MOST_BLOCKS:]
     python = [block for block in found if is_python(block.text)]
     if python:
         return Code(_chosen([block.text for block in python], entry), "block")
@@ -119,7 +128,11 @@ def _chosen(texts: list[str], entry: str) -> str:
         substantial = [index for index, text in enumerate(texts) if not entry and _is_substantial(text)]
         at = substantial[-1] if substantial else at
     chosen = texts[at]
+    parsed = 0
     for earlier in reversed(texts[:at]):
+        parsed += len(chosen)
+        if parsed > _MOST_PARSED:
+            break
         missing = set(free_names(parse_quietly(chosen)))
         if missing & _top_level(earlier) and not (entry and _defines(earlier, entry)):
             chosen = f"{earlier}\n\n{chosen}"
@@ -186,15 +199,16 @@ def _is_substantial(text: str) -> bool:
 def _longest_run(text: str) -> str:
     lines = text.split("\n")
     best = ""
-    parses = 0
+    parses = parsed = 0
     starts = [number for number, line in enumerate(lines) if _STARTS.match(line)][:_MOST_STARTS]
     for start in starts:
         end = len(lines)
-        while end > start and parses < _MOST_PARSES:
+        while end > start and parses < _MOST_PARSES and parsed < _MOST_PARSED:
             candidate = "\n".join(lines[start:end]) + "\n"
             if len(candidate) <= len(best):
                 break
             parses += 1
+            parsed += len(candidate)
             try:
                 parse_quietly(candidate)
             except SyntaxError as error:

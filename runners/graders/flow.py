@@ -97,10 +97,11 @@ class Attempt:
         return [Result(NOT_RUN) if result is None or self._stopped(at) else result for at, result in enumerate(self.results)]
 
 
-def run_attempts(executor: Executor, attempts: Iterable[Attempt]) -> Iterator[Attempt]:
-    """Runs the attempts and yields them in their order, done. Closing the iterator cancels what is left."""
+def run_attempts(executor: Executor, attempts: Iterable[Attempt], *, timeout: float | None = None) -> Iterator[Attempt]:
+    """Runs the attempts and yields them in their order, done. Closing the iterator cancels what is left, and so does the end of
+    `timeout` seconds, which raises DeadlineExceededError."""
     flow = _Flow(iter(attempts))
-    for outcome, where in executor.run_many(flow.items(), ordered=False):
+    for outcome, where in executor.run_many(flow.items(), ordered=False, timeout=timeout):
         if where is not None:
             attempt, at, index = where
             attempt.take(at, index, outcome)

@@ -44,6 +44,14 @@ class Problems:
         self._short = _unambiguous(list(self._by_id))
         self.digest = digest.hexdigest()
 
+    @classmethod
+    def of_rows(cls, rows: dict[str, dict[str, Any]]) -> "Problems":
+        """Problems by id that come from no file."""
+        found = cls((), ())
+        found._by_id = dict(rows)
+        found._short = _unambiguous(list(rows))
+        return found
+
     def __len__(self) -> int:
         return len(self._by_id)
 

@@ -19,10 +19,9 @@ from reexec.engine.judging.compare import compare
 from reexec.engine.judging.verdict import Verdict, judge
 from reexec.engine.outcome import Outcome
 
-from ...answers import as_compared, extract_answer
 from ...execution import ExecutorOptions, Work, executed, opened
-from ...records.arguments import by_name
-from ...records.functions import FunctionStore, why_not_sendable
+from ...records.functions import FunctionStore
+from ...records.predicted import read_predicted
 from ...records.predictions import Prediction, read_prediction
 from ...rows.row import Result, Row
 from ...rows.text import dump_line, splice
@@ -121,17 +120,8 @@ class Verify(Stage[VerifySettings]):
         return Work(row, read, calls)
 
     def _read(self, row: Row, prediction: Prediction) -> _Read:
-        answer = extract_answer(prediction.text, "output" if prediction.io_pred == "o" else "input")
-        answer = as_compared(answer, self._rule, prediction.io_pred)
-        read = _Read(prediction, answer.value, answer.style)
-        if not answer.found:
-            read.detail = answer.reason
-        elif prediction.io_pred == "i":
-            if isinstance(read.predicted, list):
-                program = prediction.function.program
-                named = by_name(program.source, program.entry, read.predicted)
-                read.predicted = read.predicted if named is None else named
-            read.detail = _why_not_arguments(read.predicted) or why_not_sendable(row.line, read.predicted)
+        found = read_predicted(prediction.text, prediction.function.program, prediction.io_pred, self._rule, row.line)
+        read = _Read(prediction, found.value, found.style, found.fault)
         if read.detail:
             read.verdict = Verdict("no-answer")
         elif prediction.io_pred == "o" and not self.settings.execute_outputs:
@@ -201,14 +191,6 @@ def _sample(row: dict[str, Any]) -> str | None:
     if not isinstance(given, str | int):
         return None
     return f"{given}\0{index}" if index else str(given)
-
-
-def _why_not_arguments(value: Any) -> str:
-    if not isinstance(value, dict):
-        return "the input must be an object that holds the arguments by name"
-    if not all(isinstance(key, str) for key in value):
-        return "the names of the arguments must be texts"
-    return ""
 
 
 def _counts(verdict: Verdict) -> dict[str, Any]:

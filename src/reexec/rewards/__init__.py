@@ -1,0 +1,5 @@
+"""The public names of `reexec.runners.rewards`: `Reward` for your own loop, and one module a framework."""
+
+from reexec.runners.rewards import BadTruthError, Reward, Score
+
+__all__ = ["BadTruthError", "Reward", "Score"]

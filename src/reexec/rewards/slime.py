@@ -1,0 +1,5 @@
+"""For slime."""
+
+from reexec.runners.rewards.slime import reward, with_settings
+
+__all__ = ["reward", "with_settings"]

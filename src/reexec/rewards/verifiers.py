@@ -1,0 +1,5 @@
+"""For verifiers."""
+
+from reexec.runners.rewards.verifiers import reward, with_settings
+
+__all__ = ["reward", "with_settings"]
