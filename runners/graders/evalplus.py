@@ -36,7 +36,7 @@ class EvalPlus(Task):
             for name in ("entry_point", "prompt"):
                 if not isinstance(problem.get(name), str):
                     raise UsageError(
-                        f"{self.problems.paths[0]}: problem {key} has no {name!r}, at $.{name} "
+                        f"{self.problems.name}: problem {key} has no {name!r}, at $.{name} "
                         "(a further --problems FILE, such as HumanEval's own, can add it)"
                     )
         self._arguments: dict[str, dict[str, list[list[Any]]]] = {

@@ -22,6 +22,7 @@ class Problems:
     def __init__(self, paths: Sequence[Path], needs: Sequence[str]) -> None:
         """`needs`: members that every problem must have. Raises UsageError."""
         self.paths = tuple(paths)
+        self.name = str(paths[0]) if paths else "a row of problems"
         self._by_id: dict[str, dict[str, Any]] = {}
         digest = hashlib.blake2b(digest_size=16)
         for path in paths:

@@ -12,6 +12,7 @@ themselves only where they need one of its types.
 """
 
 from .core import Reward, Score
+from .executors import shutdown
 from .truth import BadTruthError
 
-__all__ = ["BadTruthError", "Reward", "Score"]
+__all__ = ["BadTruthError", "Reward", "Score", "shutdown"]

@@ -1,15 +1,21 @@
 """TRL: `GRPOTrainer(reward_funcs=reward)`, and every other trainer of TRL's that takes reward functions.
 
 TRL calls with the whole batch: `prompts`, `completions` (texts, or lists of messages where prompts are conversations),
-`completion_ids`, the data set's other columns as lists, and hooks of the trainer's. It takes None for "not judged".
+`completion_ids`, the data set's other columns as lists, and hooks of the trainer's. It takes None for "not judged". Releases
+before 1.6 add up a lone None as 0; they get an exception where the engine failed or the time was over.
 """
 
+import functools
 from collections.abc import Callable, Sequence
+from importlib.metadata import PackageNotFoundError, version
 from typing import Any
+
+from packaging.version import Version
 
 from .core import Reward, Score
 from .hearing import bound, heard, refuse_unusable
 
+_FIRST_WITH_NONE = Version("1.6")
 _NOT_COLUMNS = frozenset(("completion_ids", "trainer_state", "log_extra", "log_metric", "environments"))
 
 
@@ -28,15 +34,9 @@ async def reexec_reward_async(
     return _told(await reward.ascore_many(completions, _rows(prompts, more)), more)
 
 
-def strict_reward(reward: Reward, /, prompts: Sequence[Any], completions: Sequence[Any], **more: Any) -> list[float]:
-    """As reexec_reward, for releases of TRL that add None up as 0: an exception where there is no reward."""
-    return [heard(score) for score in reward.score_many(completions, _rows(prompts, more))]
-
-
-def with_settings(*, awaited: bool = False, strict: bool = False, **settings: Any) -> Callable[..., Any]:
+def with_settings(*, awaited: bool = False, **settings: Any) -> Callable[..., Any]:
     """A reward function with the settings of `Reward`: workers, timeout, grade, policy, settings."""
-    function = strict_reward if strict else reexec_reward_async if awaited else reexec_reward
-    return bound(function, Reward(**settings))
+    return bound(reexec_reward_async if awaited else reexec_reward, Reward(**settings))
 
 
 def _rows(prompts: Sequence[Any], more: dict[str, Any]) -> list[dict[str, Any]]:
@@ -49,8 +49,20 @@ def _rows(prompts: Sequence[Any], more: dict[str, Any]) -> list[dict[str, Any]]:
     return [{"prompt": prompts[at], **{name: values[at] for name, values in columns.items()}} for at in range(count)]
 
 
+@functools.cache
+def _takes_none() -> bool:
+    try:
+        return Version(version("trl")) >= _FIRST_WITH_NONE
+    except PackageNotFoundError:
+        return True
+
+
 def _told(scores: list[Score], more: dict[str, Any]) -> list[float | None]:
     refuse_unusable(scores)
+    if not _takes_none():
+        for score in scores:
+            if score.missing != "row":
+                heard(score)
     if callable(log := more.get("log_extra")):
         log("verdict", [score.verdict or f"none ({score.missing})" for score in scores])
     if callable(log := more.get("log_metric")) and scores:
