@@ -153,7 +153,7 @@ def test_verl_hears_an_exception_that_no_manager_takes_for_a_zero(no_engine: Any
 
 def test_verl_a_timeout_is_no_zero_of_the_models() -> None:
     row = {"data_source": "x", "reward_model": {"ground_truth": LATE}, "extra_info": {}}
-    caller = Verl(VERL, "compute_score", timeout=0.7, workers=2)
+    caller = Verl(VERL, "compute_score", timeout=1.5, workers=2)
     assert Verl(VERL, "compute_score", workers=2).run_old_naive(row, says_input({"s": 0})) == 1.0
     with pytest.raises(EngineError, match="timeout"):
         caller.run_old_naive(row, says_input({"s": 4}))
