@@ -20,7 +20,7 @@ FOLDERS = ("policies/", "engine/", "runners/", "cli/", "examples/")
 LEFT_OUT = ("examples/functions/", "examples/raw/", "examples/unified/")  # what the .jsonl files are built from
 
 # Runs on the Python of the clean environment; argv[1:] are the modules that the wheel holds.
-USE_IT = """
+USE_IT = r"""
 import importlib, re, sys
 from importlib.metadata import requires
 from importlib.resources import files

@@ -3,13 +3,15 @@
 import re
 import shlex
 import shutil
+import subprocess
 from functools import cache
 from pathlib import Path
 
+import httpx
 import pytest
 
 from reexec.cli.commands import NAMES, load
-from tests.support.helpers import EXAMPLES, Done, reexec, reexec_cold
+from tests.support.helpers import COMMAND, EXAMPLES, Done, environment, reexec, reexec_cold, wait_until
 
 # The bundled responses hold programs that compute or sleep for ever; they need not do so for 5 s each here.
 SMALL = {"REEXEC_POLICY": "limits.cpu_s=1 limits.idle_s=1", "REEXEC_CACHE": "cache-of-the-examples"}
@@ -46,6 +48,10 @@ MAKES = {
     "policy list": "codeio",
     "bench": "call_vs_fresh",
 }
+
+
+STAYS = ("serve",)
+"""Runs until it is told to stop."""
 
 
 def commands() -> list[str]:
@@ -87,7 +93,7 @@ def run_example(command: str, folder: Path) -> Done:
     return reexec_cold(*example_of(command), cwd=folder, env={**SMALL, "COLUMNS": "200"})
 
 
-@pytest.mark.parametrize("command", commands())
+@pytest.mark.parametrize("command", [command for command in commands() if command not in STAYS])
 def test_the_example_in_the_help_works_as_printed(command: str, folder: Path) -> None:
     if command in NEEDS:
         assert run_example(NEEDS[command], folder).code == 0
@@ -95,6 +101,26 @@ def test_the_example_in_the_help_works_as_printed(command: str, folder: Path) ->
     assert done.code in EXPECTED_CODE.get(command, (0,)), done.err
     assert "Traceback" not in done.err
     assert re.search(MAKES[command], done.out), done.out
+
+
+def test_the_example_of_serve_answers_until_it_is_told_to_stop(folder: Path) -> None:
+    words = example_of("serve")
+    address = f"http://127.0.0.1:{words[words.index('--port') + 1]}"
+    server = subprocess.Popen([COMMAND, *words], cwd=folder, env=environment(SMALL), stderr=subprocess.DEVNULL)
+    try:
+        with httpx.Client(base_url=address, timeout=10, trust_env=False) as client:
+            wait_until(lambda: _is_healthy(client), 60)
+    finally:
+        server.terminate()
+        code = server.wait(60)
+    assert code == 0
+
+
+def _is_healthy(client: httpx.Client) -> bool:
+    try:
+        return client.get("/v1/health").status_code == 200
+    except httpx.TransportError:
+        return False
 
 
 def test_the_help_lists_every_command() -> None:
