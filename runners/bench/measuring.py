@@ -22,7 +22,7 @@ from . import methods
 from .ratios import ratios_of, rounded
 from .report import Report, host_facts
 from .workloads import PLAIN, WITH_NUMPY, OutputRows, mixed, mixed_words, per_s, right, sample, wrong_work
-from .yardsticks import Floor, copied_bytes, fresh_per_s, in_process_per_s, statements
+from .yardsticks import Floor, Fresh, copied_bytes, in_process_per_s, statements
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +43,7 @@ class Size:
         return replace(self, rounds=rounds)
 
 
-QUICK = Size(rounds=2, checks=400, fresh=20, fresh_numpy=6, rows=3000, latency=150, starts=1)
+QUICK = Size(rounds=3, checks=400, fresh=20, fresh_numpy=6, rows=3000, latency=150, starts=1)
 Tell = Callable[[str], None]
 
 
@@ -107,40 +107,48 @@ class _Bench:
         if self.batched is not None:
             per_s(self.batched, right(PLAIN, 64 * workers))
         per_s(self.cached, self.right)  # so that the cache holds them
+        self.fresh = Fresh(self.python, self.policy, workers, folder / "bytecode")
         self.sample = sample(self.executor)
+        self._warm_fresh()
 
     def round(self) -> None:
         checks, fresh = self.size.checks, self.size.fresh
-        self._floor("floor")
+        before = self._forks("floor")
         self._take("call", self._watched("call", self.executor))
-        self._take("fresh", self._fresh(right(PLAIN, fresh), numpy=False))
-        self._floor("floor_numpy")
+        self._take("floor", 2 / (1 / before + 1 / self._forks("floor")))
+        self._take("fresh", self.fresh.per_s(right(PLAIN, fresh), numpy=False))
+        before = self._forks("floor_numpy")
         self._take("call_numpy", per_s(self.executor, right(WITH_NUMPY, checks)))
-        self._take("fresh_numpy", self._fresh(right(WITH_NUMPY, self.size.fresh_numpy), numpy=True))
-        self._take("in_process", in_process_per_s(right(PLAIN, 10 * checks)))
+        self._take("floor_numpy", 2 / (1 / before + 1 / self._forks("floor_numpy")))
+        self._take("fresh_numpy", self.fresh.per_s(right(WITH_NUMPY, self.size.fresh_numpy), numpy=True))
+        self._take("in_process", in_process_per_s(self.right))
         if self.batched is not None:
             self._take("batch", self._watched("batch", self.batched))
         self._take("mixed", per_s(self.executor, self.mixed, mixed_words(len(self.mixed))))
-        self._take("fresh_mixed", self._fresh(mixed(fresh), numpy=False, words=mixed_words(fresh)))
+        self._take("fresh_mixed", self.fresh.per_s(mixed(fresh), numpy=False, words=mixed_words(fresh)))
         self._take("sample", per_s(self.executor, self.sample.checks))
-        some = self.sample.checks[:: max(1, len(self.sample.checks) // self.size.fresh_numpy)]
-        self._take("fresh_sample", self._fresh(some, numpy=True))
+        self._take("fresh_sample", self.fresh.per_s(self._some_of_the_sample(), numpy=True))
         count = len(self.sample.checks)
         at_best_s = count / self.samples["floor"][-1] + self.sample.own_s / self.workers
         self._take("sample_limit", count / at_best_s)
         self._take("output_rows", self.rows.per_s(self.executor))
         recalled = self.cached.statistics().recalled
-        self._take("cache_hits", per_s(self.cached, self.right))
-        wrong_work({"recalled": self.cached.statistics().recalled - recalled}, {"recalled": len(self.right)})
+        many = self.right * 5  # a few hundred would be over in 10 ms
+        self._take("cache_hits", per_s(self.cached, many))
+        wrong_work({"recalled": self.cached.statistics().recalled - recalled}, {"recalled": len(many)})
 
     def _take(self, name: str, per_s: float) -> None:
         self.samples.setdefault(name, []).append(per_s)
 
-    def _floor(self, name: str) -> None:
-        self._take(name, self.floors[name].forks_per_s(self.size.checks // self.workers))
+    def _forks(self, name: str) -> float:
+        return self.floors[name].forks_per_s(max(1, self.size.checks // self.workers // 2))
 
-    def _fresh(self, checks: Sequence[Check], *, numpy: bool, words: dict[str, int] | None = None) -> float:
-        return fresh_per_s(self.python, self.policy, self.workers, numpy, checks, words)
+    def _some_of_the_sample(self) -> Sequence[Check]:
+        return self.sample.checks[:: max(1, len(self.sample.checks) // self.size.fresh_numpy)]
+
+    def _warm_fresh(self) -> None:
+        """Byte code of what the programs of the sample import."""
+        self.fresh.per_s(self._some_of_the_sample(), numpy=True)
 
     def _watched(self, way: str, executor: Executor) -> float:
         """Also takes the processor time of this process, which is the host of all workers."""
@@ -223,8 +231,12 @@ def side_by_side(policy: Policy, workers: int, size: Size, *, python: Path | Non
     checks = _small_set(size.fresh)
     words = ["accepted" if check.id else "wrong-answer" for check in checks]
     found: dict[str, list[float]] = {}
-    with Executor(policy, workers=workers, python=python) as executor:
-        setting = methods.Setting(statements(policy, False), workers, executor.interpreter.executable)
+    with ExitStack() as stack:
+        executor = stack.enter_context(Executor(policy, workers=workers, python=python))
+        folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="reexec-bench-"))
+        found_python = executor.interpreter.executable
+        environment = Fresh(found_python, policy, workers, Path(folder)).environment
+        setting = methods.Setting(statements(policy, False), workers, found_python, environment)
         many = checks * 10
         ours = {"accepted": words.count("accepted") * 10, "wrong-answer": words.count("wrong-answer") * 10}
         per_s(executor, many, ours)

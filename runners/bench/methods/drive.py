@@ -30,6 +30,8 @@ class Setting:
     prelude: str
     workers: int
     python: str
+    environment: Mapping[str, str] | None = None
+    """Of the interpreters that a method starts; this process's where None."""
 
 
 def plain(check: Check) -> dict[str, Any]:
@@ -48,6 +50,7 @@ def words_of(name: str, checks: Sequence[Check], setting: Setting) -> tuple[list
     given = {
         "name": name, "checks": [plain(check) for check in checks],
         "prelude": setting.prelude, "workers": setting.workers, "python": setting.python,
+        "environment": setting.environment and dict(setting.environment),
     }  # fmt: skip
     command = [sys.executable, "-m", __name__]
     done = subprocess.run(command, input=json.dumps(given), capture_output=True, text=True, check=False)
@@ -63,14 +66,14 @@ def main() -> None:
     exec(prelude, {})
     began = time.perf_counter()
     if name == "interpreter":
-        words = interpreter.words(checks, prelude, workers, given["python"], None)
+        words = interpreter.words(checks, prelude, workers, given["python"], given["environment"])
     elif name == "manager":
         words = manager.words(checks, workers)
     elif name == "process":
         samples = [checks[at : at + TESTS_A_SAMPLE] for at in range(0, len(checks), TESTS_A_SAMPLE)]
         words = process.words(samples, workers)
     else:
-        words = service.words(checks, prelude, workers, given["python"])
+        words = service.words(checks, prelude, workers, given["python"], given["environment"])
     json.dump({"words": words, "elapsed_s": time.perf_counter() - began}, sys.stdout)
 
 

@@ -18,6 +18,7 @@ _JUDGED = Path(__file__).with_name("judged.py").read_text()
 class _Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
     python = ""
+    environment: Mapping[str, str] | None = None
 
     def do_POST(self) -> None:
         asked = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
@@ -26,7 +27,14 @@ class _Handler(BaseHTTPRequestHandler):
             command = [self.python, "-s", "main.py"]
             try:
                 done = subprocess.run(
-                    command, cwd=folder, input=asked["stdin"], capture_output=True, text=True, timeout=TIMEOUT_S, check=False
+                    command,
+                    cwd=folder,
+                    env=self.environment and dict(self.environment),
+                    input=asked["stdin"],
+                    capture_output=True,
+                    text=True,
+                    timeout=TIMEOUT_S,
+                    check=False,
                 )
                 said = {"status": "Finished", "return_code": done.returncode, "stdout": done.stdout}
             except subprocess.TimeoutExpired:
@@ -41,8 +49,10 @@ class _Handler(BaseHTTPRequestHandler):
         pass
 
 
-def words(checks: Sequence[Mapping[str, Any]], prelude: str, workers: int, python: str) -> list[str]:
-    handler = type("Handler", (_Handler,), {"python": python})
+def words(
+    checks: Sequence[Mapping[str, Any]], prelude: str, workers: int, python: str, environment: Mapping[str, str] | None
+) -> list[str]:
+    handler = type("Handler", (_Handler,), {"python": python, "environment": environment})
     server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
     thread = threading.Thread(target=server.serve_forever, daemon=True)
     thread.start()
