@@ -20,7 +20,9 @@ _TEXTS = (
     "Cannot allocate memory",
     "can't start new thread",
     "MemoryError",
-    "more code than a worker keeps",  # a worker's room for code is smaller too
+    "more code than a worker keeps",  # its room for code, for a call and for an input is smaller too
+    "; a worker takes at most",
+    "a standard input of",
 )
 MEMORY_BYTES = 192 * MIB
 SETTING = f"limits.memory_bytes={MEMORY_BYTES}"
