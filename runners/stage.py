@@ -175,7 +175,8 @@ class Stage[S: Settings]:
         return ()
 
     def note(self, row: Row) -> None:
-        """A row that an earlier run has done: for stages that remember rows. BadRowError is nobody's concern here."""
+        """A row that an earlier run has done, or that belongs to another shard: for stages that remember rows. BadRowError is
+        nobody's concern here."""
 
     def row(self, row: Row) -> Result:
         """What comes of one row. BadRowError makes it a reject."""
@@ -259,7 +260,7 @@ class Stage[S: Settings]:
             overwrite=overwrite,
             side_files=(self.side_file,) if self.side_file else (),
             also_read=self.also_read,
-            on_consumed=self._note,
+            on_consumed=None if type(self).note is Stage.note else self._note,
         )
         run.progress.counts = self.empty_counts() | run.progress.counts
         return run

@@ -1,6 +1,6 @@
 """A row on its way through a stage, and what came of it."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -64,8 +64,11 @@ class Selection:
     def partial(self) -> bool:
         return self.limit is not None or self.shard is not None
 
-    def of(self, lines: Iterable[tuple[int, bytes]]) -> Iterator[tuple[int, int, bytes]]:
-        """(line number, position among all, line) of the chosen of (line number, line)."""
+    def of(
+        self, lines: Iterable[tuple[int, bytes]], passed_over: Callable[[int, int, bytes], None] | None = None
+    ) -> Iterator[tuple[int, int, bytes]]:
+        """(line number, position among all, line) of the chosen of (line number, line). `passed_over` is told of those that
+        belong to other shards."""
         taken = 0
         for position, (number, line) in enumerate(lines):
             if self.limit is not None and taken >= self.limit:
@@ -73,6 +76,8 @@ class Selection:
             if self.shard is None or position % self.shard[1] == self.shard[0]:
                 taken += 1
                 yield number, position, line
+            elif passed_over is not None:
+                passed_over(number, position, line)
 
     def row(self, number: int, position: int, line: bytes) -> Row:
         """A line as a row, with its fault where it holds none; an empty line stands for one that is too long."""

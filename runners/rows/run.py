@@ -8,6 +8,9 @@ stage's own side files. The manifest is replaced as a whole, never edited; it is
     progress.sizes          of each output file after them
     progress.counts         the stage's counters after them
 
+A shard has NAME.shard.txt as well: for each of its input rows how many lines of the output, of the side file and of the rejects
+came of it, by which `merge.py` puts shards together again.
+
 A run that is killed goes on from the last manifest: files are cut back to their sizes, the input's consumed lines are read
 again and must have the same digest. At most the work of FLUSH_S seconds is done twice. An output without a manifest, or
 with another key, is never touched without `overwrite`.
@@ -35,6 +38,7 @@ from .sink import Sink
 from .source import MAX_LINE_BYTES, open_lines, overlong_reason, read_lines
 from .text import dump_line
 
+SHARD_FILE = "shard.txt"
 FLUSH_S = 0.5
 FLUSH_ROWS = 4096
 SCHEMA = 1
@@ -76,7 +80,7 @@ class StageRun:
         most_line_bytes: int = MAX_LINE_BYTES,
     ) -> None:
         """`also_read`: further files that no output may replace. `on_consumed` is told (line number, position, line)
-        of what an earlier run has done."""
+        of what an earlier run has done, and of what belongs to other shards."""
         self.stage, self.source, self.output = stage, source, output
         self.selection = selection or Selection()
         self.key = {
@@ -92,6 +96,8 @@ class StageRun:
         self.manifest_path = beside(output, "manifest.json")
         self._paths = {"output": output, "rejects": self.rejects_path}
         self._paths.update({f"side{index}": path for index, path in enumerate(side_files)})
+        if self.selection.shard is not None:
+            self._paths["shard"] = beside(output, SHARD_FILE)
         self._check_paths(also_read)
         self._on_consumed = on_consumed
         self._most_line_bytes = most_line_bytes
@@ -165,7 +171,7 @@ class StageRun:
         earlier has changed. Where the input breaks off the rows end, so that those before are finished, and `fault` is set:
         the stage raises it when it has closed the run."""
         skipping, taken = self.progress.lines, 0
-        for taken, (number, position, line) in enumerate(self.selection.of(self._lines()), start=1):
+        for taken, (number, position, line) in enumerate(self.selection.of(self._lines(), self._pass_over), start=1):
             if taken > skipping and not line:
                 yield Row(number, line, {}, overlong_reason(self._most_line_bytes), position)
                 continue
@@ -187,6 +193,11 @@ class StageRun:
             if self.fault is not None:
                 raise self.fault
             raise UsageError(f"{self.source}: has fewer lines than {self.output} was made from; --overwrite starts anew")
+
+    def _pass_over(self, number: int, position: int, line: bytes) -> None:
+        """What repeats a row of another shard is to be known as such."""
+        if self._on_consumed is not None and line:
+            self._on_consumed(number, position, renamed_line(line, self.selection.names))
 
     def _lines(self) -> Iterator[tuple[int, bytes]]:
         try:
@@ -213,7 +224,7 @@ class StageRun:
 
     def _open_files(self) -> None:
         self._save("running")
-        for name in ("output", *self.side_names):
+        for name in ("output", *self.side_names, *(["shard"] if "shard" in self._paths else [])):
             self._sinks[name] = Sink(self._paths[name], self.progress.sizes.get(name, 0))
         rejects = self.progress.sizes.get("rejects", 0)
         if rejects:
@@ -240,6 +251,9 @@ class StageRun:
             if "rejects" not in self._sinks:
                 self._sinks["rejects"] = Sink(self.rejects_path)
             self._sinks["rejects"].write(dump_line(reject_record(result, self.source)))
+        if "shard" in self._sinks:
+            numbers = (len(result.lines), len(result.side) if "side0" in self._sinks else 0, int(result.reason is not None))
+            self._sinks["shard"].write(b"%d %d %d" % numbers)
         self._done(result.row.raw or result.row.line)
 
     # For graders, until they run on the skeleton too.
@@ -292,6 +306,8 @@ class StageRun:
             "state": state,
             "input": str(self.source),
             "started_in": str(Path.cwd()),
+            "side_files": [str(self._paths[name]) for name in self.side_names],
+            "most_line_bytes": self._most_line_bytes,
             "key": self.key,
             "progress": {
                 "lines": self.progress.lines,

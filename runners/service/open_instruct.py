@@ -32,8 +32,8 @@ from . import schemas
 from .desk import Client
 from .sandbox_fusion import parsed
 from .settings import ServiceSettings
-from .timing import run_within
-from .work import Shop, aside, begin, outcome_alone, read_object
+from .timing import within
+from .work import Shop, aside, begin, read_object
 
 MOST_UNPACKED_BYTES = 64 << 20
 KNOWN_TESTS = 4096
@@ -86,8 +86,8 @@ def add(app: FastAPI, shop: Shop, settings: ServiceSettings) -> None:
         for test in plan.tests:
             outcomes: list[Outcome] = []
             for run in test.runs:
-                outcome, late = await _run(client, run, asked.max_execution_time)
-                if late:
+                outcome = await _run(client, run, asked.max_execution_time)
+                if outcome is None:
                     return False, NOT_PASSED_S
                 wall_s += outcome.usage.wall_s
                 outcomes.append(outcome)
@@ -97,19 +97,19 @@ def add(app: FastAPI, shop: Shop, settings: ServiceSettings) -> None:
 
     async def judge_stdio(client: Client, asked: TestRequest, test: dict[str, Any]) -> tuple[bool, float]:
         run = Run(Script(asked.program), Stdin.of(joined(test["input"])))
-        outcome, late = await _run(client, run, asked.max_execution_time)
-        right = not late and outcome.kind == "value" and outcome.value == 0
-        if right:
-            right = not text_difference(outcome.stdout, joined(test["output"]), "lines")
+        outcome = await _run(client, run, asked.max_execution_time)
+        if outcome is None or outcome.kind != "value" or outcome.value != 0:
+            return False, NOT_PASSED_S
+        right = not text_difference(outcome.stdout, joined(test["output"]), "lines")
         return (True, outcome.usage.wall_s) if right else (False, NOT_PASSED_S)
 
-    async def _run(client: Client, run: Run, limit_s: float) -> tuple[Outcome, bool]:
-        outcome, late = await run_within(
-            limit_s, lambda: outcome_alone(shop, begin(shop, client, run.program, run.call, settings.request_s))
-        )
-        if outcome.kind == "engine-error":
+    async def _run(client: Client, run: Run, limit_s: float) -> Outcome | None:
+        """None where it was late."""
+        ticket = begin(shop, client, run.program, run.call, settings.request_s)
+        outcome, late = await within(limit_s, shop, ticket)
+        if outcome is not None and outcome.kind == "engine-error":
             raise failure_of(outcome)
-        return outcome, late
+        return None if late else outcome
 
     async def _graded(
         request: Request,

@@ -20,8 +20,8 @@ from ..rows.text import dump_line
 from . import schemas
 from .desk import Client
 from .settings import ServiceSettings
-from .timing import run_within
-from .work import Shop, aside, begin, outcome_alone, read_object
+from .timing import within
+from .work import Shop, aside, begin, read_object
 
 MIB = 1 << 20
 
@@ -98,14 +98,10 @@ async def _run_python(shop: Shop, client: Client, asked: RunCodeRequest, timeout
     if any(content is not None for content in asked.files.values()) or asked.fetch_files:
         return _refused("programs here get no files of their own; send what they need as stdin")
     script, given = Script(asked.code), Stdin.of(asked.stdin or "")
-
-    async def once() -> Outcome:
-        return await outcome_alone(shop, begin(shop, client, script, given, timeout_s))
-
-    outcome, late = await run_within(asked.run_timeout, once)
-    if outcome.kind == "engine-error":
+    outcome, late = await within(asked.run_timeout, shop, begin(shop, client, script, given, timeout_s))
+    if outcome is not None and outcome.kind == "engine-error":
         return _refused(outcome.describe())
-    ran = _run_result(outcome, late, asked.memory_limit_MB)
+    ran = _late(outcome) if outcome is None or late else _run_result(outcome, asked.memory_limit_MB)
     return RunCodeResponse(status="Success" if ran.return_code == 0 else "Failed", run_result=ran)
 
 
@@ -116,11 +112,16 @@ _KILLED = -9
 """The return code of a program that was ended."""
 
 
-def _run_result(outcome: Outcome, late: bool, memory_mb: int) -> CommandRunResult:
+def _late(outcome: Outcome | None) -> CommandRunResult:
+    if outcome is None:
+        return CommandRunResult(status="TimeLimitExceeded", stdout="", stderr="")
+    wall_s = outcome.usage.wall_s
+    return CommandRunResult(status="TimeLimitExceeded", execution_time=wall_s, stdout=outcome.stdout, stderr=outcome.stderr)
+
+
+def _run_result(outcome: Outcome, memory_mb: int) -> CommandRunResult:
     """The protocol knows a return code, or that time was over; what else a policy forbids is told on stderr."""
     wall_s, stdout, stderr = outcome.usage.wall_s, outcome.stdout, outcome.stderr
-    if late:
-        return CommandRunResult(status="TimeLimitExceeded", execution_time=wall_s, stdout=stdout, stderr=stderr)
     code, more = 0, ""
     if 0 < memory_mb * MIB < outcome.usage.peak_bytes:
         code, more = 1, f"MemoryError: the program used {outcome.usage.peak_bytes >> 20} MiB of {memory_mb}"

@@ -90,10 +90,6 @@ async def outcome_of(shop: Shop, ticket: Ticket) -> tuple[Outcome, int]:
     return outcome, size
 
 
-async def outcome_alone(shop: Shop, ticket: Ticket) -> Outcome:
-    return (await outcome_of(shop, ticket))[0]
-
-
 async def verdict_of(shop: Shop, check: Check, ticket: Ticket) -> tuple[Verdict, int]:
     """The verdict, and how many bytes its outcome came as. Raises DeadlineExceededError."""
     await ticket.done()

@@ -8,7 +8,7 @@ from .errors import UsageError
 
 _MAX_DEPTH = 500
 _MAX_BITS = 12_000
-_BASES = (bool, int, float, str, list, tuple, dict, set, frozenset, bytes, complex)
+_BASES: tuple[Any, ...] = (bool, int, float, str, list, tuple, dict, set, frozenset, bytes, complex)
 
 
 def to_plain(value: Any, path: str = "$", depth: int = 0) -> Any:

@@ -153,7 +153,7 @@ class Patience:
             raise again.error
         pause = min(max(again.after_s, 0.1 * 2 ** min(self._asked, 6)), 30.0) * random.uniform(0.7, 1.3)  # noqa: S311
         left = self.left_s()
-        return max(0.05, min(pause, self._until - now, pause if left is None else left))
+        return float(max(0.05, min(pause, self._until - now, pause if left is None else left)))
 
 
 def batches(checks: Iterable[Any]) -> Iterator[list[bytes]]:

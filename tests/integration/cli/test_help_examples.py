@@ -44,6 +44,7 @@ MAKES = {
     "cache clear": "bytes freed",
     "export": "16 rows of 4 functions",
     "pipeline": "repaired at turn 2",
+    "merge": "2 shards, 12 rows of transform: merged.jsonl",
     "policy show": "digest",
     "policy list": "codeio",
     "bench": "call_vs_fresh",
@@ -90,7 +91,12 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @cache
 def run_example(command: str, folder: Path) -> Done:
     """Once for each command: what one leaves in the folder the next may take."""
-    return reexec_cold(*example_of(command), cwd=folder, env={**SMALL, "COLUMNS": "200"})
+    env = {**SMALL, "COLUMNS": "200"}
+    if command == "merge":
+        for index in range(2):
+            words = ("transform", "examples/raw.jsonl", "-o", f"shard-{index}.jsonl", "--shard", f"{index}/2")
+            assert reexec_cold(*words, cwd=folder, env=env).code == 0
+    return reexec_cold(*example_of(command), cwd=folder, env=env)
 
 
 @pytest.mark.parametrize("command", [command for command in commands() if command not in STAYS])

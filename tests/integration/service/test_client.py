@@ -165,7 +165,7 @@ def test_every_name_of_the_client_is_one_of_reexecs() -> None:
         assert hasattr(AsyncClient, name)
     for ours, theirs in ((reexec.Outcome, reexec_client.Outcome), (reexec.Verdict, reexec_client.Verdict),
                          (RaisedException, reexec_client.RaisedException), (reexec.Usage, reexec_client.Usage)):  # fmt: skip
-        assert set(theirs.__dataclass_fields__) == set(ours.__dataclass_fields__)  # type: ignore[attr-defined]
+        assert set(theirs.__dataclass_fields__) == set(ours.__dataclass_fields__)
 
 
 def test_its_sources_compile_on_python_3_9() -> None:

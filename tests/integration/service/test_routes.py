@@ -4,6 +4,7 @@ import base64
 import json
 import math
 import pickle
+import time
 import zlib
 from collections.abc import Iterator
 from typing import Any
@@ -147,12 +148,16 @@ def test_run_code_tells_ends_as_sandbox_fusion_does(http: httpx.Client) -> None:
     assert raised["run_result"]["stderr"].endswith("ZeroDivisionError: division by zero\n")
     broken = run_code(http, "def f(:")
     assert "SyntaxError" in broken["run_result"]["stderr"]
-    late = run_code(http, "import time\nprint('x', flush=True)\ntime.sleep(3)", run_timeout=0.5)
+    late = run_code(http, "import time\nprint('x', flush=True)\ntime.sleep(1.2)", run_timeout=0.5)
     assert (late["status"], late["run_result"]["status"], late["run_result"]["stdout"]) == (
         "Failed",
         "TimeLimitExceeded",
         "x\n",
     )
+    began = time.monotonic()
+    endless = run_code(http, "while True: pass", run_timeout=1)
+    assert endless["run_result"]["status"] == "TimeLimitExceeded"
+    assert time.monotonic() - began < 8  # long before the policy's own limit; clients give up after 10 s more than they ask for
     large = run_code(http, "x = bytearray(100_000_000)\nprint(len(x))", memory_limit_MB=50)
     assert (large["status"], large["run_result"]["return_code"]) == ("Failed", 1)
     assert "MemoryError" in large["run_result"]["stderr"]
