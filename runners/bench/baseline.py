@@ -48,10 +48,10 @@ def load(path: Path) -> dict[str, float]:
 
 
 def fallen(before: dict[str, float], now: dict[str, float], tolerance: float) -> list[Fall]:
-    """The worst first. Ratios that this version does not know any more are passed over."""
+    """The worst first. Ratios that this version does not know any more, or does not compare, are passed over."""
     falls = []
     for name, then in before.items():
-        if name not in BY_NAME:
+        if name not in BY_NAME or not BY_NAME[name].is_compared:
             continue
         value = now.get(name)
         share = 1.0 if value is None else BY_NAME[name].fell_by(then, value)

@@ -44,6 +44,7 @@ def test_every_promised_ratio_is_in_the_table_once() -> None:
         ({"call_vs_floor": 1.3}, {"call_vs_floor": 0.2}, []),
         ({"call_vs_fresh": 100, "mixed_vs_fresh": 60}, {"mixed_vs_fresh": 30}, ["call_vs_fresh", "mixed_vs_fresh"]),
         ({"of an older version": 3}, {}, []),
+        ({"in_process_vs_call": 2000}, {"in_process_vs_call": 9000}, []),
     ],
 )
 def test_a_fall_is_what_is_worse_by_more_than_the_tolerance(
