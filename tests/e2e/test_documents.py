@@ -62,7 +62,8 @@ RUN = [page for page in PAGES if any(not block.needs for block in blocks(page))]
 @pytest.mark.parametrize("page", RUN, ids=lambda page: str(page.relative_to(ROOT)))
 def test_a_pages_blocks_run_as_printed(page: Path, tmp_path: Path) -> None:
     (tmp_path / "examples").symlink_to(ROOT / "examples")
-    environment = {"PATH": f"{Path(sys.executable).parent}:/usr/bin:/bin", "HOME": str(tmp_path), "LANG": "C.UTF-8"}
+    client = {"PYTHONPATH": str(ROOT / "clients" / "python")}  # a distribution of its own
+    environment = {"PATH": f"{Path(sys.executable).parent}:/usr/bin:/bin", "HOME": str(tmp_path), "LANG": "C.UTF-8", **client}
     if limited_host.is_limited():
         environment["REEXEC_POLICY"] = limited_host.SETTING
     for block in blocks(page):
