@@ -22,6 +22,7 @@ from ..errors import DeadlineExceededError, EngineError, IsolationUnavailableErr
 from ..executor import WAIT, Arguments, Executor
 from ..jail import interpreter
 from ..outcome import Outcome
+from ..pool.future import OutcomeFuture
 from ..program import Command, CommandLine, Program, Stdin
 from .artefacts import Artefacts
 from .compiler import Compiler, Made
@@ -116,7 +117,7 @@ class CommandExecutor:
             return self._python_executor().submit(program, stdin)
         language = self._language(program.entry)
         data = Stdin.of(stdin)
-        future: Future[Outcome] = Future()
+        future = CommandFuture()
         made = language.compiler.ready(program)
         made.add_done_callback(lambda finished: _go_on(future, finished, language.executor, data))
         return future
@@ -219,7 +220,17 @@ class CommandExecutor:
         self.shutdown()
 
 
-def _go_on(future: "Future[Outcome]", made: "Future[Made]", executor: Executor, stdin: Stdin) -> None:
+class CommandFuture(Future[Outcome]):
+    """The future of a program that is compiled first."""
+
+    run: OutcomeFuture | None = None
+
+    def running(self) -> bool:
+        """Whether a worker runs it; False while it is compiled."""
+        return not self.done() and self.run is not None and self.run.running()
+
+
+def _go_on(future: CommandFuture, made: "Future[Made]", executor: Executor, stdin: Stdin) -> None:
     """The compilation has ended."""
     try:
         found = made.result()
@@ -228,7 +239,7 @@ def _go_on(future: "Future[Outcome]", made: "Future[Made]", executor: Executor, 
             return
         if future.cancelled():
             return
-        running = executor.submit(found, stdin)
+        running = future.run = executor.submit(found, stdin)
     except Exception as error:
         _fail(future, error)
         return

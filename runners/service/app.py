@@ -1,5 +1,6 @@
 """The routes of /v1, and the application around them."""
 
+import asyncio
 import contextlib
 import time
 from collections import deque
@@ -21,6 +22,7 @@ from . import open_instruct, sandbox_fusion, schemas
 from .desk import Client, Desk
 from .faults import Refused, refusal_of
 from .guard import Guard
+from .languages import Languages
 from .log import Log
 from .metrics import CONTENT_TYPE, Metrics
 from .settings import ServiceSettings
@@ -37,9 +39,9 @@ def client_in(request: Request) -> Client:
     return found
 
 
-def make_app(executor: Executor, settings: ServiceSettings, log: Log) -> Guard:
+def make_app(executor: Executor, languages: Languages, settings: ServiceSettings, log: Log) -> Guard:
     desk = Desk(settings)
-    shop = Shop(executor, desk, Metrics(executor, desk))
+    shop = Shop(executor, desk, Metrics(executor, desk), languages)
     app = FastAPI(title="reexec", version=VERSION, docs_url=None, redoc_url=None, openapi_url="/openapi.json")
     for kind in (Refused, ReexecError, BadRowError):
         app.add_exception_handler(kind, _told)
@@ -151,7 +153,7 @@ def _add_v1(app: FastAPI, shop: Shop, settings: ServiceSettings) -> None:
                     "python": found.interpreter.version_text,
                     "policy": found.policy.model_dump(mode="json"),
                     "policy_digest": found.policy.digest,
-                    "languages": sorted(sandbox_fusion.LANGUAGES),
+                    "languages": ["python", *await asyncio.to_thread(shop.languages.here)],
                     "caps": {name: getattr(settings, name) for name in caps},
                 }
             )

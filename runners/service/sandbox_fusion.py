@@ -1,10 +1,10 @@
 """SandboxFusion's POST /run_code, for its clients as they are (the `sandbox-fusion` package, verl, and others).
 
-Each language has a runner in LANGUAGES: from the request to the result of its run. Python programs run as scripts in the
-executor's warm workers.
+Python programs run as scripts in the executor's warm workers, those of other languages as commands (`languages.py`).
 """
 
-from collections.abc import Awaitable, Callable
+import asyncio
+import time
 from typing import Any
 
 from fastapi import FastAPI, Request
@@ -19,9 +19,10 @@ from reexec.policies.faults import fault_of, located, path_of
 from ..rows.text import dump_line
 from . import schemas
 from .desk import Client
+from .languages import TOOLCHAINS
 from .settings import ServiceSettings
 from .timing import within
-from .work import Shop, aside, begin, read_object
+from .work import Shop, Ticket, aside, begin, read_object
 
 MIB = 1 << 20
 
@@ -55,9 +56,6 @@ class RunCodeResponse(BaseModel):
     files: dict[str, str] = {}
 
 
-Runner = Callable[[Shop, Client, RunCodeRequest, float], Awaitable[RunCodeResponse]]
-
-
 def add(app: FastAPI, shop: Shop, settings: ServiceSettings) -> None:
     @app.post(
         "/run_code",
@@ -83,30 +81,41 @@ def parsed[M: BaseModel](model: type[M], data: dict[str, Any]) -> M:
 
 
 async def _answer(shop: Shop, client: Client, asked: RunCodeRequest, timeout_s: float) -> RunCodeResponse:
-    run = LANGUAGES.get(asked.language)
-    if run is None:
-        return _refused(f"the language {asked.language!r} does not run here; known: {', '.join(sorted(LANGUAGES))}")
+    if asked.language != "python" and asked.language not in TOOLCHAINS:
+        return _refused(f"the language {asked.language!r} does not run here; known: python, {', '.join(sorted(TOOLCHAINS))}")
     try:
-        return await run(shop, client, asked, timeout_s)
+        return await _run(shop, client, asked, timeout_s)
     except DeadlineExceededError:
         raise  # 504, after which clients ask again
     except (UsageError, EngineError) as error:
         return _refused(str(error))
 
 
-async def _run_python(shop: Shop, client: Client, asked: RunCodeRequest, timeout_s: float) -> RunCodeResponse:
+async def _run(shop: Shop, client: Client, asked: RunCodeRequest, timeout_s: float) -> RunCodeResponse:
     if any(content is not None for content in asked.files.values()) or asked.fetch_files:
         return _refused("programs here get no files of their own; send what they need as stdin")
-    script, given = Script(asked.code), Stdin.of(asked.stdin or "")
-    outcome, late = await within(asked.run_timeout, shop, begin(shop, client, script, given, timeout_s))
+    given = Stdin.of(asked.stdin or "")
+    compiles = False
+    if asked.language == "python":
+        ticket = begin(shop, client, Script(asked.code), given, timeout_s)
+    else:
+        compiles = shop.languages.compiles(asked.language)
+        began = time.monotonic()
+        ticket = Ticket(await asyncio.to_thread(shop.languages.submit, asked.language, asked.code, given), began)
+    try:
+        async with asyncio.timeout(timeout_s):
+            outcome, late = await within(asked.run_timeout, shop, ticket)
+    except TimeoutError:
+        raise DeadlineExceededError("no answer in time") from None
     if outcome is not None and outcome.kind == "engine-error":
         return _refused(outcome.describe())
+    if outcome is not None and outcome.exception is not None and outcome.exception.type == "CompileError":
+        refused = CommandRunResult(status="Finished", return_code=1, stdout="", stderr=f"{outcome.exception.message}\n")
+        return RunCodeResponse(status="Failed", compile_result=refused)
+    compiled = CommandRunResult(status="Finished", return_code=0, stdout="", stderr="") if compiles else None
     ran = _late(outcome) if outcome is None or late else _run_result(outcome, asked.memory_limit_MB)
-    return RunCodeResponse(status="Success" if ran.return_code == 0 else "Failed", run_result=ran)
+    return RunCodeResponse(status="Success" if ran.return_code == 0 else "Failed", compile_result=compiled, run_result=ran)
 
-
-LANGUAGES: dict[str, Runner] = {"python": _run_python}
-"""What /run_code runs, by the protocol's names."""
 
 _KILLED = -9
 """The return code of a program that was ended."""

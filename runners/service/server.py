@@ -16,6 +16,7 @@ from reexec.engine.errors import UsageError
 from reexec.engine.executor import Executor
 
 from .app import make_app
+from .languages import Languages
 from .log import Log
 from .settings import ServiceSettings
 
@@ -27,7 +28,8 @@ def serve(executor: Executor, settings: ServiceSettings, log: Log, ready: Callab
     """Serves until SIGTERM or SIGINT, then lets requests end for `drain_s` seconds; a second signal ends at once. `ready` is
     told the address. Raises UsageError where it cannot be bound."""
     listener = _bound(settings)
-    guard = make_app(executor, settings, log)
+    languages = Languages(executor)
+    guard = make_app(executor, languages, settings, log)
     config = uvicorn.Config(
         guard, http=H11Protocol, ws="none", lifespan="off", log_config=None, access_log=False, server_header=False,
         timeout_keep_alive=KEEP_ALIVE_S, limit_concurrency=settings.connections,
@@ -37,8 +39,11 @@ def serve(executor: Executor, settings: ServiceSettings, log: Log, ready: Callab
     address = f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
     server = _Server(config, settings, log, lambda: ready(address))
     log.event("serving", address=address, isolation=executor.isolation.value, workers=executor.workers)
-    with listener:
-        asyncio.run(server.serve([listener]))
+    try:
+        with listener:
+            asyncio.run(server.serve([listener]))
+    finally:
+        languages.close()
     log.event("ended")
 
 

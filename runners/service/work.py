@@ -5,18 +5,19 @@ import asyncio
 import contextlib
 import time
 from collections.abc import Callable
+from concurrent.futures import Future
 from dataclasses import dataclass
 from typing import Any
 
 from reexec.engine.executor import Executor
 from reexec.engine.judging.verdict import Verdict, judge
 from reexec.engine.outcome import Outcome
-from reexec.engine.pool.future import OutcomeFuture
 from reexec.engine.program import Check, Program
 from reexec.policies.comparison import ComparisonRule
 
 from ..rows.text import parse_row
 from .desk import Client, Desk
+from .languages import Languages
 from .metrics import Metrics
 
 LARGE_BYTES = 32 * 1024
@@ -29,6 +30,7 @@ class Shop:
     executor: Executor
     desk: Desk
     metrics: Metrics
+    languages: Languages
 
 
 async def aside[T](size: int, function: Callable[..., T], *arguments: Any) -> T:
@@ -45,12 +47,12 @@ async def read_object(body: bytes) -> dict[str, Any]:
 class Ticket:
     """A call on its way."""
 
-    future: OutcomeFuture
+    future: Future[Outcome]
     since: float
 
     def answer_bytes(self) -> int:
         """Of its answer, which must be there."""
-        job = self.future.job
+        job = getattr(self.future, "job", None)
         return job.answer.size() if job is not None and job.answer is not None else 0
 
     async def done(self) -> None:
@@ -101,5 +103,5 @@ async def verdict_of(shop: Shop, check: Check, ticket: Ticket) -> tuple[Verdict,
     return verdict, size
 
 
-def _judged(executor: Executor, check: Check, future: OutcomeFuture) -> Verdict:
+def _judged(executor: Executor, check: Check, future: Future[Outcome]) -> Verdict:
     return judge(future.result(), check.expected, check.rule_or(executor.policy.comparison), check.id)

@@ -51,8 +51,8 @@ def test_summaries(served: Service, code: str, word: str) -> None:
 
 
 def test_what_the_service_cannot_do_is_an_exception_there(served: Service) -> None:
-    with pytest.raises(Exception, match=r"'cpp' does not run here"):
-        fusion.run_code(fusion.RunCodeRequest(code="int", language="cpp"), endpoint=served.url, max_attempts=1)
+    with pytest.raises(Exception, match=r"'php' does not run here"):
+        fusion.run_code(fusion.RunCodeRequest(code="int", language="php"), endpoint=served.url, max_attempts=1)
 
 
 def test_many_at_once(served: Service) -> None:

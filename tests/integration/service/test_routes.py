@@ -13,6 +13,7 @@ import httpx
 import pytest
 
 from reexec import Call, Check, Outcome, Program, Script, Verdict
+from tests.conftest import lacking
 from tests.support.service import DOUBLE, Service, check, service
 
 
@@ -129,7 +130,7 @@ def test_prometheus_reads_its_counters(http: httpx.Client) -> None:
 
 
 def run_code(http: httpx.Client, code: str, **more: Any) -> Any:
-    answer = http.post("/run_code", json={"language": "python", "code": code, **more})
+    answer = http.post("/run_code", json={"language": "python", "code": code, **more}, timeout=120)
     assert answer.status_code == 200, answer.text
     return answer.json()
 
@@ -161,6 +162,25 @@ def test_run_code_tells_ends_as_sandbox_fusion_does(http: httpx.Client) -> None:
     large = run_code(http, "x = bytearray(100_000_000)\nprint(len(x))", memory_limit_MB=50)
     assert (large["status"], large["run_result"]["return_code"]) == ("Failed", 1)
     assert "MemoryError" in large["run_result"]["stderr"]
+
+
+def test_run_code_runs_other_languages(http: httpx.Client) -> None:
+    languages = http.get("/v1/info").json()["languages"]
+    assert "bash" in languages
+    said = run_code(http, "read x; echo $((x * 2)); exit 3", language="bash", stdin="21\n")
+    assert (said["status"], said["run_result"]["return_code"], said["run_result"]["stdout"]) == ("Failed", 3, "42\n")
+    assert said["compile_result"] is None
+    if "cpp" not in languages:
+        lacking("a C++ compiler")
+    source = "#include <iostream>\nint main() { int n; std::cin >> n; std::cout << 2 * n << std::endl; }"
+    said = run_code(http, source, language="cpp", stdin="21")
+    assert (said["status"], said["run_result"]["stdout"], said["compile_result"]["return_code"]) == ("Success", "42\n", 0)
+    broken = run_code(http, "int main( {", language="cpp")
+    assert (broken["status"], broken["run_result"]) == ("Failed", None)
+    assert broken["compile_result"]["return_code"] == 1
+    assert "error" in broken["compile_result"]["stderr"]
+    endless = run_code(http, "int main() { for (volatile int i = 0;; i = 1 - i) {} }", language="cpp", run_timeout=1)
+    assert endless["run_result"]["status"] == "TimeLimitExceeded"
 
 
 def test_run_code_says_what_it_does_not_do(http: httpx.Client) -> None:
