@@ -19,6 +19,7 @@ from reexec.policies.model import IsolationLevel
 
 from . import exits, options, screen
 from .terminal import styled
+from .toolchains import show_toolchains
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +39,9 @@ def doctor(
     attack: Annotated[
         bool, typer.Option("--attack", help="Run hostile programs on every isolation level that is here (a minute).")
     ] = False,
+    toolchains: Annotated[
+        bool, typer.Option("--toolchains", help="Compile and run a program in each language that is here, in the jail.")
+    ] = False,
     python: options.Python = None,
     json: options.Json = False,
 ) -> int:
@@ -45,10 +49,13 @@ def doctor(
 
     Example: [bold]reexec doctor[/]
 
-    Exit code 3 where programs cannot be isolated here; with --attack 1 where one of them did what it must not.
+    Exit code 3 where programs cannot be isolated here; with --attack 1 where one of them did what it must not; with
+    --toolchains 1 where a language that is here does not work in a jail.
     """
     if mend:
         screen.out.print(native.mend())
+    if toolchains:
+        return show_toolchains(json)
     found = offers(str(python) if python else None) if (usable := _interpreter(python)).ok else []
     levels = [offer.isolation for offer in found if offer.available]
     if attack:

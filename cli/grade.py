@@ -7,10 +7,14 @@ from typing import Annotated, Any, Literal
 import typer
 
 from reexec.engine.cache import OutcomeCache
+from reexec.engine.commands import AnyExecutor, CommandExecutor
+from reexec.engine.commands.executor import COMPILE_POLICY
+from reexec.engine.errors import UsageError
 from reexec.engine.executor import Executor
 from reexec.policies.model import Policy
 from reexec.runners.execution import ExecutorOptions
 from reexec.runners.graders.cruxeval_run import grade_cruxeval, read_generations
+from reexec.runners.graders.io_tests import PYTHON_NAME
 from reexec.runners.graders.problems import Problems
 from reexec.runners.graders.registry import task_named
 from reexec.runners.graders.stage import GradeSummary
@@ -73,7 +77,14 @@ def io_tests(
     problems: Annotated[
         list[Path] | None, typer.Option("--problems", help="Problems with their tests, JSON Lines.", metavar="FILE")
     ] = None,
-    language: Annotated[str, typer.Option("--language", help="The language of the samples.")] = "python",
+    language: Annotated[
+        str,
+        typer.Option(
+            "--language",
+            help="The language of the samples: a name, a toolchain's TOML file, or row: each sample says its own.",
+            metavar="NAME",
+        ),
+    ] = "python",
     score: Annotated[
         Literal["all", "fraction", "first-failure"],
         typer.Option(
@@ -201,7 +212,8 @@ class Request:
         problems = Problems(problem_paths, kind.needs)
         rows = screen.count_lines(self.samples, self.limit, selection.shard[1] if selection.shard else 1)
         policy = options.effective_policy(self.policy, self.settings)
-        with options.opened_cache(self.cache) as cache, opened(policy, self.workers, self.python, cache) as executor:
+        language = chosen.get("language", PYTHON_NAME)
+        with options.opened_cache(self.cache) as cache, self._opened(policy, language, cache) as executor:
             task = kind(problems, executor, **chosen)
             with screen.progress(f"grade {name}", rows) as meter:
                 result = run_grade(
@@ -217,8 +229,16 @@ class Request:
             show_grade(task, result, executor, meter, self.output, self.json)
         return exits.of_files(result.rows, result.rejected, result.engine_errors)
 
+    def _opened(self, policy: Policy, language: str, cache: OutcomeCache | None) -> AnyExecutor:
+        if language == PYTHON_NAME:
+            return opened(policy, self.workers, self.python, cache)
+        if self.python is not None:
+            raise UsageError("--python chooses the interpreter of Python's samples; it has no meaning beside --language")
+        compiles = options.effective_policy(COMPILE_POLICY, None)
+        return CommandExecutor(policy, workers=options.worker_count(self.workers), compile_policy=compiles)
 
-def show_grade(task: Task, result: GradeSummary, executor: Executor, meter: screen.Meter, output: Path, json: bool) -> None:
+
+def show_grade(task: Task, result: GradeSummary, executor: AnyExecutor, meter: screen.Meter, output: Path, json: bool) -> None:
     screen.tell_rejects(result.rejected, result.first_reject, beside(output, "rejects.jsonl"))
     if json:
         screen.summary("grade", **grade_fields(task, result, executor, meter))
@@ -238,18 +258,18 @@ def show_grade(task: Task, result: GradeSummary, executor: Executor, meter: scre
         tell_spared(executor)
 
 
-def spared_by(executor: Executor) -> dict[str, int]:
+def spared_by(executor: AnyExecutor) -> dict[str, int]:
     counted = executor.statistics()
     return {"recalled": counted.recalled, "shared": counted.shared}
 
 
-def tell_spared(executor: Executor) -> None:
+def tell_spared(executor: AnyExecutor) -> None:
     told = options.spared(**spared_by(executor))
     if told:
         screen.out.print(told)
 
 
-def grade_fields(task: Task, result: GradeSummary, executor: Executor, meter: screen.Meter) -> dict[str, Any]:
+def grade_fields(task: Task, result: GradeSummary, executor: AnyExecutor, meter: screen.Meter) -> dict[str, Any]:
     """The summary for machines."""
     fields: dict[str, Any] = {"task": task.name, "rows": result.rows, "passed": result.passed, "problems": result.problems}
     for k, each in result.estimates.items():

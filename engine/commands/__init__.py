@@ -9,6 +9,10 @@ compiler    compiles each program once
 executor    CommandExecutor: the public door
 """
 
+from ..executor import Executor
 from .executor import CommandExecutor
 
-__all__ = ["CommandExecutor"]
+AnyExecutor = Executor | CommandExecutor
+"""What `run_many` can be asked of, where it does not matter which."""
+
+__all__ = ["AnyExecutor", "CommandExecutor"]

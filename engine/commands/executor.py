@@ -15,7 +15,6 @@ from concurrent.futures import Future, InvalidStateError
 from types import TracebackType
 from typing import Any, Self
 
-from reexec.policies.layers import load_policy
 from reexec.policies.model import IsolationLevel, Policy
 
 from ..errors import DeadlineExceededError, EngineError, IsolationUnavailableError, UsageError
@@ -23,6 +22,7 @@ from ..executor import WAIT, Arguments, Executor
 from ..jail import interpreter
 from ..outcome import Outcome
 from ..pool.future import OutcomeFuture
+from ..pool.statistics import Statistics
 from ..program import Command, CommandLine, Program, Stdin
 from .artefacts import Artefacts
 from .compiler import Compiler, Made
@@ -70,7 +70,7 @@ class CommandExecutor:
     policy:    a Policy or a preset's name that captures output.
     workers:   programs that run at the same time, of each language; the machine's processors where None.
     isolation: this level and no other; the strongest that the host offers where None. `nsjail` is the least.
-    compile_policy: what compilers may use.
+    compile_policy: what a compiler may use for one program; the preset `compile` where None.
     """
 
     def __init__(
@@ -84,7 +84,7 @@ class CommandExecutor:
         self.policy = Policy.preset(policy) if isinstance(policy, str) else policy
         if not self.policy.limits.capture_bytes:
             raise UsageError("programs in other languages need a policy that keeps what they print, at $.limits.capture_bytes")
-        self.compile_policy = compile_policy or load_policy(COMPILE_POLICY, environment=os.environ)
+        self.compile_policy = compile_policy or Policy.preset(COMPILE_POLICY)
         self.workers = workers or len(os.sched_getaffinity(0))
         self.wanted_isolation = isolation
         self.interpreter = interpreter.ask(None)
@@ -200,6 +200,14 @@ class CommandExecutor:
             if self._python is None:
                 self._python = Executor(self.policy, workers=self.workers, isolation=self.wanted_isolation)
             return self._python
+
+    def statistics(self) -> Statistics:
+        """Of the programs' runs in all languages together; compilations are not counted."""
+        with self._lock:
+            executors = [each.executor for each in self._languages.values() if isinstance(each, _Language)]
+            parts = [executor.statistics() for executor in (*executors, *filter(None, (self._python,)))]
+        fields = Statistics.__dataclass_fields__
+        return Statistics(**{name: sum(getattr(part, name) for part in parts) for name in fields})
 
     def shutdown(self) -> None:
         """Ends all workers and removes what was compiled. A second shutdown does nothing."""

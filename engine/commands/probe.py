@@ -10,7 +10,7 @@ from pathlib import Path
 
 from ..errors import UsageError
 from ..jail.tools import Tools
-from .toolchain import Toolchain
+from .toolchain import Toolchain, known
 
 _PATIENCE_S = 60.0
 
@@ -79,6 +79,17 @@ def _find(tree: str) -> Found:
         paths.append((name, _first_line(found, command)))
         found = Found(toolchain, tuple(paths), "")
     return Found(toolchain, tuple(paths), _first_line(found, toolchain.version))
+
+
+def survey() -> list[tuple[Toolchain, Found | None, str]]:
+    """Every language that comes with reexec: what was found, or why not and what to install."""
+    rows: list[tuple[Toolchain, Found | None, str]] = []
+    for toolchain in known().values():
+        try:
+            rows.append((toolchain, find(toolchain), ""))
+        except UsageError as error:
+            rows.append((toolchain, None, str(error)))
+    return rows
 
 
 def _first_line(found: Found, command: tuple[str, ...]) -> str:

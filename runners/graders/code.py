@@ -60,6 +60,24 @@ def code_of(row: dict[str, Any], prompt: str = "", entry: str = "") -> Code:
     return Code("", "", "the sample has none of " + ", ".join((*_CODE_FIELDS, "completion", *_PROSE_FIELDS)))
 
 
+def code_in_language(row: dict[str, Any], names: frozenset[str]) -> Code:
+    """The program of a sample in another language, whose names (of code blocks) are `names`. Code by contract stays as it is
+    but for fences around it; of free text, the last block with one of the names counts, else the last without a name, else all
+    of it."""
+    for name in (*_CODE_FIELDS, "completion", *_PROSE_FIELDS):
+        text = _said(row.get(name))
+        if text is None:
+            continue
+        found = [block for block in blocks(_THOUGHT.sub("", text.replace("\r\n", "\n"))) if block.text.strip()]
+        chosen = [block for block in found if block.label.lower() in names] or [block for block in found if not block.label]
+        if chosen:
+            return Code(chosen[-1].text, "block")
+        if found and name in _PROSE_FIELDS:
+            return Code("", "", "no block of the language in the answer")
+        return Code(text, name) if text.strip() else Code("", "", "no code in the answer")
+    return Code("", "", "the sample has none of " + ", ".join((*_CODE_FIELDS, "completion", *_PROSE_FIELDS)))
+
+
 def _said(value: Any) -> str | None:
     """The text of a field; of a list of messages, that of the last one the model wrote."""
     if isinstance(value, str):

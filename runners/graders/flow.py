@@ -11,7 +11,8 @@ from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
-from reexec.engine.executor import WAIT, Executor
+from reexec.engine.commands import AnyExecutor
+from reexec.engine.executor import WAIT
 from reexec.engine.outcome import Outcome
 
 from .plan import LIMITS_ON_TIME, NOT_RUN, Plan, Result, Run, settle
@@ -97,7 +98,7 @@ class Attempt:
         return [Result(NOT_RUN) if result is None or self._stopped(at) else result for at, result in enumerate(self.results)]
 
 
-def run_attempts(executor: Executor, attempts: Iterable[Attempt], *, timeout: float | None = None) -> Iterator[Attempt]:
+def run_attempts(executor: AnyExecutor, attempts: Iterable[Attempt], *, timeout: float | None = None) -> Iterator[Attempt]:
     """Runs the attempts and yields them in their order, done. Closing the iterator cancels what is left, and so does the end of
     `timeout` seconds, which raises DeadlineExceededError."""
     flow = _Flow(iter(attempts))

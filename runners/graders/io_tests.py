@@ -8,13 +8,14 @@ import functools
 from collections.abc import Sequence
 from typing import Any, Literal
 
+from reexec.engine.commands import AnyExecutor, CommandExecutor
+from reexec.engine.commands.toolchain import Toolchain, toolchain_named
 from reexec.engine.errors import UsageError
-from reexec.engine.executor import Executor
 from reexec.engine.judging.compare import compare
-from reexec.engine.program import Call, Program, Script, Stdin
+from reexec.engine.program import Call, Command, Program, Script, Stdin
 from reexec.runners.rows.text import quoted
 
-from .code import code_of
+from .code import code_in_language, code_of
 from .io_arguments import arguments_of, expected_of, signature_of
 from .io_sets import BadTestsError, IoSet, read_tests
 from .lifting.tree import PYTHON
@@ -24,33 +25,39 @@ from .task import BadSampleError, Task
 from .text_rules import TextRule, joined, text_difference
 
 Score = Literal["all", "fraction", "first-failure"]
+PYTHON_NAME, BY_ROW = "python", "row"
 
 
 class IoTests(Task):
     name = "tests"
     policy = "contest"
+    _version = ""
+    """Of the compiler or run time of another language."""
 
     def __init__(
         self,
         problems: Problems,
-        executor: Executor,
+        executor: AnyExecutor,
         *,
         language: str = "python",
         score: Score = "all",
         compare: TextRule = "lines",
         first: int | None = None,
     ) -> None:
-        """`first`: only so many tests of each set."""
+        """`language`: a toolchain's name or file; `row`: each sample says it in its member `language`. Any but python needs a
+        CommandExecutor. `first`: only so many tests of each set."""
         super().__init__(problems, executor)
-        if language != "python":
-            raise UsageError(f"--language {language}: only python is graded here")
+        self._toolchain = _toolchain(language)
+        if language not in (PYTHON_NAME, BY_ROW) and isinstance(executor, CommandExecutor):
+            self._version = executor.version(language)
         self.language, self.score, self.first = language, score, first
         self.text_rule: TextRule = compare
         self._sets: dict[str, IoSet] = {}
         self._stdins: dict[str, list[Stdin]] = {}
 
     def settings(self) -> dict[str, Any]:
-        return {"language": self.language, "score": self.score, "compare": self.text_rule, "first": self.first}
+        more = {"version": self._version} if self._version else {}
+        return {"language": self.language, "score": self.score, "compare": self.text_rule, "first": self.first, **more}
 
     def key_for(self, row: dict[str, Any]) -> str:
         given = id_of(row)
@@ -68,12 +75,34 @@ class IoTests(Task):
 
     def plan(self, row: dict[str, Any], key: str) -> Plan:
         tests, stdins = self._tests(row, key)
-        code = code_of(row, "", tests.function)
+        toolchain = self._toolchain_of(row)
+        code = code_of(row, "", tests.function) if toolchain is None else code_in_language(row, toolchain.names)
         if not code.text:
             return Plan(verdict="no-answer", detail=code.reason)
-        cases = self._calls(code.text, tests) if tests.function else self._scripts(code.text, tests, stdins)
+        if toolchain is not None:
+            if tests.function:
+                raise BadSampleError(f"tests that call a function are for Python, not for {toolchain.language}, at $.fn_name")
+            named = self.language if self.language.endswith(".toml") else toolchain.language
+            cases = self._scripts(Command(code.text, named), tests, stdins)
+        else:
+            cases = self._calls(code.text, tests) if tests.function else self._scripts(Script(code.text), tests, stdins)
         count = len(cases)  # all of them are judged out here
         return Plan(cases, stop_at_failure=self.score == "first-failure", lifted=count, assertions=count)
+
+    def _toolchain_of(self, row: dict[str, Any]) -> Toolchain | None:
+        """None for Python, which the engine runs itself."""
+        if self.language != BY_ROW:
+            return self._toolchain
+        named = row.get("language", PYTHON_NAME)
+        try:
+            if not isinstance(named, str) or named.endswith(".toml"):
+                raise UsageError("expected the name of a language")
+            found = _toolchain(named)
+            if found is not None and isinstance(self.executor, CommandExecutor):
+                self.executor.version(found.language)
+        except UsageError as error:
+            raise BadSampleError(f"{error}, at $.language") from None
+        return found
 
     def _tests(self, row: dict[str, Any], key: str) -> tuple[IoSet, list[Stdin]]:
         if key in self._sets and "input_output" not in row:
@@ -92,8 +121,7 @@ class IoTests(Task):
             self._sets[key], self._stdins[key] = found, stdins
         return found, stdins
 
-    def _scripts(self, code: str, tests: IoSet, stdins: list[Stdin]) -> list[Test]:
-        program = Script(code)
+    def _scripts(self, program: Script, tests: IoSet, stdins: list[Stdin]) -> list[Test]:
         return [
             Test(
                 f"test {number}",
@@ -142,6 +170,14 @@ class IoTests(Task):
 
     def summary(self, counts: dict[str, Any]) -> dict[str, Any]:
         return {"mean_score": round(counts.get("score", 0.0) / (counts.get("scored") or 1), 6)}
+
+
+def _toolchain(language: str) -> Toolchain | None:
+    """None for Python, and where each row says its language. Raises UsageError."""
+    if language == BY_ROW:
+        return None
+    found = toolchain_named(language)
+    return None if found.language == PYTHON_NAME else found
 
 
 def _value_rule(expected: Any) -> Any:

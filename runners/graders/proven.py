@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
+from reexec.engine.commands import AnyExecutor
 from reexec.engine.errors import ReexecError
 from reexec.engine.executor import Executor
 from reexec.engine.judging.compare import compare
@@ -25,7 +26,7 @@ type Proven = tuple[Any] | None
 class ProvenValues:
     """`name` is the folder below the cache."""
 
-    def __init__(self, executor: Executor, name: str) -> None:
+    def __init__(self, executor: AnyExecutor, name: str) -> None:
         self._executor = executor
         root = os.environ.get("XDG_CACHE_HOME") or str(Path.home() / ".cache")
         self._folder = Path(root) / "reexec" / name
@@ -81,7 +82,7 @@ class ProvenValues:
             for key in missing
         }
 
-    def _values(self, executor: Executor, missing: dict[str, list[Run]]) -> dict[str, list[Proven]]:
+    def _values(self, executor: AnyExecutor, missing: dict[str, list[Run]]) -> dict[str, list[Proven]]:
         found: dict[str, list[Proven]] = {key: [] for key in missing}
         items = ((run.program, run.call, key) for key, runs in missing.items() for run in runs)
         for outcome, key in executor.run_many(items):

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from reexec.engine.executor import Executor
+from reexec.engine.commands import AnyExecutor
 from reexec.runners.rows.run import Row, Selection, StageRun, beside
 from reexec.runners.rows.source import read_lines
 from reexec.runners.rows.text import dump, parse_row, splice
@@ -45,7 +45,7 @@ def grade(
     task: Task,
     samples_path: Path,
     output_path: Path,
-    executor: Executor,
+    executor: AnyExecutor,
     *,
     selection: Selection | None = None,
     overwrite: bool = False,

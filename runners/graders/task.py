@@ -4,7 +4,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from typing import Any, ClassVar
 
-from reexec.engine.executor import Executor
+from reexec.engine.commands import AnyExecutor
 
 from .plan import NOT_RUN, Plan, Result
 from .problems import Problems, id_of
@@ -21,7 +21,7 @@ class Task(ABC):
     policy: ClassVar[str] = "grade"
     """The preset that samples run under."""
 
-    def __init__(self, problems: Problems, executor: Executor) -> None:
+    def __init__(self, problems: Problems, executor: AnyExecutor) -> None:
         self.problems = problems
         self.executor = executor
 

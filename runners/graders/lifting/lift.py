@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from reexec.engine.executor import Executor
+from reexec.engine.commands import AnyExecutor
 from reexec.engine.outcome import Outcome
 from reexec.engine.program import Call, Program
 
@@ -37,7 +37,7 @@ def joined_source(setup: str, body: str) -> str:
     return f"{setup}\n{body}\n"
 
 
-def lift_all(executor: Executor, tests: Iterable[tuple[str, Any]]) -> Iterator[tuple[Lifted, Any]]:
+def lift_all(executor: AnyExecutor, tests: Iterable[tuple[str, Any]]) -> Iterator[tuple[Lifted, Any]]:
     """`(lifted, tag)` for every `(source, tag)`, in order."""
     recorder = inside("recorder", "record")
 
