@@ -16,7 +16,8 @@ from .terminal import styled
 
 _ADDS = {
     "bash": 'read a b; echo "$((a + b))"',
-    "c": '#include <stdio.h>\nint main(void) { long a, b; if (scanf("%ld %ld", &a, &b) != 2) return 1; printf("%ld\\n", a + b); }',
+    "c": '#include <stdio.h>\nint main(void) { long a, b; if (scanf("%ld %ld", &a, &b) != 2) return 1; '
+    'printf("%ld\\n", a + b); }',
     "cpp": "#include <iostream>\nint main() { long a, b; std::cin >> a >> b; std::cout << a + b << '\\n'; }",
     "go": 'package main\n\nimport "fmt"\n\nfunc main() {\n\tvar a, b int\n\tfmt.Scan(&a, &b)\n\tfmt.Println(a + b)\n}\n',
     "java": "public class Main { public static void main(String[] x) { var s = new java.util.Scanner(System.in); "
@@ -74,7 +75,5 @@ def _tried(found: Found) -> tuple[bool, str]:
         return False, f"{found.version}\n{error}"
     if outcome.ok and outcome.stdout == "42\n":
         return True, f"{found.version}\na program ran on {level} in {outcome.usage.wall_s * 1000:.0f} ms"
-    return (
-        False,
-        f"{found.version}\na program that adds 40 and 2 came to: {outcome.describe()[:300]} {outcome.stderr[:300]}".rstrip(),
-    )
+    said = f"{outcome.describe()[:300]} {outcome.stderr[:300]}"
+    return False, f"{found.version}\na program that adds 40 and 2 came to: {said}".rstrip()

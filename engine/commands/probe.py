@@ -99,11 +99,11 @@ def _first_line(found: Found, command: tuple[str, ...]) -> str:
             arguments, capture_output=True, text=True, timeout=_PATIENCE_S, check=False, cwd="/", stdin=subprocess.DEVNULL
         )
     except (OSError, subprocess.TimeoutExpired) as error:
-        raise UsageError(_missing(found.toolchain, f"{arguments[0]} does not start ({error})")) from None
+        raise UsageError(f"{found.toolchain.title}: {arguments[0]} does not start ({error})") from None
     lines = [line.strip() for line in (done.stdout + done.stderr).splitlines() if line.strip()]
     if done.returncode or not lines:
         said = next((line for line in lines if line.strip("# ")), f"exit status {done.returncode}")
-        raise UsageError(_missing(found.toolchain, f"{arguments[0]} does not start: {said[:120]}"))
+        raise UsageError(f"{found.toolchain.title}: {arguments[0]} is here and does not start: {said[:120]}")
     return lines[0]
 
 

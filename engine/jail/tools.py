@@ -1,5 +1,6 @@
 """What the jail of a worker shows and allows beside its interpreter: the files of another language's compiler or run time."""
 
+import math
 import platform
 import secrets
 from dataclasses import dataclass
@@ -31,11 +32,18 @@ class Tools:
 
 
 def commands_setup(tools: Tools, limits: Limits, *, memory_is_counted: bool) -> dict[str, int]:
-    """Setup.commands: the places that the filter lets `execve` through for, and the limit on addresses (-1: none), which is the
-    limit on memory where no group counts it."""
+    """Setup.commands: the places that the filter lets `execve` through for, and the limits on addresses and on processor
+    time of each process (-1: none), where no group counts either for all of them."""
     path, arguments = _place(), _place()
     most = limits.memory_bytes + tools.reserved_bytes + _LIBRARY_BYTES
-    return {"path_at": path, "arguments_at": arguments, "address_bytes": -1 if memory_is_counted else most}
+    # A backstop for each process where none adds them up; the first one's own clock ends it long before.
+    cpu_s = -1 if memory_is_counted else math.ceil(1.5 * limits.cpu_s) + 1
+    return {
+        "path_at": path,
+        "arguments_at": arguments,
+        "address_bytes": -1 if memory_is_counted else most,
+        "cpu_s": cpu_s,
+    }
 
 
 def _place() -> int:

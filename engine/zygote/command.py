@@ -35,7 +35,7 @@ class Commands:
     def __init__(self, settings: Dict[str, Any]) -> None:
         """Raises OSError where something lies at the places already."""
         self._path_at, self._arguments_at = int(settings["path_at"]), int(settings["arguments_at"])
-        self._address_bytes = int(settings["address_bytes"])
+        self._limits = ((resource.RLIMIT_CPU, int(settings["cpu_s"])), (resource.RLIMIT_AS, int(settings["address_bytes"])))
         self._libc = ctypes.CDLL(None, use_errno=True)
         self._libc.mmap.restype = ctypes.c_void_p
         self._libc.mmap.argtypes = [ctypes.c_void_p, ctypes.c_size_t, *([ctypes.c_int] * 3), ctypes.c_long]
@@ -56,10 +56,11 @@ class Commands:
             environment = _Strings(wanted["environment"])
             self._place(wanted["arguments"])
             _forget(fd)
-            if self._address_bytes >= 0:
-                hard = resource.getrlimit(resource.RLIMIT_AS)[1]
-                most = self._address_bytes if hard == resource.RLIM_INFINITY else min(hard, self._address_bytes)
-                resource.setrlimit(resource.RLIMIT_AS, (most, most))
+            for which, wanted in self._limits:
+                if wanted >= 0:
+                    hard = resource.getrlimit(which)[1]
+                    most = wanted if hard == resource.RLIM_INFINITY else min(hard, wanted)
+                    resource.setrlimit(which, (most, most))
             self._libc.execve(self._path_at, self._arguments_at, environment.at)
             number = ctypes.get_errno()
             report = {"type": "OSError", "message": "it cannot be started: %s" % os.strerror(number), "lines": []}

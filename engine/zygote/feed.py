@@ -42,3 +42,4 @@ class Feed:
         if self.open:
             self.open = False
             os.close(self.writer)
+            self.writer = -1  # its number may be another descriptor's by now

@@ -176,8 +176,8 @@ class Zygote:
         self._task.fill(check.options, self._programs.source(program))
         self._claims.begin(self._outbox.place(), self._output_bytes, compiles=False)
         (stdin,) = frames.LENGTH.unpack_from(check.call)
-        feed = Feed(self._programs.source(self._programs.get(stdin)))
         capture = Capture(pages, self._setup.capture_bytes)
+        feed = Feed(self._programs.source(self._programs.get(stdin)))
         end = self._run(check.check_id, commands.run, self._claims, capture, feed)
         self._answer(check.check_id, end, capture)
 
