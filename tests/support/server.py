@@ -80,6 +80,7 @@ class Server:
         self._tasks: set[asyncio.Task[None]] = set()
         self._socket = socket.create_server(("127.0.0.1", 0), backlog=256)
         self._port = self._socket.getsockname()[1]
+        self._ready = threading.Event()
         self._thread = threading.Thread(target=self._serve, daemon=True)
 
     @property
@@ -88,6 +89,7 @@ class Server:
 
     def __enter__(self) -> Self:
         self._thread.start()
+        assert self._ready.wait(30)  # a stop before that would come in the middle of the start
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
@@ -98,6 +100,7 @@ class Server:
     def _serve(self) -> None:
         asyncio.set_event_loop(self._loop)
         server = self._loop.run_until_complete(asyncio.start_server(self._connection, sock=self._socket))
+        self._loop.call_soon(self._ready.set)
         self._loop.run_forever()
         server.close()
         for task in self._tasks:

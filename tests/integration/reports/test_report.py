@@ -10,6 +10,7 @@ import pytest
 
 from reexec.runners.reports import tree
 from tests.conftest import lacking
+from tests.support import limited_host
 from tests.support.helpers import FUNCTIONS, RESPONSES, SMALL, Row, read_rows, reexec, write_rows
 
 HOSTILE = [
@@ -49,6 +50,8 @@ def chromium(page: Path, folder: Path, *arguments: str) -> subprocess.CompletedP
     browser = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
     if browser is None:
         lacking("chromium")
+    if limited_host.is_limited():
+        lacking("room for a browser: this host allows few addresses (ulimit -Hv)")
     assert browser is not None
     return subprocess.run(
         [
