@@ -28,6 +28,7 @@ GROUPS = {
     "Run and judge": ("Executor", "Program", "Script", "Stdin", "Call", "Check", "Outcome", "Verdict", "Usage", "Statistics"),
     "Compare and measure": ("compare", "Comparison", "ComparisonRule", "judge", "strict_check_size", "SizeRule"),
     "Policies": ("Policy", "load_policy", "IsolationLevel"),
+    "Results": ("read_run", "RunTables"),
     "Errors": ("ReexecError", "UsageError", "PolicyError", "EngineError", "IsolationUnavailableError"),
 }
 

@@ -41,8 +41,8 @@ class Languages:
         return toolchain_named(TOOLCHAINS[language]).compile is not None
 
     def submit(self, language: str, source: str, stdin: Stdin) -> Future[Outcome]:
-        """Blocks while compiler and workers of a language start. Raises UsageError where this host lacks it, and what Executor's
-        raises."""
+        """Blocks while compiler and workers of a language start. Raises UsageError where this host lacks it, and what
+        Executor's raises."""
         from reexec.engine.commands import CommandExecutor
 
         with self._lock:

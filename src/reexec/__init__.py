@@ -39,6 +39,8 @@ if TYPE_CHECKING:
     from .policies.model import IsolationLevel as IsolationLevel
     from .policies.model import Policy as Policy
     from .policies.size import SizeRule as SizeRule
+    from .runners.reports.tables import RunTables as RunTables
+    from .runners.reports.tables import read_run as read_run
 
 _HOMES = {
     "engine.errors": ("DeadlineExceededError", "EngineError", "IsolationUnavailableError"),
@@ -54,6 +56,7 @@ _HOMES = {
     "policies.layers": ("load_policy",),
     "policies.model": ("IsolationLevel", "Policy"),
     "policies.size": ("SizeRule",),
+    "runners.reports.tables": ("RunTables", "read_run"),
 }
 """Where each name lives. It is imported when it is first asked for: a command that needs one of them pays for one."""
 __all__ = sorted(["__version__", *(name for names in _HOMES.values() for name in names)])
