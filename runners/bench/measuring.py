@@ -101,7 +101,12 @@ class _Bench:
             self.report.resident_mb[name.replace("floor", "zygote")] = round(
                 max(psutil.Process(pid).memory_info().rss for pid in pids) / 1e6, 1
             )
-            most = max(map(copied_bytes, pids))
+            known = [size for size in map(copied_bytes, pids) if size is not None]
+            if not known:
+                self.report.not_available[f"memory of the {name}"] = (
+                    "the workers' may not be read; a bare fork has none of it here"
+                )
+            most = max(known, default=0)
             self.floors[name] = Floor(self.python, self.policy, workers, name == "floor_numpy", most)
             stack.callback(self.floors[name].close)
         if self.batched is not None:

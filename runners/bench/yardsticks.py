@@ -51,9 +51,13 @@ def statements(policy: Policy, numpy: bool) -> str:
     return "\n".join(line for line in policy.prelude if numpy or "numpy" not in line)
 
 
-def copied_bytes(pid: int) -> int:
-    """Memory of a process whose page-table entries a fork copies one by one: anonymous, not on huge pages."""
-    lines = Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()[1:]
+def copied_bytes(pid: int) -> int | None:
+    """Memory of a process whose page-table entries a fork copies one by one: anonymous, not on huge pages. None where this
+    user may not look."""
+    try:
+        lines = Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()[1:]
+    except PermissionError:
+        return None
     sizes = dict(line.split()[:2] for line in lines)
     return 1024 * (int(sizes["Anonymous:"]) - int(sizes["AnonHugePages:"]))
 
