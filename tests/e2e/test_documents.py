@@ -66,6 +66,7 @@ def test_a_pages_blocks_run_as_printed(page: Path, tmp_path: Path) -> None:
     environment = {"PATH": f"{Path(sys.executable).parent}:/usr/bin:/bin", "HOME": str(tmp_path), "LANG": "C.UTF-8", **client}
     if limited_host.is_limited():
         environment["REEXEC_POLICY"] = limited_host.SETTING
+        environment["MALLOC_ARENA_MAX"] = "1"  # each thread's arena takes 64 MiB of the addresses
     for block in blocks(page):
         if block.needs:
             continue
