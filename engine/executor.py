@@ -26,10 +26,11 @@ from .pool.answer import Answer
 from .pool.future import OutcomeFuture
 from .pool.job import Caller, Job
 from .pool.loop import Loop
+from .pool.sharing import Sharing
 from .pool.statistics import Statistics
 from .program import Call, Check, Command, CommandLine, Program, Script, Stdin
 from .protocol import frames
-from .stream import WAIT, Repeat, Stream
+from .stream import WAIT, Accepts, Repeat, Stream
 
 Arguments = Call | Mapping[str, Any] | Sequence[Any] | Stdin | bytes | str
 """Of a function: a Call, or what `Call.of` takes. Of a script: its standard input."""
@@ -73,6 +74,7 @@ class Executor:
             self.interpreter = replace(self.interpreter, tools=tools)
         self._memory = None if cache is None else Memory(cache, self.policy, self.interpreter)
         self._shares, self._spared, self._spared_lock = share_identical, Spared(), threading.Lock()
+        self._sharing = Sharing(self.policy)
         self._pid = os.getpid()
         self._groups: weakref.WeakValueDictionary[Hashable, Caller] = weakref.WeakValueDictionary()
         self._groups_lock = threading.Lock()
@@ -131,7 +133,8 @@ class Executor:
 
     def statistics(self) -> Statistics:
         spared = self._spared
-        return replace(self._loop.statistics(), recalled=spared.recalled, shared=spared.shared)
+        counts = self._sharing.counts
+        return replace(self._loop.statistics(), recalled=spared.recalled, shared=spared.shared, **counts)
 
     def worker_pids(self) -> list[int]:
         """Pids of the live zygotes as this host sees them."""
@@ -193,33 +196,41 @@ class Executor:
         """
         rule = self.policy.comparison
         items = ((check.program, check.call, check) for check in checks)
-        for job, outcome in self._stream(items, rule, ordered=ordered, timeout=timeout):
+
+        def accepts(job: Job, outcome: Outcome) -> bool:
+            job.judged = verdict = judge(outcome, job.item.expected, job.item.rule_or(rule), job.item.id)
+            return verdict.accepted
+
+        for job, outcome in self._stream(items, rule, ordered=ordered, timeout=timeout, accepts=accepts):
             check = job.item
             assert outcome is not None
-            yield judge(outcome, check.expected, check.rule_or(rule), check.id)
+            yield job.judged or judge(outcome, check.expected, check.rule_or(rule), check.id)
 
     def run_many(
         self, items: Iterable[tuple[Program | None, Arguments, Any]], *, ordered: bool = True,
         watch_arguments: bool = False, watch_sources: bool = False, timeout: float | None = None,
         repeat_where: Callable[[Outcome, Any], bool] | None = None,
+        accepted_where: Callable[[Outcome, Any], bool] | None = None,
     ) -> Iterator[tuple[Outcome | None, Any]]:  # fmt: skip
         """`(outcome, tag)` for every `(program, call, tag)`; otherwise as check_many. An item whose program is None is not
         executed; it keeps its place in the order and comes back with None as its outcome. `WAIT` among the items: nothing to
         take before another outcome is out.
 
         `repeat_where(outcome, tag)` says which results are not to be quoted before a second run gave them too: those of
-        programs that may vary are run again, and `Outcome.varies` says what came of it.
+        programs that may vary are run again, and `Outcome.varies` says what came of it. `accepted_where(outcome, tag)` says
+        which values are what was expected: only with it checks of one program share forks (`policy.execution`).
         """
         rule = self.policy.comparison
         watch = self._options(rule, watch_arguments, watch_sources)
         repeat = None if repeat_where is None else Repeat(repeat_where, rule)
-        stream = self._stream(items, rule, ordered=ordered, timeout=timeout, repeat=repeat, options=watch)
+        accepts = None if accepted_where is None else lambda job, outcome: accepted_where(outcome, job.item)
+        stream = self._stream(items, rule, ordered=ordered, timeout=timeout, repeat=repeat, options=watch, accepts=accepts)
         for job, outcome in stream:
             yield outcome, job.item
 
     def _stream(
         self, items: Iterable[tuple[Program | None, Arguments, Any]], rule: ComparisonRule, *, ordered: bool,
-        timeout: float | None, repeat: Repeat | None = None, options: int | None = None,
+        timeout: float | None, repeat: Repeat | None = None, options: int | None = None, accepts: Accepts | None = None,
     ) -> Iterator[tuple[Job, Outcome | None]]:  # fmt: skip
         usual = self._options(rule) if options is None else options
 
@@ -229,8 +240,9 @@ class Executor:
 
         reuse = Reuse(self._memory, self._shares, self._spared, self._spared_lock)
         stream = Stream(
-            self._loop, iter(items), make, self._decode, ordered=ordered, timeout=timeout, repeat=repeat, reuse=reuse
-        )
+            self._loop, iter(items), make, self._decode, ordered=ordered, timeout=timeout, repeat=repeat, reuse=reuse,
+            sharing=self._sharing, accepts=accepts,
+        )  # fmt: skip
         return iter(stream)
 
     # -- jobs -------------------------------------------------------------------------------------------------

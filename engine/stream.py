@@ -19,10 +19,14 @@ from .pool.answer import Answer
 from .pool.job import WINDOW_BYTES, Caller, Job, Mailbox
 from .pool.loop import Loop
 from .pool.retry import may_vary, varies
+from .pool.sharing import Sharing
 from .program import Program
+from .units import Units
 
 WINDOW_ROWS = 2048
 _MOST_DONE = 256
+_SLOW_SOURCE_S = 0.02  # checks do not wait for others of their program where reading a few takes longer
+_ENOUGH_IN_FLIGHT = 512  # of members of units: with that many, others may wait for more of their program
 _AT_ONCE = 64  # the workers must not wait until a slow source has filled the window
 NOT_EXECUTED = Answer("value")
 WAIT: Any = object()
@@ -30,6 +34,8 @@ WAIT: Any = object()
 
 MakeJob = Callable[[Program, Any, Callable[[Job], None], Caller, Any], Job]
 Decode = Callable[[Job, Answer], Outcome]
+Accepts = Callable[[Job, Outcome], bool]
+"""Whether an outcome is what its check expects; may leave what it found in the job's `judged`."""
 
 
 class Repeat(NamedTuple):
@@ -54,6 +60,8 @@ class Stream:
         timeout: float | None = None,
         repeat: Repeat | None = None,
         reuse: Reuse,
+        sharing: Sharing | None = None,
+        accepts: Accepts | None = None,
     ) -> None:
         self._loop, self._items, self._make, self._decode = loop, items, make, decode
         self._ordered, self._repeat, self._reuse = ordered, repeat, reuse
@@ -74,6 +82,11 @@ class Stream:
         """Jobs that are repeated -> whether the runs differ; None until that is known."""
         self._waiting_bytes = 0
         self._exhausted = False
+        self._accepts = accepts
+        self._sharing, self._distrusts = sharing, 0 if sharing is None else sharing.changes
+        self._units: Units | None = None
+        if sharing is not None and not sharing.is_off and accepts is not None:
+            self._units = Units(sharing, self._caller, self._deliver_unit, loop.submit, decode, accepts, self._give_back)
 
     def __iter__(self) -> Iterator[tuple[Job, Outcome | None]]:
         try:
@@ -91,9 +104,10 @@ class Stream:
                     if not read or self._exhausted:
                         self._mailbox.wait(seen, self._patience_s())
         finally:
+            units = () if self._units is None else self._units.on_their_way()
             left = [
                 job
-                for job in (*self._line, *self._crowd, *self._second_of)
+                for job in (*self._line, *self._crowd, *self._second_of, *units)
                 if job.answer is None and not self._reuse.waits(job)
             ]
             if left:
@@ -105,6 +119,9 @@ class Stream:
         """Takes a few more items where the window has room; whether it took any."""
         fresh: list[Job] = []
         read = 0
+        units = self._units
+        began = time.monotonic()
+        stopped = False
         held = self._waiting_bytes + self._caller.held_bytes()
         room = min(_AT_ONCE, WINDOW_ROWS - len(self._line) - len(self._crowd))
         while not self._exhausted and read < room and held < WINDOW_BYTES:
@@ -114,6 +131,7 @@ class Stream:
                 self._exhausted = True
                 break
             if taken is WAIT:
+                stopped = True
                 break
             program, call, item = taken
             if program is None:
@@ -123,8 +141,8 @@ class Stream:
                     self._arrived.append(job)
             else:
                 job = self._make(program, call, self._deliver, self._caller, item)
-                found = self._reuse.find(job)
-                if found is Found.NOTHING:
+                found = self._reuse.find(job, self._believes)
+                if found is Found.NOTHING and (units is None or not units.takes(job)):
                     fresh.append(job)
                 elif found is Found.ANSWER and not self._ordered:
                     self._arrived.append(job)
@@ -135,9 +153,26 @@ class Stream:
             else:
                 self._crowd.add(job)
             read += 1
+        if units is not None:
+            stopped = stopped or self._exhausted or held >= WINDOW_BYTES or time.monotonic() - began > _SLOW_SOURCE_S
+            full = room < _AT_ONCE and units.in_flight < _ENOUGH_IN_FLIGHT
+            fresh += units.all() if (stopped or full) and units.gathers else units.full()
         if fresh:
             self._loop.submit(fresh)
         return read > 0
+
+    def _believes(self, job: Job, answer: Answer) -> bool:
+        """Whether an answer that a unit gave to an identical call, now or in an earlier run, stands for this one."""
+        if not answer.shared:
+            return True
+        if self._units is None or self._accepts is None or not self._units.believes(job):
+            return False
+        outcome = self._decode(job, answer)
+        if not self._accepts(job, outcome):
+            job.judged = None
+            return False
+        job.outcome = outcome
+        return True
 
     def _deliver(self, job: Job) -> None:
         """In the I/O thread."""
@@ -145,11 +180,18 @@ class Stream:
             self._arrived.append(job)
         self._loop.bell_after_round(self._mailbox)
 
+    def _deliver_unit(self, job: Job) -> None:
+        """In the I/O thread: a unit, or the run alone of one of its checks."""
+        self._arrived.append(job)
+        self._loop.bell_after_round(self._mailbox)
+
     # -- out --------------------------------------------------------------------------------------------------
 
     def _take_done(self) -> list[Job]:
         while self._arrived:
             self._look_at(self._arrived.popleft())
+        if self._sharing is not None and self._sharing.changes != self._distrusts:
+            self._take_back(self._sharing)
         done: list[Job] = []
         if self._ordered:
             while self._line and len(done) < _MOST_DONE:
@@ -167,6 +209,12 @@ class Stream:
 
     def _look_at(self, job: Job) -> None:
         """An answer has come: it is believed, or asked for again as an ordinary item of this stream."""
+        if self._units is not None and self._units.owns(job):
+            for one in self._units.answered(job):
+                if not self._ordered:
+                    self._ready.append(one)
+                    self._ready.extend(self._settle(one))
+            return
         repeat = self._repeat
         if repeat is not None and job.answer is not NOT_EXECUTED:
             first = self._second_of.pop(job, None)
@@ -187,13 +235,31 @@ class Stream:
 
     def _settle(self, job: Job) -> list[Job]:
         """An answer stands: who has it too. Those that cannot share it are executed after all."""
-        answered, left = self._reuse.settle(job)
+        answered, left = self._reuse.settle(job, self._believes)
         if left:
             self._loop.submit(left)
         return answered
 
+    def _take_back(self, sharing: Sharing) -> None:
+        """Some program is believed no more: what its units answered, and nobody has seen yet, is asked for again."""
+        self._distrusts = sharing.changes
+        assert self._units is not None
+        tainted = [
+            job
+            for job in (*self._line, *self._crowd)
+            if job.answer is not None and job.answer.shared and not sharing.is_believed(job.program.id)
+        ]
+        for job in tainted:
+            self._reuse.take_back(job)
+            self._units.take_back(job)
+        if tainted and not self._ordered:
+            gone = set(tainted)
+            self._ready = deque(job for job in self._ready if job not in gone)
+
     def _expect(self, job: Job) -> None:
         """The consumer waits for this one: it may begin however much is held."""
+        if self._units is not None:
+            job = self._units.carrier_of(job)
         if self._caller.head is not job:
             self._caller.head = job
             if self._caller.gated:
@@ -212,12 +278,18 @@ class Stream:
         return outcome if asked is None else replace(outcome, varies=asked)
 
     def _outcome(self, job: Job) -> Outcome:
+        if job.outcome is not None:
+            return job.outcome
         assert job.answer is not None
-        return self._decode(job, job.answer)
+        outcome = self._decode(job, job.answer)
+        return replace(outcome, attempts=outcome.attempts + job.shared_runs) if job.shared_runs else outcome
 
     def _let_go(self, job: Job) -> None:
         """The bytes of an answer are not held any more."""
-        self._caller.consumed_bytes += job.held_bytes
+        self._give_back(job.held_bytes)
+
+    def _give_back(self, count: int) -> None:
+        self._caller.consumed_bytes += count
         if self._caller.gated and not self._caller.is_full():
             self._caller.gated = False
             self._loop.wake()

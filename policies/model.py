@@ -37,6 +37,14 @@ class IsolationLevel(StrEnum):
         return -list(IsolationLevel).index(self)
 
 
+class Execution(StrEnum):
+    """How many checks run in one fork."""
+
+    AUTO = "auto"
+    CALL = "call"
+    BATCH = "batch"
+
+
 class Limits(BaseModel):
     """What one check may use. The clock names are those of docs/verdicts.md."""
 
@@ -132,6 +140,10 @@ class Policy(BaseModel):
     """Import statements that run before every program, when checking and when generating alike."""
     warm: tuple[str, ...] = ()
     """Modules whose import is paid once a worker, for the programs whose source names them."""
+    execution: Execution = Execution.AUTO
+    """`call`: every check runs in a fork of its own. `auto`: checks of one program that wait together share one, where the
+    program cannot leave anything behind for the next call and it pays. `batch`: wherever two wait. What is not accepted runs
+    again in a fork of its own, so verdicts are the same, and so is the policy's digest."""
     numpy_values: bool = True
     """Whether numpy scalars and arrays in a result are read as numbers and lists."""
 
@@ -150,6 +162,6 @@ class Policy(BaseModel):
 
     @property
     def digest(self) -> str:
-        """32 hex digits over every field; equal digests mean equal policies."""
-        text = json.dumps(self.model_dump(mode="json"), sort_keys=True, separators=(",", ":"))
+        """32 hex digits over every field that can decide a verdict: all but `execution`."""
+        text = json.dumps(self.model_dump(mode="json", exclude={"execution"}), sort_keys=True, separators=(",", ":"))
         return hashlib.blake2b(text.encode(), digest_size=16).hexdigest()

@@ -104,10 +104,11 @@ def executed(
     *,
     watch_arguments: bool = False,
     repeat_where: "Callable[[Outcome, Work], bool] | None" = None,
+    accepted_where: "Callable[[Outcome, Work], bool] | None" = None,
 ) -> Iterator[Result]:
     """Rows through executors, in order: `prepare` says which calls a row needs, each runs once in every executor, and
     `finish` gets the outcomes. `repeat_where` says which of them are not to be quoted before a second run gave them too
-    (`Executor.run_many`)."""
+    (`Executor.run_many`), `accepted_where` which of them are what was expected: with it checks may share forks."""
 
     def items() -> "Iterator[tuple[Program | None, Any, tuple[Work | Result, bool]]]":
         for row in rows:
@@ -120,9 +121,10 @@ def executed(
                 yield program, arguments, (work, index == last)
 
     doubts = None if repeat_where is None else lambda outcome, tag: repeat_where(outcome, tag[0])
+    accepted = None if accepted_where is None else lambda outcome, tag: accepted_where(outcome, tag[0])
     sources = itertools.tee(items(), len(executors)) if len(executors) > 1 else (items(),)
     streams = [
-        executor.run_many(source, watch_arguments=watch_arguments, repeat_where=doubts)
+        executor.run_many(source, watch_arguments=watch_arguments, repeat_where=doubts, accepted_where=accepted)
         for executor, source in zip(executors, sources, strict=True)
     ]
     for answers in zip(*streams, strict=True):

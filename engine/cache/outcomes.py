@@ -22,7 +22,7 @@ from ..version import VERSION
 from .store import KEY_BYTES, OutcomeCache
 
 _KINDS = ("value", "exception")
-_FORM = 1
+_FORM = 2
 _OPTIONS = frames.PYTHON_VALUES | frames.TAGGED_CALL
 """Checks with any other option are executed each time."""
 
@@ -81,6 +81,7 @@ def _pack(answer: Answer) -> bytes:
         answer.peak_kib,
         answer.stdout,
         answer.stderr,
+        answer.shared,
     ]
     return bytes(msgpack.packb(fields) or b"")
 
@@ -89,9 +90,9 @@ def _unpack(body: bytes) -> Answer | None:
     """None for what `_pack` has not written."""
     try:
         fields: Any = msgpack.unpackb(body)
-        kind, payload, flags, cpu_us, wall_us, peak_kib, stdout, stderr = fields
+        kind, payload, flags, cpu_us, wall_us, peak_kib, stdout, stderr, shared = fields
     except (ValueError, TypeError, msgpack.UnpackException):
         return None
     if kind not in _KINDS or not all(type(blob) is bytes for blob in (payload, stdout, stderr)):
         return None
-    return Answer(kind, payload, b"", cpu_us, wall_us, peak_kib, flags, stdout, stderr)
+    return Answer(kind, payload, b"", cpu_us, wall_us, peak_kib, flags, stdout, stderr, shared=bool(shared))

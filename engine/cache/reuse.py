@@ -7,6 +7,7 @@ wait are executed like any other.
 
 import threading
 from collections import OrderedDict
+from collections.abc import Callable
 from dataclasses import dataclass
 from enum import Enum
 
@@ -35,6 +36,7 @@ class Found(Enum):
     TWIN = "an identical call is under way; `settle` of that one says what comes of it"
 
 
+Believes = Callable[[Job, Answer], bool]
 _Key = tuple[str, int, bytes]
 
 
@@ -51,7 +53,8 @@ class Reuse:
         self._waiting: set[Job] = set()
         self._recalled: set[Job] = set()
 
-    def find(self, job: Job) -> Found:
+    def find(self, job: Job, believes: Believes) -> Found:
+        """`believes` says whether a known answer may stand for this job: one that a unit gave may for some jobs only."""
         if not (self._shares or self._memory is not None) or not may_be_kept(job):
             return Found.NOTHING
         key = (job.program.id, job.options, job.call)
@@ -60,12 +63,14 @@ class Reuse:
             if known is not None:
                 self._known.move_to_end(key)
                 if not isinstance(known, Job):
+                    if not believes(job, known):
+                        return Found.NOTHING
                     self._share(job, known)
                     return Found.ANSWER
                 self._behind.setdefault(known, []).append(job)
                 self._waiting.add(job)
                 return Found.TWIN
-        if self._memory is not None and (answer := self._memory.recall(job)) is not None:
+        if self._memory is not None and (answer := self._memory.recall(job)) is not None and believes(job, answer):
             job.answer = answer
             self._recalled.add(job)
             with self._lock:
@@ -75,7 +80,7 @@ class Reuse:
             self._remember(key, job, len(job.call))
         return Found.NOTHING
 
-    def settle(self, job: Job) -> tuple[list[Job], list[Job]]:
+    def settle(self, job: Job, believes: Believes) -> tuple[list[Job], list[Job]]:
         """The job's answer is there: of those that waited for it, who has it now, and who must be executed."""
         if not self._shares or job in self._recalled or not may_be_kept(job):
             return [], []
@@ -90,10 +95,14 @@ class Reuse:
         self._waiting.difference_update(behind)
         if not may:
             return [], behind
+        assert answer is not None
+        answered: list[Job] = []
+        left: list[Job] = []
         for one in behind:
-            assert answer is not None
+            (answered if believes(one, answer) else left).append(one)
+        for one in answered:
             self._share(one, answer)
-        return behind, []
+        return answered, left
 
     def keep(self, job: Job) -> None:
         """In the cache, for later runs."""
@@ -103,6 +112,10 @@ class Reuse:
             self._recalled.discard(job)
         elif job.answer is not None:
             self._memory.keep(job, job.answer)
+
+    def take_back(self, job: Job) -> None:
+        """The answer that it has is not believed any more."""
+        self._recalled.discard(job)
 
     def waits(self, job: Job) -> bool:
         """Whether the pool has never seen it."""

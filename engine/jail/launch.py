@@ -138,7 +138,6 @@ def setup_message(policy: Policy, warm: frozenset[str], terms: Terms) -> bytes:
         processes=limits.processes,
         rlimits=terms.rlimits,
         group=terms.group,
-        shares=False,  # the pool sends no units yet
         commands=terms.commands,
         working_folder=terms.working_folder,
         emptied=list(terms.emptied),

@@ -7,9 +7,9 @@ import json
 from typing import NamedTuple
 
 from ..outcome import OutcomeKind
-from ..protocol import claim, frames
+from ..protocol import claim, frames, unit
 
-KILLED, CANCELLED = claim.WORDS[claim.KILLED], claim.WORDS[claim.CANCELLED]
+KILLED, CANCELLED, UNIT = claim.WORDS[claim.KILLED], claim.WORDS[claim.CANCELLED], "unit"
 """Kinds of an answer that are no kinds of an Outcome."""
 
 
@@ -26,6 +26,8 @@ class Answer(NamedTuple):
     stderr: bytes = b""
     attempts: int = 1
     disagreed_with: str | None = None
+    shared: bool = False
+    """Given by a fork that ran other calls before it: believed only where it is accepted."""
 
     def size(self) -> int:
         """Bytes that it holds."""
@@ -35,7 +37,7 @@ class Answer(NamedTuple):
 def of_result(result: frames.Result) -> Answer:
     """The answer that a zygote gave."""
     _, kind, flags, cpu_us, wall_us, peak_kib, payload, note, stdout, stderr = result
-    word = claim.WORDS.get(kind, "")
+    word = UNIT if kind == unit.UNIT else claim.WORDS.get(kind, "")
     return Answer(word, payload, note, cpu_us, wall_us, peak_kib, flags, stdout, stderr)  # type: ignore[arg-type]  # the host's blobs are bytes
 
 

@@ -5,6 +5,7 @@ from collections import deque
 from collections.abc import Callable
 from typing import Any
 
+from ..outcome import Outcome
 from ..program import Program, Stdin
 from .answer import Answer
 from .retry import History
@@ -64,12 +65,15 @@ class Queue:
 
 
 class Job:
-    """A call to execute: one fork. `deliver` is run by the I/O thread, once, with the answer in place; not for a job that was
-    cancelled. It must not decode, wait or raise."""
+    """A call to execute, or many calls of one program that share a fork (`members`): one fork. `deliver` is run by the I/O
+    thread, once, with the answer in place; not for a job that was cancelled. It must not decode, wait or raise."""
 
     __slots__ = (
-        "alone", "answer", "attempts", "call", "caller", "cancelled", "cancelled_at", "deliver", "held_bytes", "history",
-        "item", "key", "options", "program", "sent_bytes", "sequence", "since", "stdin", "tag", "worker",
+        "alone", "answer", "attempts", "call", "caller", "cancelled", "cancelled_at", "checks", "deliver", "held_bytes",
+        "history",
+        "item", "judged", "key", "members",
+        "options", "outcome", "program", "sent_bytes", "sequence", "shared_runs", "since",
+        "stdin", "tag", "worker",
     )  # fmt: skip
 
     def __init__(
@@ -93,6 +97,16 @@ class Job:
         self.cancelled = False
         self.worker: object = None
         """The Worker where it is in flight."""
+        self.members: tuple[Job, ...] = ()
+        """Of a unit: the checks that share its fork. Its call is all of theirs (protocol/unit.py)."""
+        self.checks = 1
+        """How many it counts for: none where a unit counted for it already."""
+        self.shared_runs = 0
+        """Units that it was part of before it ran alone."""
+        self.outcome: Outcome | None = None
+        """Of its answer, where somebody had to look before it was handed out."""
+        self.judged: Any = None
+        """The consumer's own, of that outcome."""
         self.stdin: Stdin | None = None
         """Of a script, in place of a call."""
 

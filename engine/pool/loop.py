@@ -24,7 +24,7 @@ from .fleet import START_S, Fleet
 from .future import Callbacks, OutcomeFuture
 from .job import Job, Mailbox
 from .preload import Preload
-from .retry import TO_BE_RULED, History, Ruling
+from .retry import LOST_UNIT, TO_BE_RULED, History, Ruling
 from .scheduler import Scheduler
 from .statistics import Statistics
 from .worker import State, Worker, WorkerDiedError
@@ -149,9 +149,9 @@ class Loop:
             with self._door:
                 self._closed = True
             self._take_recalls()
-            self._counts["submitted"] += len(self._inbox)
+            self._counts["submitted"] += sum(job.checks for job in self._inbox)
             for job in [*self._scheduler.drain(), *self._inbox, *(j for w in self._workers for j in w.in_flight)]:
-                self._counts["cancelled"] += 1
+                self._counts["cancelled"] += job.checks
                 if not job.cancelled:
                     self._shut_out(job)
             self._fleet.end_all()
@@ -204,7 +204,7 @@ class Loop:
             self._preload.learn(job.program)
         while inbox:
             job = inbox.popleft()
-            self._counts["submitted"] += 1
+            self._counts["submitted"] += job.checks
             self._sequence += 1
             job.sequence = self._sequence
             job.key = self._preload.of(job.program)
@@ -229,7 +229,7 @@ class Loop:
                 self._end_cancelled_head(job.worker)
             else:
                 self._scheduler.cancel(job)
-                self._counts["cancelled"] += 1
+                self._counts["cancelled"] += job.checks
 
     def _end_cancelled_head(self, worker: Worker) -> None:
         """A zygote is told of the check that it is at. Those behind it come back if it takes its time, else they are short."""
@@ -279,7 +279,7 @@ class Loop:
 
     def _answered(self, job: Job, answer: Answer) -> None:
         if job.cancelled:
-            self._counts["cancelled"] += 1
+            self._counts["cancelled"] += job.checks
         elif job.history is None and answer.kind not in TO_BE_RULED:
             self._deliver(job, answer)
         else:
@@ -296,8 +296,8 @@ class Loop:
 
     def _deliver(self, job: Job, answer: Answer) -> None:
         job.answer = answer if job.attempts == 1 else answer._replace(attempts=job.attempts)
-        self._counts["completed"] += 1
-        self._counts["engine_errors"] += answer.kind == "engine-error"
+        self._counts["completed"] += job.checks
+        self._counts["engine_errors"] += job.checks * (answer.kind == "engine-error")
         job.held_bytes = size = answer.size()
         job.caller.delivered_bytes += size
         job.deliver(job)
@@ -308,7 +308,7 @@ class Loop:
         for job in jobs:
             job.worker = None
             job.attempts -= 1
-            self._counts["cancelled"] += job.cancelled
+            self._counts["cancelled"] += job.checks * job.cancelled
 
     def _shut_out(self, job: Job) -> None:
         job.answer = of_the_host("engine-error", "the executor was shut down")
@@ -357,7 +357,10 @@ class Loop:
             self._put_back(others)
             head.worker = None
             if head.cancelled:
-                self._counts["cancelled"] += 1
+                self._counts["cancelled"] += head.checks
+                return
+            if head.members:
+                self._deliver(head, LOST_UNIT)
                 return
             head.history = head.history or History()
             self._apply(head, head.history.died(end, from_outside, words))

@@ -10,6 +10,8 @@
                                                   a program that kills itself does it each time
     a limit on time, in doubt                     once more, alone, behind other work (see below)
     a wrong value of a program that may vary      once more before it is quoted (`may_vary`, `varies`)
+    a worker died under a unit                    each of its checks alone, as if the unit had never been (LOST_UNIT)
+    a unit's answer is not accepted               the check alone (engine/units.py)
     two runs of a proof agree, and luck may be    further seeds (`proof_needs`)
     the reason
     anything else                                 it stands
@@ -32,7 +34,7 @@ from ..judging.compare import compare
 from ..outcome import Outcome, OutcomeKind
 from ..protocol import claim
 from ..protocol.endings import WorkerEnd
-from .answer import KILLED, Answer, of_the_host
+from .answer import KILLED, UNIT, Answer, of_the_host
 
 DEATHS_BELIEVED = 2
 KILLS_BELIEVED = 3
@@ -40,6 +42,10 @@ OUTSIDE_KILLS_ALLOWED = 5
 _TIMED = ("cpu-limit", "wall-limit")
 TO_BE_RULED = frozenset((*_TIMED, KILLED))
 """Kinds of answers that may not stand; every other one stands, unless the check has a history."""
+
+
+LOST_UNIT = Answer(UNIT, flags=claim.KILLED)
+"""What is said of a unit whose worker died under it: it answered nothing, and nothing is held against its checks."""
 
 
 class Rerun(Enum):

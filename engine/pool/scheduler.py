@@ -243,8 +243,8 @@ class Scheduler:
 
 
 def _is_gated(caller: Caller, job: Job) -> bool:
-    """Whether the caller holds so much that only the job it waits for may begin."""
-    if not caller.is_full() or job is caller.head:
+    """Whether the caller holds so much that only the job it waits for may begin, and those that hold others back."""
+    if not caller.is_full() or job is caller.head or job.shared_runs:
         return False
     caller.gated = True
     return caller.is_full() and job is not caller.head  # the consumer may have taken something in between

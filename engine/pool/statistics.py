@@ -22,6 +22,12 @@ class Statistics:
     """Runs repeated because SIGKILL had ended the check's own process."""
     limits_confirmed: int = 0
     """Limits on time that were in doubt, and that a second run alone came to as well."""
+    units: int = 0
+    """Forks that many checks of one program shared. A check counts once above, however often it ran."""
+    unit_confirmations: int = 0
+    """Accepted answers of units that were run again alone before they were believed."""
+    unit_disagreements: int = 0
+    """Programs that answered one thing in a unit and another one alone; none of their units is believed from then on."""
     limit_disagreements: int = 0
     """Limits on time that a second run did not come to, or came to another one."""
     recalled: int = 0

@@ -25,7 +25,7 @@ from ..jail.launch import Launched, baseline_of
 from ..jail.run_delay import RunDelays
 from ..protocol import frames
 from ..protocol.endings import LAST_WORDS, WorkerEnd
-from .answer import CANCELLED, Answer, of_result
+from .answer import CANCELLED, UNIT, Answer, of_result
 from .job import Job
 
 MAX_PROGRAMS = 256
@@ -118,7 +118,10 @@ class Worker:
         job.tag = self._next_id
         job.worker = self
         job.attempts += 1
-        self._out += frames.encode_check(self._next_id, number, job.options, call)
+        if job.members:
+            self._out += frames.encode(frames.Unit(self._next_id, number, job.options, len(job.members), call))
+        else:
+            self._out += frames.encode_check(self._next_id, number, job.options, call)
         if not self.in_flight:
             self.head_since = time.monotonic()
         self.in_flight.append(job)
@@ -214,6 +217,8 @@ class Worker:
                 answer = of_result(frame)
                 if answer.kind == CANCELLED and not job.cancelled:
                     raise frames.ProtocolError("nobody cancelled it")
+                if (answer.kind == UNIT) != bool(job.members):
+                    raise frames.ProtocolError("a unit for a check, or a check for a unit")
                 self.in_flight.popleft()
                 job.worker = None
                 self._bytes_in_flight -= job.sent_bytes

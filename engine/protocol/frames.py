@@ -131,6 +131,7 @@ WATCH_SOURCES = 2  # say which sources of nondeterminism the call read (clock, e
 PYTHON_VALUES = 4  # the result's tuples, sets, bytes and non-text keys survive, in tagged form
 SCRIPT = 16  # the program is run as __main__, with the loaded bytes whose number (LENGTH) is the call as its standard input
 SHARE_ALWAYS = 32  # of a unit: its calls share a fork whatever the rule says of their program
+EXAMINED = 128  # of a compilation: may checks of the program share a fork?
 TAGGED_CALL = 8  # the arguments are in tagged JSON; otherwise in marshal's format 2, which every version reads
 COMMAND = 128  # what is loaded is a command line: the child becomes that program (zygote/command.py); goes with SCRIPT
 SHARED_ENTROPY = 64  # seeded entropy is the same stream under every policy: generators of inputs need that, proofs do not

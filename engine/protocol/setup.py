@@ -26,8 +26,6 @@ class Setup(NamedTuple):
     """Hard limits of the zygote and its checks, by the kernel's names without RLIMIT_."""
     group: Optional[Dict[str, Any]]
     """Descriptors of the checks' control group (zygote/group.py)."""
-    shares: bool
-    """Whether checks of one program may share a fork; then each program is looked at when it is compiled."""
     commands: Optional[Dict[str, Any]]
     """Where this worker runs programs of other languages: the places and limits of zygote/command.py."""
     working_folder: str

@@ -92,10 +92,17 @@ def _compiled(fd: int, task: Task) -> tuple[bytes, ...]:
         if text[:1] == "\ufeff":  # a byte-order mark is no part of a Python file
             text = text[1:]
         data = marshal.dumps((compile(text, FILE_NAME, "exec", dont_inherit=True), source))
-        shares = claim.SHARES if task.setup.shares and not reason_against(text) else 0
+        shares = claim.SHARES if task.options & frames.EXAMINED and _may_share(text, task) else 0
     except BaseException as error:
         return (_exception_claim(fd, error),)
     return claim.header("code", len(data), flags=shares), data
+
+
+def _may_share(text: str, task: Task) -> bool:
+    try:
+        return not reason_against(text, task.setup.prelude)
+    except Exception:
+        return False
 
 
 def run_call(fd: int, task: Task) -> None:

@@ -28,7 +28,7 @@ class Program:
         self.entry_bytes = entry_bytes
         self.code: Optional[Place] = None
         self.failure: Optional[Ending] = None  # of its compilation, the same for all its checks
-        self.shares = False  # whether its checks may share a fork
+        self.shares: Optional[bool] = None  # whether its checks may share a fork, once that was asked
         self.used = 0
 
 
@@ -80,6 +80,7 @@ class Programs:
 
     def keep_code(self, program: Program, at: int, size: int) -> None:
         """`size` bytes at `at`, at most all that is kept, are its code."""
+        self._drop_code(program)
         while self._code_bytes + size > self._most_code_bytes:
             compiled = [other for other in self._programs.values() if other.code is not None]
             self._drop_code(min(compiled, key=lambda other: other.used))

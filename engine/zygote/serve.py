@@ -185,8 +185,9 @@ class Zygote:
         """Many calls in one fork, under the limits of one. What it did not answer is the host's to run again."""
         wanted = self._inbox.frame(layout)
         program = self._programs.get(wanted.program)
-        if program.code is None and program.failure is None:
-            self._compile(wanted.check_id, program)
+        asks = program.shares is None and not wanted.options & frames.SHARE_ALWAYS
+        if program.failure is None and (program.code is None or asks):
+            self._compile(wanted.check_id, program, frames.EXAMINED if asks else 0)
             wanted = self._inbox.frame(layout)
         if program.code is None or not (program.shares or wanted.options & frames.SHARE_ALWAYS):
             self._answer(wanted.check_id, End(unit.REFUSAL, 0.0, 0.0, 0), None)
@@ -217,23 +218,26 @@ class Zygote:
             self._flushed = self._ended
             self._outbox.send()
 
-    def _compile(self, check_id: int, program: Program) -> End:
-        """Keeps the code, or what every compilation of this program would come to."""
+    def _compile(self, check_id: int, program: Program, options: int = 0) -> End:
+        """Keeps the code, or what every compilation of this program would come to. With EXAMINED, whether its checks may share
+        a fork as well: reading the tree costs more than a fork, so only units ask for it."""
         programs = self._programs
-        self._task.fill(0, programs.source(program))
+        self._task.fill(options, programs.source(program))
         self._claims.begin(self._outbox.place(), self._blob_bytes, compiles=True)
         end = self._run(check_id, child.compile_program, self._claims, None)
         ending = end.ending
         if ending.kind == _CODE:
             programs.keep_code(program, ending.at, ending.payload_bytes)
-            program.shares = bool(ending.flags & claim.SHARES)
+            if options & frames.EXAMINED:
+                program.shares = bool(ending.flags & claim.SHARES)
             if end.wall_s > LONG_COMPILATION_S:
                 self._outbox.say(frames.Compiled(check_id))
                 self._outbox.send()
             return end
         if ending.kind == _OUTPUT_LIMIT:
             end = end._replace(ending=CODE_LIMIT)
-        if ending is not KILLED and ending is not CANCELLED:  # compiling runs nothing of the program's
+        # Compiling runs nothing of the program's; reading its tree takes time and memory that are not its own.
+        if ending is not KILLED and ending is not CANCELLED and not options:
             programs.keep_failure(program, end.ending)
         return end
 

@@ -5,41 +5,32 @@ what a program did to things that it does not own: modules, their classes and fu
 a fork only if its tree shows no way to one of them. The rule is a list of what is allowed, not of what is dangerous:
 
     a module          is in MODULES, and its name stands before a dot and nowhere else: it has no second name
-    what a module has is called, subclassed, tested for, or used as a decorator, an annotation or an argument
-    an attribute      begins with an underscore only where it is in OWN_METHODS; is in no denied list
-    a built-in name   is not in DENIED_NAMES
+    what a module has is looked at (shareable.py). What cannot be changed may stand anywhere; anything else is called,
+                      subclassed, tested for, or used as a decorator or an annotation; modules in modules are refused
+    an attribute      begins with an underscore only where it is in OWN_METHODS; is in no denied list; is in no pattern and
+                      no text of fields, which reach attributes as well
+    a built-in name   is not in DENIED_NAMES; those that find attributes or classes are called and nothing else
     a store           to an attribute begins at a name of the program's own
 
-`reason_against` names the first thing that does not fit. A wrong answer here costs speed where it is "no". Where it is
-"yes" and should not be, the confirmations of engine/pool see it (docs/decisions/0050).
+What the policy's prelude binds counts like the program's own imports. `reason_against` names the first thing that does not fit.
+A wrong answer here costs speed where it is "no". Where it is "yes" and should not be, what follows is bounded by what a unit is
+believed for (docs/decisions/0051).
 """
 
 from __future__ import annotations
 
 import ast
-from typing import Any, FrozenSet, Iterator, Optional, Set
+import string
+from typing import Any, Dict, FrozenSet, Iterator, List, Optional, Sequence, Set, Tuple
 
-# Without state that ordinary use changes; what few attributes change some is in DENIED_ATTRIBUTES.
-MODULES = frozenset(
-    """
-    abc array base64 binascii bisect cmath collections collections.abc contextlib copy dataclasses datetime difflib enum
-    fractions functools graphlib hashlib heapq html itertools json keyword math numbers numpy numpy.fft numpy.linalg
-    numpy.polynomial numpy.random operator queue random re statistics string struct textwrap time types typing
-    typing_extensions unicodedata zlib __future__
-    """.split()
-)
-"""Importable as a whole. `sys` is allowed for its constants alone."""
-
-SYS_ATTRIBUTES = frozenset(
-    ("maxsize", "float_info", "int_info", "version_info", "version", "byteorder", "maxunicode", "hash_info")
-)
+from .shareable import CHANGERS, MODULES, Fault, Kind, look
 
 DENIED_ATTRIBUTES = frozenset(
     """
     register seterr seterrcall setbufsize set_printoptions set_string_function setfirstweekday set_state setstate gi_frame
     gi_code cr_frame ag_frame f_back f_globals f_locals f_builtins f_code tb_frame tb_next func_globals cache_clear
     cache_info ctypes ctypeslib testing test f2py distutils lib memmap load save loadtxt savetxt fromfile tofile modules
-    intern
+    intern mro default_factory func buffer_info unicode_whitespace_trans dump fromhandle get_overloads
     """.split()
 )
 
@@ -50,7 +41,7 @@ OWN_METHODS = frozenset(
     __enter__ __exit__ __add__ __radd__ __iadd__ __sub__ __rsub__ __isub__ __mul__ __rmul__ __imul__ __truediv__
     __rtruediv__ __floordiv__ __rfloordiv__ __mod__ __rmod__ __pow__ __rpow__ __neg__ __pos__ __abs__ __invert__ __and__
     __or__ __xor__ __lshift__ __rshift__ __divmod__ __round__ __reversed__ __post_init__ __format__ __matmul__ __slots__
-    __name__ __annotations__ __copy__ __deepcopy__ __new__ __version__
+    __name__ __copy__ __deepcopy__ __new__ __version__
     """.split()
 )
 """With two underscores, and all the same of the program's own making."""
@@ -58,23 +49,13 @@ OWN_METHODS = frozenset(
 DENIED_NAMES = frozenset(
     """
     __import__ __builtins__ __loader__ __spec__ breakpoint compile copyright credits delattr dir eval exec exit globals
-    help id input license locals memoryview open quit setattr vars
+    hash help id input license locals memoryview open quit setattr vars
     """.split()
 )
 
-_DENIED_METHODS = frozenset("__del__ __getattr__ __getattribute__ __setattr__ __class__".split())
+_DENIED_METHODS = frozenset("__del__ __getattr__ __getattribute__ __setattr__ __class__ __annotations__".split())
 
-_CONSTANTS = frozenset(
-    """
-    pi e tau inf nan maxsize newaxis ascii_letters ascii_lowercase ascii_uppercase digits hexdigits punctuation whitespace
-    """.split()
-)
-"""Imported, and nothing that could be changed."""
-
-_PRELUDE_MODULES = frozenset(
-    "bisect collections copy datetime functools heapq itertools json math operator random re string sys time numpy np".split()
-)
-"""Names that stand for modules although no import of the program's says so, unless the program binds them itself."""
+_ONLY_CALLED = frozenset(("getattr", "hasattr", "type"))
 
 _HASHED_BY_VALUE = frozenset(
     ("NamedTuple", "Enum", "IntEnum", "StrEnum", "Flag", "IntFlag", "TypedDict", "Protocol", "int", "str", "tuple")
@@ -82,16 +63,33 @@ _HASHED_BY_VALUE = frozenset(
 
 # What a name that a module gave may be an argument of without getting a second name.
 _TAKES_TYPES = frozenset(
-    ("isinstance", "issubclass", "defaultdict", "field", "map", "filter", "sorted", "reduce", "partial", "key", "cast")
+    (
+        "isinstance",
+        "issubclass",
+        "defaultdict",
+        "field",
+        "map",
+        "filter",
+        "sorted",
+        "reduce",
+        "partial",
+        "key",
+        "cast",
+        "astype",
+    )
 )
+_TAKES_TYPES_BY_NAME = frozenset(("key", "default_factory", "dtype"))
+
+Origin = Tuple[str, List[str]]
+"""A module's name, and the path of a member."""
 
 
-def reason_against(source: str) -> str:
+def reason_against(source: str, prelude: Sequence[str] = ()) -> str:
     """Why checks of this program must not share a fork, in a few words; empty where they may. Total: what cannot be read as a
-    tree shares nothing."""
+    tree shares nothing. `prelude`: the import statements that run before it."""
     try:
         tree = ast.parse(source)
-        return next(_Rule(tree).faults(), "")
+        return next(_Rule(tree, prelude).faults(), "")
     except RecursionError:
         return "nested too deeply"
     except (SyntaxError, ValueError, MemoryError):
@@ -99,19 +97,45 @@ def reason_against(source: str) -> str:
 
 
 class _Rule:
-    def __init__(self, tree: ast.Module) -> None:
+    def __init__(self, tree: ast.Module, prelude: Sequence[str]) -> None:
         self._nodes = list(ast.walk(tree))
-        self._modules: Set[str] = set(_PRELUDE_MODULES)
-        """Names that stand for modules."""
-        self._imported: Set[str] = set()
-        """Names that `from ... import` gave."""
+        self._origins: Dict[str, List[Origin]] = {}
+        """Names that stand for what a module gave, and could be changed."""
+        self._forbidden: Set[str] = set()
+        """Names of the prelude that no program that shares a fork may touch."""
+        self._blind = False
+        """Whether nobody knows what the prelude binds."""
         self._own: Set[int] = set()
         """Name nodes that mean a variable of a function of the program's, whatever a module is called."""
         self._fine: Set[int] = set()
-        """Name nodes that stand where a module's or an imported name may stand."""
+        """Nodes that stand where something that could be changed may stand."""
+        self._decorators: Set[int] = set()
         self._compared: Set[int] = set()
         """Calls of type() whose result is compared or asked for its name, and not kept."""
+        self._called: Set[int] = set()
+        self._dotted: Set[int] = set()
+        """What stands before a dot; and of attributes those that do."""
+        self._inner: Set[int] = set()
         self._find_own(tree, frozenset())
+        self._take_prelude(tree, prelude)
+
+    def _take_prelude(self, tree: ast.Module, prelude: Sequence[str]) -> None:
+        named = {node.id for node in self._nodes if isinstance(node, ast.Name)} - _rebound(tree)
+        for statement in prelude:
+            for node in ast.parse(statement).body:
+                for name, origin in _bindings(node):
+                    self._blind = self._blind or name == "*"
+                    if name in named:  # others are not even looked at: numpy is large
+                        try:
+                            self._bind(name, origin)
+                        except Fault:
+                            self._forbidden.add(name)
+
+    def _bind(self, name: str, origin: Origin) -> None:
+        if origin[0] == "sys" and not origin[1]:
+            self._origins.setdefault(name, []).append(origin)
+        elif look(*origin)[0] is not Kind.FIXED:
+            self._origins.setdefault(name, []).append(origin)
 
     def _find_own(self, scope: ast.AST, bound: FrozenSet[str]) -> None:
         """Marks names that an enclosing function binds; class bodies and the module bind nothing for them."""
@@ -128,6 +152,8 @@ class _Rule:
             waiting += ast.iter_child_nodes(node)
 
     def faults(self) -> Iterator[str]:
+        if self._blind:
+            yield "a star import of the prelude"
         yield from self._imports()
         self._mark()
         by_address = uses_set = False
@@ -148,20 +174,20 @@ class _Rule:
 
     def _imports(self) -> Iterator[str]:
         for node in self._nodes:
+            if not isinstance(node, (ast.Import, ast.ImportFrom)):
+                continue
+            if isinstance(node, ast.ImportFrom) and (node.level or any(alias.name == "*" for alias in node.names)):
+                yield "import of " + (node.module or ".") + ".*"
+                continue
             if isinstance(node, ast.Import):
                 for alias in node.names:
-                    if alias.name != "sys" and not _allowed(alias.name):
+                    if alias.name != "sys" and alias.name not in MODULES:
                         yield "import of " + alias.name
-                    self._modules.add(alias.asname or alias.name.partition(".")[0])
-            elif isinstance(node, ast.ImportFrom):
-                if node.level or not _allowed(node.module or ""):
-                    yield "import of " + (node.module or ".")
-                for alias in node.names:
-                    name = "%s.%s" % (node.module, alias.name)
-                    if alias.name == "*" or alias.name in DENIED_ATTRIBUTES or alias.name.startswith("_"):
-                        yield "import of " + name
-                    if alias.name not in _CONSTANTS:
-                        (self._modules if name in MODULES else self._imported).add(alias.asname or alias.name)
+            for name, origin in _bindings(node):
+                try:
+                    self._bind(name, origin)
+                except Fault as fault:
+                    yield str(fault)
 
     # -- where names stand ------------------------------------------------------------------------------------
 
@@ -171,24 +197,30 @@ class _Rule:
                 self._fine.add(id(node.value))
                 if node.attr == "__name__":
                     self._compared.add(id(node.value))
+                self._dotted.add(id(node.value))
+                if isinstance(node.value, ast.Attribute):
+                    self._inner.add(id(node.value))
             elif isinstance(node, ast.Compare):
                 self._compared.update(id(part) for part in [node.left, *node.comparators])
+            elif isinstance(node, ast.Subscript) and isinstance(node.ctx, ast.Load):
+                self._fine.add(id(node.value))
             elif isinstance(node, ast.Call):
                 self._fine.add(id(node.func))
+                self._called.add(id(node.func))
                 if self._takes_types(node.func):
                     for argument in [*node.args, *[keyword.value for keyword in node.keywords]]:
                         self._mark_types(argument)
                 for keyword in node.keywords:
-                    if keyword.arg in ("key", "default_factory"):
+                    if keyword.arg in _TAKES_TYPES_BY_NAME:
                         self._fine.add(id(keyword.value))
             elif isinstance(node, ast.ClassDef):
-                for place in [*node.bases, *node.decorator_list]:
+                for place in node.bases:
                     self._mark_types(place)
+                self._mark_decorators(node.decorator_list)
             elif isinstance(node, ast.ExceptHandler):
                 self._mark_types(node.type)
             elif isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)):
-                for place in node.decorator_list:
-                    self._fine.add(id(place))
+                self._mark_decorators(node.decorator_list)
                 self._mark_types(node.returns)
                 arguments = node.args
                 every = [*arguments.posonlyargs, *arguments.args, *arguments.kwonlyargs, arguments.vararg, arguments.kwarg]
@@ -198,6 +230,12 @@ class _Rule:
             elif isinstance(node, ast.AnnAssign):
                 self._mark_types(node.annotation)
 
+    def _mark_decorators(self, places: List[ast.expr]) -> None:
+        for place in places:
+            function = place.func if isinstance(place, ast.Call) else place
+            self._fine.add(id(function))
+            self._decorators.add(id(function))
+
     def _takes_types(self, function: ast.expr) -> bool:
         name = function.id if isinstance(function, ast.Name) else function.attr if isinstance(function, ast.Attribute) else ""
         return name in _TAKES_TYPES
@@ -206,7 +244,7 @@ class _Rule:
         """Everything in an annotation, a list of bases or of classes."""
         if place is not None:
             for node in ast.walk(place):
-                if isinstance(node, ast.Name):
+                if isinstance(node, (ast.Name, ast.Attribute)):
                     self._fine.add(id(node))
 
     # -- what does not fit ------------------------------------------------------------------------------------
@@ -218,49 +256,65 @@ class _Rule:
             return self._attribute(node)
         if isinstance(node, ast.Subscript) and not isinstance(node.ctx, ast.Load):
             return self._store(node)
-        if isinstance(node, ast.FunctionDef) and node.name in (
-            "__del__",
-            "__getattr__",
-            "__getattribute__",
-            "__setattr__",
-            "__class__",
-        ):
+        if isinstance(node, ast.FunctionDef) and node.name in _DENIED_METHODS:
             return node.name
         if isinstance(node, ast.Call):
             return self._call(node)
         if isinstance(node, (ast.AsyncFunctionDef, ast.Await, ast.AsyncFor, ast.AsyncWith)):
             return "asynchronous code"
+        if type(node).__name__ == "MatchClass":
+            return next((fault for fault in map(_denied, node.kwd_attrs) if fault), "")  # type: ignore[attr-defined]
         return ""
 
     def _name(self, node: ast.Name) -> str:
         name = node.id
         if name in DENIED_NAMES or (name.startswith("__") and name not in ("__name__",)):
             return name
-        if not self._shared(node) or not isinstance(node.ctx, ast.Load):
+        if name in _ONLY_CALLED and id(node) not in self._called:
+            return name + " under another name"
+        if id(node) in self._own:
             return ""
-        return "" if id(node) in self._fine else name + " under another name"
+        if name in self._forbidden:
+            return name + " of the prelude"
+        if not self._shared(node) or not isinstance(node.ctx, ast.Load):
+            return "a name of a module's, deleted" if isinstance(node.ctx, ast.Del) and self._shared(node) else ""
+        return self._given(node, name, [])
 
     def _shared(self, node: ast.AST) -> bool:
         """Whether this is the name of something that a module gave."""
-        if not isinstance(node, ast.Name) or id(node) in self._own:
-            return False
-        return node.id in self._modules or node.id in self._imported
+        return isinstance(node, ast.Name) and id(node) not in self._own and node.id in self._origins
+
+    def _given(self, node: ast.expr, name: str, path: List[str]) -> str:
+        """A name that a module gave, or what follows it after dots: `path`."""
+        if not path and id(node) in self._dotted:
+            return ""  # its chain is looked at as a whole
+        for module, members in self._origins[name]:
+            try:
+                kind, full = look(module, members + path)
+            except Fault as fault:
+                return str(fault)
+            if full in CHANGERS and id(node) not in self._decorators:
+                return full + " of something that may not be the program's"
+            if kind is Kind.MODULE or (kind is Kind.CHANGEABLE and id(node) not in self._fine):
+                return full + " under another name"
+        return ""
 
     def _attribute(self, node: ast.Attribute) -> str:
-        name = node.attr
-        root = _root(node)
-        of_module = self._shared(root)
-        if name in DENIED_ATTRIBUTES:
-            return "." + name
-        if name.startswith("__") and name not in OWN_METHODS:
-            return "." + name
-        if of_module and name.startswith("_"):
-            return "." + name
-        if of_module and isinstance(root, ast.Name) and root.id == "sys" and name not in SYS_ATTRIBUTES:
-            return "sys." + name
+        fault = _denied(node.attr)
+        if fault:
+            return fault
         if not isinstance(node.ctx, ast.Load):
             return self._store(node)
-        return ""
+        if node.attr in ("format", "format_map") and _reaches(node.value):
+            return "fields of a text"
+        path: List[str] = []
+        root: ast.expr = node
+        while isinstance(root, ast.Attribute):
+            path.append(root.attr)
+            root = root.value
+        if id(node) in self._inner or not isinstance(root, ast.Name) or not self._shared(root):
+            return ""
+        return self._given(node, root.id, path[::-1])
 
     def _store(self, node: Any) -> str:
         """An attribute or item that is written: it must begin at a name of the program's own."""
@@ -279,15 +333,73 @@ class _Rule:
             wanted = _text(node.args[1]) if len(node.args) > 1 else None
             if wanted is None or wanted.startswith("_") or wanted in DENIED_ATTRIBUTES:
                 return function.id
-        if function.id == "type" and len(node.args) != 3 and id(node) not in self._compared:
+        if function.id == "type" and (len(node.args) != 1 or id(node) not in self._compared):
             return "type() under another name"
         return ""
 
 
-def _allowed(module: str) -> bool:
-    return module in MODULES or (
-        module.startswith("numpy.") and module in ("numpy.linalg", "numpy.random", "numpy.fft", "numpy.polynomial")
-    )
+def _denied(attribute: str) -> str:
+    """Why an attribute of that name must not be touched, whatever it is of."""
+    if attribute in DENIED_ATTRIBUTES or (attribute.startswith("__") and attribute not in OWN_METHODS):
+        return "." + attribute
+    return ""
+
+
+def _reaches(text: ast.expr) -> bool:
+    """Whether the fields of a text reach for attributes or items of what is put into them; they do where it is not known."""
+    if not isinstance(text, ast.Constant) or not isinstance(text.value, str):
+        return True
+    try:
+        waiting = [text.value]
+        while waiting:
+            for _, field, spec, _ in string.Formatter().parse(waiting.pop()):
+                if field and ("." in field or "[" in field):
+                    return True
+                if spec and "{" in spec:
+                    waiting.append(spec)
+    except ValueError:
+        return True
+    return False
+
+
+def _bindings(node: ast.AST) -> Iterator[Tuple[str, Origin]]:
+    """The names that an import statement binds, each with what it stands for."""
+    if isinstance(node, ast.Import):
+        for alias in node.names:
+            yield (alias.asname, (alias.name, [])) if alias.asname else (_top(alias.name), (_top(alias.name), []))
+    elif isinstance(node, ast.ImportFrom):
+        for alias in node.names:
+            name, module = alias.name, node.module or ""
+            full = "%s.%s" % (module, name)
+            yield alias.asname or name, ((full, []) if full in MODULES else (module, [name]))
+
+
+def _top(module: str) -> str:
+    return module.partition(".")[0]
+
+
+def _rebound(tree: ast.Module) -> FrozenSet[str]:
+    """Names that the module binds on its own level before anything looks them up: from there on they are the program's own."""
+    looked_up: Set[str] = {node.id for node in ast.walk(tree) if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Del)}
+    rebound: Set[str] = set()
+    for statement in tree.body:
+        names = {node.id for node in ast.walk(statement) if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load)}
+        if isinstance(statement, ast.FunctionDef):
+            arguments = statement.args
+            first = [*statement.decorator_list, *arguments.defaults, *[each for each in arguments.kw_defaults if each]]
+            before = {node.id for place in first for node in ast.walk(place) if isinstance(node, ast.Name)}
+            annotated = [each.annotation for each in ast.walk(arguments) if isinstance(each, ast.arg) and each.annotation]
+            before |= {node.id for place in annotated for node in ast.walk(place) if isinstance(node, ast.Name)}
+            bound = {statement.name}
+        elif isinstance(statement, ast.ClassDef):
+            before, bound = names, {statement.name}
+        elif isinstance(statement, ast.Assign):
+            before, bound = names, {target.id for target in statement.targets if isinstance(target, ast.Name)}
+        else:
+            before, bound = names, set()
+        rebound |= bound - before - looked_up
+        looked_up |= names
+    return frozenset(rebound)
 
 
 def _bound_in(function: ast.AST) -> FrozenSet[str]:

@@ -15,7 +15,6 @@ from reexec.engine.jail.launch import setup_message
 from reexec.engine.jail.run_delay import RunDelays
 from reexec.engine.pool.worker import State, Worker
 from reexec.engine.protocol import claim, frames, unit
-from reexec.engine.protocol.setup import Setup
 from reexec.policies.model import IsolationLevel
 
 VALUE, EXCEPTION = claim.BYTE_OF["value"], claim.BYTE_OF["exception"]
@@ -28,7 +27,7 @@ class Door:
         policy = load_policy("codeio", settings=["limits.cpu_s=1", "limits.idle_s=1", *settings])
         backend = BACKENDS[IsolationLevel.NSJAIL]
         launched = backend.launch(policy, interpreter.ask(None))
-        setup = Setup.from_json(setup_message(policy, frozenset(), launched.terms))._replace(shares=True).to_json()
+        setup = setup_message(policy, frozenset(), launched.terms)
         self.worker = Worker(launched, frozenset(), setup, policy.limits, 60)
         self._decoder = frames.Decoder(frames.ZYGOTE_SAYS, 1 << 24)
         self._programs = self._ids = 0

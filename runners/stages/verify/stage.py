@@ -107,7 +107,14 @@ class Verify(Stage[VerifySettings]):
 
     def results(self, rows: Iterator[Row]) -> Iterator[Result]:
         """Words: the verdict's."""
-        return executed(rows, self.executors, self._prepare, self._finish, repeat_where=self._is_wrong_value)
+        return executed(
+            rows,
+            self.executors,
+            self._prepare,
+            self._finish,
+            repeat_where=self._is_wrong_value,
+            accepted_where=self._is_accepted,
+        )
 
     # -- before execution -------------------------------------------------------------------------------------
 
@@ -167,6 +174,9 @@ class Verify(Stage[VerifySettings]):
     def _is_wrong_value(self, outcome: Outcome, work: Work) -> bool:
         """Whether feedback will quote this value, or a verdict rest on it: not before a second run gave it too."""
         return self._judged(outcome, work.state).word == "wrong-answer"
+
+    def _is_accepted(self, outcome: Outcome, work: Work) -> bool:
+        return self._judged(outcome, work.state).word == "accepted"
 
     def _judged(self, outcome: Outcome, read: _Read) -> Verdict:
         """An output prediction is held against what the function returned; the recorded output is not asked."""
