@@ -26,7 +26,7 @@ from .units import Units
 WINDOW_ROWS = 2048
 _MOST_DONE = 256
 _SLOW_SOURCE_S = 0.02  # checks do not wait for others of their program where reading a few takes longer
-_ENOUGH_IN_FLIGHT = 512  # of members of units: with that many, others may wait for more of their program
+_FEW_IN_FLIGHT, _ENOUGH_IN_FLIGHT = 32, 512  # members of units: with few nobody waits for others, with enough everybody may
 _AT_ONCE = 64  # the workers must not wait until a slow source has filled the window
 NOT_EXECUTED = Answer("value")
 WAIT: Any = object()
@@ -156,10 +156,18 @@ class Stream:
         if units is not None:
             stopped = stopped or self._exhausted or held >= WINDOW_BYTES or time.monotonic() - began > _SLOW_SOURCE_S
             full = room < _AT_ONCE and units.in_flight < _ENOUGH_IN_FLIGHT
-            fresh += units.all() if (stopped or full) and units.gathers else units.full()
+            if (stopped or full) and units.gathers:
+                fresh += units.all()
+            elif units.gathers and (units.in_flight < _FEW_IN_FLIGHT or self._waits_for(units.oldest())):
+                units.send_oldest()
+            fresh = units.full() + fresh
         if fresh:
             self._loop.submit(fresh)
         return read > 0
+
+    def _waits_for(self, job: Job | None) -> bool:
+        """Whether the consumer can get nothing before this one."""
+        return self._ordered and bool(self._line) and self._line[0] is job
 
     def _believes(self, job: Job, answer: Answer) -> bool:
         """Whether an answer that a unit gave to an identical call, now or in an earlier run, stands for this one."""

@@ -15,6 +15,8 @@ from .pool.sharing import CONFIRMED, MOST_BYTES, End, Shared, Sharing, Split, is
 
 _DRAWN_BELOW = int(CONFIRMED * (1 << 64))
 _MOST_PROGRAMS = 1 << 16
+UNIT_OPTIONS = 0
+"""Of a unit's frame, beside those of its calls. Tests make programs share against the rule."""
 
 
 class _Group:
@@ -98,6 +100,17 @@ class Units:
             self._to_send += self._of_group(group.jobs)
         return True
 
+    def oldest(self) -> Job | None:
+        """The check that waits here for longest."""
+        for group in self._groups.values():
+            return group.jobs[0]
+        return None
+
+    def send_oldest(self) -> None:
+        """However few of its program wait: somebody waits for it, or there is nothing else to do."""
+        key = next(iter(self._groups))
+        self._to_send[:0] = self._of_group(self._groups.pop(key).jobs)
+
     def full(self) -> list[Job]:
         """What is to be sent now."""
         sent, self._to_send = self._to_send, []
@@ -123,7 +136,7 @@ class Units:
 
     def _unit(self, jobs: list[Job], runs: int = 0) -> Job:
         first = jobs[0]
-        made = Job(first.program, pack(jobs), first.options, self._deliver, self._caller)
+        made = Job(first.program, pack(jobs), first.options | UNIT_OPTIONS, self._deliver, self._caller)
         made.members, made.shared_runs, made.checks = tuple(jobs), runs, 0 if runs else len(jobs)
         for job in jobs:
             self._carriers[job] = made

@@ -64,6 +64,8 @@ class Reuse:
                 self._known.move_to_end(key)
                 if not isinstance(known, Job):
                     if not believes(job, known):
+                        self._forget(key)
+                        self._remember(key, job, len(job.call))
                         return Found.NOTHING
                     self._share(job, known)
                     return Found.ANSWER
@@ -102,7 +104,14 @@ class Reuse:
             (answered if believes(one, answer) else left).append(one)
         for one in answered:
             self._share(one, answer)
-        return answered, left
+        if left:  # a unit's answer, which is not accepted for these: one of them is executed for all
+            first, *others = left
+            if key in self._known:
+                self._forget(key)
+            self._remember(key, first, len(job.call))
+            self._behind[first] = others
+            self._waiting.update(others)
+        return answered, left[:1]
 
     def keep(self, job: Job) -> None:
         """In the cache, for later runs."""

@@ -14,17 +14,21 @@ FAILS = Program("def f(n):\n    return 1 // n", "f")
 
 
 @pytest.mark.parametrize("ordered", [True, False])
-def test_identical_calls_are_executed_once_and_each_has_its_verdict(ordered: bool) -> None:
+@pytest.mark.parametrize(("execution", "most"), [("call", 11), ("batch", 22)])
+def test_identical_calls_are_executed_once_and_each_has_its_verdict(ordered: bool, execution: str, most: int) -> None:
+    """Where a unit's answer is not accepted for one of them, that one is executed alone, for all others too."""
+    policy = load_policy("codeio", settings=[f"execution={execution}"])
     checks = [Check(DOUBLE, {"n": n % 10}, 2 * (n % 7), id=str(n)) for n in range(3000)]
     checks += [Check(FAILS, {"n": 0}, 1, id=f"fails-{n}") for n in range(5)]
-    with Executor(workers=2) as executor:
+    with Executor(policy, workers=2) as executor:
         plain = [(verdict.id, verdict.word) for verdict in executor.check_many(checks)]
         assert executor.statistics().completed == len(checks)
-    with Executor(workers=2, share_identical=True) as executor:
+    with Executor(policy, workers=2, share_identical=True) as executor:
         shared = [(verdict.id, verdict.word) for verdict in executor.check_many(checks, ordered=ordered)]
         counted = executor.statistics()
     assert (shared if ordered else sorted(shared)) == (plain if ordered else sorted(plain))
-    assert (counted.completed, counted.shared) == (11, len(checks) - 11)
+    assert 11 <= counted.completed <= most
+    assert counted.shared == len(checks) - counted.completed
 
 
 @pytest.mark.parametrize("ordered", [True, False])

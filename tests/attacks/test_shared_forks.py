@@ -1,0 +1,82 @@
+"""Programs that would give another answer if something of an earlier call were left: the same words and values in a fork of
+their own, in shared ones, and where they are made to share against the rule."""
+
+import tomllib
+from collections.abc import Iterator
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from reexec import Check, Executor, Program, load_policy
+from reexec.engine import units
+from reexec.engine.pool import sharing
+from reexec.engine.protocol import claim, frames
+
+CASES = tomllib.loads(Path(__file__).with_name("shared_forks.toml").read_text())["cases"]
+CALLS = 12
+
+
+def policy(execution: str) -> Any:
+    return load_policy("codeio", settings=[f"execution={execution}", "limits.cpu_s=1", "limits.idle_s=1"])
+
+
+@pytest.fixture(scope="module")
+def executors() -> Iterator[dict[str, Executor]]:
+    with Executor(policy("call"), workers=1) as call, Executor(policy("batch"), workers=1) as batch:
+        yield {"call": call, "batch": batch}
+
+
+def checks(name: str) -> list[Check]:
+    case = CASES[name]
+    forged = repr(claim.pack("value", b"%2d"))
+    source = case["source"].replace("CLAIM", f"({forged} % n + {forged} % (n + 1))")
+    expects = case.get("expects", "n")
+    return [Check(Program(source, "f"), [n], eval(expects, {"n": n})) for n in range(CALLS)]
+
+
+def results(executor: Executor, name: str) -> list[tuple[str, Any]]:
+    varies = CASES[name].get("value_varies")
+    return [
+        (verdict.word, verdict.outcome.value if verdict.outcome and verdict.outcome.ok and not varies else None)
+        for verdict in executor.check_many(checks(name))
+    ]
+
+
+@cache
+def alone(executor: Executor, name: str) -> list[tuple[str, Any]]:
+    return results(executor, name)
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_a_call_in_a_fork_of_its_own_gets_the_word_that_is_written(name: str, executors: dict[str, Executor]) -> None:
+    case = CASES[name]
+    words = [case.get("words", {}).get(str(n), case.get("word_instead", case["word"])) for n in range(CALLS)]
+    if case.get("forges"):  # a claim for its own check counts as if it were returned
+        words = ["accepted"] * CALLS
+    assert [word for word, _ in alone(executors["call"], name)] == words
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_words_and_values_are_the_same_where_checks_may_share_a_fork(name: str, executors: dict[str, Executor]) -> None:
+    assert results(executors["batch"], name) == alone(executors["call"], name)
+
+
+@pytest.mark.parametrize("name", [name for name in CASES if CASES[name].get("caught")])
+def test_a_program_that_shares_against_the_rule_is_found_out(
+    name: str, executors: dict[str, Executor], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The second layer by itself: confirmations, and what calls say alone."""
+    monkeypatch.setattr(sharing, "may_vary", lambda source: False)
+    monkeypatch.setattr(units, "UNIT_OPTIONS", frames.SHARE_ALWAYS)
+    with Executor(policy("batch"), workers=1) as executor:
+        assert results(executor, name) == alone(executors["call"], name)
+        counts = executor.statistics()
+    assert counts.units >= 1
+    assert counts.unit_disagreements == 1
+
+
+def test_there_are_enough_cases() -> None:
+    assert len(CASES) >= 40
+    assert sum(bool(case.get("caught")) for case in CASES.values()) >= 25
