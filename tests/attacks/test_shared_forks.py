@@ -30,7 +30,7 @@ def executors() -> Iterator[dict[str, Executor]]:
 
 def checks(name: str) -> list[Check]:
     case = CASES[name]
-    forged = repr(claim.pack("value", b"%2d"))
+    forged = repr(claim.pack("value", b"%3d"))
     source = case["source"].replace("CLAIM", f"({forged} % n + {forged} % (n + 1))")
     expects = case.get("expects", "n")
     return [Check(Program(source, "f"), [n], eval(expects, {"n": n})) for n in range(CALLS)]
