@@ -185,7 +185,7 @@ def test_refused_and_lost_units_answered_nothing() -> None:
     ],
 )
 def test_a_call_said_the_same_alone(shared: Any, alone: Any, same: bool) -> None:
-    assert is_same(Shared(*shared, 0), Answer(*alone)) is same
+    assert is_same(Shared(shared[0], shared[1], 0), Answer(*alone)) is same
 
 
 def test_execution_is_no_part_of_the_digest() -> None:
