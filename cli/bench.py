@@ -39,7 +39,7 @@ def bench(
 ) -> int:
     """Measure checks on this machine beside a bare fork, a fresh interpreter per check, and no isolation at all.
 
-    Example: [bold]reexec bench --quick --save baseline.json[/]
+    Example: [bold]reexec bench --quick --rounds 1 --save baseline.json[/]
 
     Absolute times drift on shared machines: all methods run in turn, and what can be compared with another day are the
     ratios. --compare compares nothing else.

@@ -83,7 +83,12 @@ def test_what_is_no_baseline_is_refused_in_one_line(text: str | None, said: str,
 
 @pytest.mark.parametrize(
     ("arguments", "said"),
-    [(("--tolerance", "15"), "a share"), (("--rounds", "0"), "1 or more"), (("--plot", "x.pdf"), ".svg or .png")],
+    [
+        (("--tolerance", "15"), "a share"),
+        (("--rounds", "0"), "1 or more"),
+        (("--plot", "x.pdf"), ".svg or .png"),
+        (("--plot", "x.png"), "cairosvg"),
+    ],
 )
 def test_a_wrong_option_is_said_before_anything_is_measured(arguments: tuple[str, ...], said: str) -> None:
     done: Done = reexec("bench", *arguments, timeout=20)

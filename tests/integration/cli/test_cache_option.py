@@ -83,6 +83,19 @@ def test_the_bundled_rows_have_the_same_verdicts_with_a_cold_and_a_warm_cache(tm
     assert found[0] == found[1] == found[2]
 
 
+def test_graded_samples_are_the_same_with_a_cold_and_a_warm_cache(tmp_path: Path) -> None:
+    graders = Path(__file__).parents[3] / "examples" / "graders"
+    given = ["--problems", graders / "mbpp.jsonl", "--samples", graders / "mbpp-samples.jsonl"]
+    found = []
+    for number, cache in enumerate(("off", "c", "c")):
+        output = tmp_path / f"{number}.jsonl"
+        done = reexec("grade", "mbpp", *given, "-o", output, "--cache", cache, *LESS, cwd=tmp_path)
+        assert done.code == 0
+        found.append(output.read_bytes())
+    assert done.summary["recalled"] > 0
+    assert found[0] == found[1] == found[2]
+
+
 def test_kill_9_at_any_moment_loses_no_row_and_makes_no_verdict_wrong(files: Path, tmp_path: Path) -> None:
     chance = random.Random(5)
     for turn in range(4):
