@@ -23,7 +23,7 @@ def report(
 
     Example: [bold]reexec report run -o report.html[/]
 
-    The page holds no script and loads nothing. It needs the extra reexec[report].
+    The page holds no script and loads nothing. It needs the extra `report`.
     """
     with screen.progress("report", None) as meter:
         figures = reports.collect(reports.find_run(run))

@@ -36,7 +36,7 @@ def serve(
     Example: [bold]reexec serve --port 8317[/]
 
     REEXEC_TOKEN holds the token that clients must send (several: with commas); without one only this machine is served.
-    SIGTERM lets requests end, then the service. It needs the extra reexec[serve].
+    SIGTERM lets requests end, then the service. It needs the extra `serve`.
     """
     if any(importlib.util.find_spec(name) is None for name in ("fastapi", "uvicorn", "prometheus_client")):
         raise UsageError("serving needs the extra `serve`; type: pip install 'reexec[serve]'")

@@ -70,11 +70,14 @@ class Limits(BaseModel):
     """Processes and threads at once, the check's own included (the kernel counts a thread as a process). Where it is more than
     1, there is a /dev/shm of 16 MiB for what processes share, empty at the start of every check."""
     open_files: int = Field(default=64, ge=16, le=4096)
+    """File descriptors that a process of the check may have open at once."""
     stack_bytes: ByteCount = Field(default=8 * MIB, ge=256 * KIB, le=1024 * MIB)
+    """Size of the main thread's stack, which bounds how deep C code may recurse."""
     scratch_bytes: ByteCount = Field(default=0, ge=0)
     """Size of a writable folder, /scratch, that is empty at the start of every check; 0 means none. TMPDIR names it, and it
     is the working folder."""
     scratch_inodes: int = Field(default=1024, ge=8)
+    """Files and folders that /scratch may hold."""
 
     @property
     def backstop_s(self) -> float:
@@ -101,8 +104,11 @@ class Determinism(BaseModel):
     model_config = _FROZEN
 
     hash_seed: int = Field(default=0, ge=0, le=4_294_967_295)
+    """PYTHONHASHSEED: decides the hashes of strings and bytes, and with them the order of sets."""
     random_seed: int = Field(default=0, ge=0)
+    """Seed of the module `random` at the start of every check."""
     numpy_seed: int = Field(default=0, ge=0, le=4_294_967_295)
+    """Seed of `numpy.random` at the start of every check."""
     fixed_addresses: bool = True
     """Turns off address randomisation, so that `id()` and default hashes vary less from run to run. Where false, free memory
     is given out in an order drawn from `random_seed`: address randomisation alone keeps the order of small sets."""
@@ -129,6 +135,7 @@ class Policy(BaseModel):
     model_config = _FROZEN
 
     name: str = "codeio"
+    """What messages and manifests call the policy."""
     limits: Limits = Limits()
     isolation: Isolation = Isolation()
     determinism: Determinism = Determinism()

@@ -34,7 +34,7 @@ def _finish_words(words: tuple[str, ...]) -> tuple[str, ...]:
 class InferSettings(Settings):
     model: Annotated[
         str | None,
-        Field(min_length=1, description="The model's name; `local` needs the extra reexec[local]."),
+        Field(min_length=1, description="The model's name; `local` needs the extra `local` of the package."),
         Flag(("--model", "-m"), "M"),
     ] = None
     base_url: Annotated[
