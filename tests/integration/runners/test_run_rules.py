@@ -12,6 +12,7 @@ import pytest
 from reexec.engine.errors import UsageError
 from reexec.engine.jail import interpreter
 from reexec.engine.outcome import Outcome
+from reexec.engine.pool.statistics import Statistics
 from reexec.policies.layers import load_policy
 from reexec.policies.model import IsolationLevel
 from reexec.runners.pipeline.config import load_config
@@ -39,6 +40,9 @@ class FakeExecutor:
     def run_many(self, items: Any, **_: Any) -> Iterator[tuple[Outcome | None, Any]]:
         for _program, _arguments, tag in items:
             yield self.outcome, tag
+
+    def statistics(self) -> Statistics:
+        return Statistics()
 
 
 class Copy(Stage[Settings]):
