@@ -20,7 +20,8 @@ from .languages import Languages
 from .log import Log
 from .settings import ServiceSettings
 
-KEEP_ALIVE_S = 15
+KEEP_ALIVE_S = 75
+"""How long an idle connection stays: longer than clients keep theirs, so that none is closed while a request is on its way."""
 _LOOK_EVERY_TICKS = 10  # a tick is 0.1 s
 
 
@@ -116,7 +117,8 @@ class _Peer:
         if now - self._taken_at > settings.send_s:
             return True
         at_rest = connection.cycle is None or connection.cycle.response_complete
-        if not at_rest or unsent or connection.timeout_keep_alive_task is not None:  # uvicorn's own timer runs
+        between = connection.timeout_keep_alive_task is not None and not connection.conn.trailing_data[0]
+        if not at_rest or unsent or between:  # between two requests uvicorn's own timer runs
             self._asking_since = None
             return False
         self._asking_since = self._asking_since or now

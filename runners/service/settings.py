@@ -33,7 +33,7 @@ class ServiceSettings:
     connections: int = 2_048
     request_s: float = 600.0
     """The longest that a request may wait for its answers."""
-    head_s: float = 10.0
+    head_s: float = 30.0
     """How long a connection may take to ask."""
     body_s: float = 60.0
     """How long a request's body may take to come."""

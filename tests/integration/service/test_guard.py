@@ -35,7 +35,7 @@ def small(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
 @pytest.fixture(scope="module")
 def open_one(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
     """Without tokens."""
-    with service(tmp_path_factory.mktemp("open"), "--workers", "2") as found:
+    with service(tmp_path_factory.mktemp("open"), "--workers", "2", "--head-s", "6") as found:
         yield found
 
 
