@@ -141,9 +141,7 @@ def figure_table(report: "Report") -> "Table":
         table.add_row(meaning, report.not_available.get(name, "") if found is None else f"{found:,.0f}", "per second")
     table.add_row("most that a fork a check allows of the bundled functions", f"{report.limits['sample']:,.0f}", "per second")
     for way, host_us in report.host_us.items():
-        table.add_row(
-            f"the host's processor time, {way}", "not available" if host_us is None else f"{host_us:g}", "us per check"
-        )
+        table.add_row(f"the host's processor time, {way}", f"{host_us:g}", "us per check")
     for name, value in report.latency_ms.items():
         table.add_row(f"one check at a time, {name}", f"{value:g}", "ms")
     for name, what in (("help", "reexec --help"), ("call", "reexec call"), ("first_verdict", "an executor's first verdict")):

@@ -16,7 +16,7 @@ import psutil
 from reexec.engine.cache import OutcomeCache
 from reexec.engine.executor import Executor
 from reexec.engine.program import Check, Program
-from reexec.policies.model import Policy
+from reexec.policies.model import Execution, Policy
 
 from . import methods
 from .ratios import ratios_of, rounded
@@ -65,11 +65,9 @@ def measure(
     return report
 
 
-def executed_by(policy: Policy, way: str) -> Policy | None:
-    """The policy with checks executed one a fork ("call") or many a fork ("batch"); None where this version has no such way."""
-    if "execution" in Policy.model_fields:
-        return policy.model_copy(update={"execution": way})
-    return policy if way == "call" else None
+def executed_by(policy: Policy, way: Execution) -> Policy:
+    """The policy with checks executed one a fork, or many a fork."""
+    return policy.model_copy(update={"execution": way})
 
 
 class _Bench:
@@ -77,20 +75,19 @@ class _Bench:
 
     def __init__(self, policy: Policy, workers: int, size: Size, python: Path | None, stack: ExitStack) -> None:
         self.size, self.workers, self.samples = size, workers, dict[str, list[float]]()
-        call, batch = executed_by(policy, "call"), executed_by(policy, "batch")
-        assert call is not None
+        call = executed_by(policy, Execution.CALL)
         self.policy = call
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="reexec-bench-")))
         self._folder = folder
         self.executor = stack.enter_context(Executor(call, workers=workers, python=python))
-        self.batched = None if batch is None else stack.enter_context(Executor(batch, workers=workers, python=python))
+        batch = executed_by(policy, Execution.BATCH)
+        self.batched = stack.enter_context(Executor(batch, workers=workers, python=python))
+        self.usual = stack.enter_context(Executor(policy, workers=workers, python=python))
         cache = stack.enter_context(OutcomeCache(folder / "cache"))
         self.cached = stack.enter_context(Executor(call, workers=1, python=python, cache=cache))
         found = self.executor.interpreter
         self.python = found.executable
         self.report = Report(host_facts(), workers, self.executor.isolation.value, found.version_text, size.rounds)
-        if self.batched is None:
-            self.report.not_available["batch"] = "this version executes every check in a fork of its own"
         self._host_s: dict[str, list[float]] = {"call": [], "batch": []}
         self.rows = OutputRows(folder, size.rows)
         self.right, self.mixed = right(PLAIN, size.checks), mixed(size.checks)
@@ -109,8 +106,8 @@ class _Bench:
             most = max(known, default=0)
             self.floors[name] = Floor(self.python, self.policy, workers, name == "floor_numpy", most)
             stack.callback(self.floors[name].close)
-        if self.batched is not None:
-            per_s(self.batched, right(PLAIN, 64 * workers))
+        per_s(self.batched, right(PLAIN, 64 * workers))
+        per_s(self.usual, right(PLAIN, 64 * workers))
         per_s(self.cached, self.right)  # so that the cache holds them
         self.fresh = Fresh(self.python, self.policy, workers, folder / "bytecode")
         self.sample = sample(self.executor)
@@ -127,9 +124,8 @@ class _Bench:
         self._take("floor_numpy", 2 / (1 / before + 1 / self._forks("floor_numpy")))
         self._take("fresh_numpy", self.fresh.per_s(right(WITH_NUMPY, self.size.fresh_numpy), numpy=True))
         self._take("in_process", in_process_per_s(self.right))
-        if self.batched is not None:
-            self._take("batch", self._watched("batch", self.batched))
-        self._take("mixed", per_s(self.executor, self.mixed, mixed_words(len(self.mixed))))
+        self._take("batch", self._watched("batch", self.batched))
+        self._take("mixed", per_s(self.usual, self.mixed, mixed_words(len(self.mixed))))
         self._take("fresh_mixed", self.fresh.per_s(mixed(fresh), numpy=False, words=mixed_words(fresh)))
         self._take("sample", per_s(self.executor, self.sample.checks))
         self._take("fresh_sample", self.fresh.per_s(self._some_of_the_sample(), numpy=True))
@@ -169,9 +165,7 @@ class _Bench:
         figures = {name: round(statistics.median(found), 1) for name, found in self.samples.items()}
         report.limits = {"call": figures["floor"], "call_numpy": figures["floor_numpy"], "sample": figures.pop("sample_limit")}
         report.figures, report.ratios = figures, ratios_of(self.samples)
-        report.host_us = {
-            way: round(statistics.median(found) * 1e6, 1) if found else None for way, found in self._host_s.items()
-        }
+        report.host_us = {way: round(statistics.median(found) * 1e6, 1) for way, found in self._host_s.items()}
 
     def latency(self) -> dict[str, float]:
         self._medians()
@@ -219,8 +213,7 @@ def scaling(policy: Policy, workers: int, size: Size, python: Path | None) -> di
     """Checks a second with 1, 2, 4 ... workers, up to as many as asked for."""
     counts = sorted({*(1 << power for power in range(workers.bit_length())), workers})
     found: dict[str, list[float]] = {str(count): [] for count in counts}
-    call = executed_by(policy, "call")
-    assert call is not None
+    call = executed_by(policy, Execution.CALL)
     with ExitStack() as stack:
         executors = [stack.enter_context(Executor(call, workers=count, python=python)) for count in counts]
         for executor, count in zip(executors, counts, strict=True):
@@ -237,7 +230,7 @@ def side_by_side(policy: Policy, workers: int, size: Size, *, python: Path | Non
     words = ["accepted" if check.id else "wrong-answer" for check in checks]
     found: dict[str, list[float]] = {}
     with ExitStack() as stack:
-        executor = stack.enter_context(Executor(policy, workers=workers, python=python))
+        executor = stack.enter_context(Executor(executed_by(policy, Execution.CALL), workers=workers, python=python))
         folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="reexec-bench-"))
         found_python = executor.interpreter.executable
         environment = Fresh(found_python, policy, workers, Path(folder)).environment

@@ -23,8 +23,8 @@ class Report:
     """See ratios.py; the only thing that can be compared with another day or machine."""
     limits: dict[str, float] = field(default_factory=dict)
     """The most a second that a figure could be here, by measurement: a fork a check, and the programs' own time."""
-    host_us: dict[str, float | None] = field(default_factory=dict)
-    """Processor time of the host's process per check, in microseconds; None where it cannot be had."""
+    host_us: dict[str, float] = field(default_factory=dict)
+    """Processor time of the host's process per check, in microseconds."""
     latency_ms: dict[str, float] = field(default_factory=dict)
     """One check at a time on a warm executor."""
     start_s: dict[str, float] = field(default_factory=dict)
