@@ -23,6 +23,7 @@ from reexec.runners.graders.task import Task
 from reexec.runners.rows.run import beside
 
 from . import exits, options, screen
+from .grade_package import package
 
 app = typer.Typer(help="Grade samples of a benchmark.", no_args_is_help=True, rich_markup_mode="rich")
 
@@ -111,6 +112,9 @@ def io_tests(
     """  # noqa: E501
     request = Request(samples, output, workers, policy, settings, python, cache, limit, shard, overwrite, json)
     return request.run("tests", problems or [], language=language, score=score, compare=compare, first=first)
+
+
+app.command("package")(package)
 
 
 @app.command("cruxeval")

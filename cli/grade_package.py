@@ -1,0 +1,87 @@
+"""`reexec grade package`: the labelled submissions of problem packages."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from reexec.engine.errors import UsageError
+from reexec.policies.model import Policy
+from reexec.runners.execution import ExecutorOptions
+from reexec.runners.graders.packages import Package, PackageTask, read_package, submissions_file
+from reexec.runners.graders.problems import Problems
+from reexec.runners.graders.stage import grade
+from reexec.runners.rows.run import beside
+
+from . import exits, options, screen
+
+COUNTS = ("as_labelled", "otherwise", "without_label")
+
+
+def package(
+    folders: Annotated[list[Path], typer.Argument(help="Problem packages: folders with a problem.yaml.", metavar="FOLDER...")],
+    output: options.Output,
+    workers: options.Workers = None,
+    policy: Annotated[
+        str, typer.Option("--policy", "-p", help="A preset (contest, ...) or a TOML file.", metavar="NAME|FILE.toml")
+    ] = "contest",
+    settings: options.Settings = None,
+    python: options.Python = None,
+    cache: options.Cache = None,
+    limit: options.Limit = None,
+    overwrite: options.Overwrite = False,
+    json: options.Json = False,
+) -> int:
+    """Problem packages of Kattis, ICPC and DOMjudge: every submission, and whether it ends as its folder says.
+
+    Python submissions; checkers in Python too. Interactive problems are left out with a word.
+
+    Example: [bold]reexec grade package examples/graders/packages/tides -o tides-graded.jsonl[/]
+    """
+    from .grade import grade_fields, spared_by, tell_spared
+
+    packages = [read_package(folder) for folder in folders]
+    names = [each.name for each in packages]
+    if len(set(names)) < len(names):
+        raise UsageError(f"two packages have the name {max(names, key=names.count)!r}; grade them one by one")
+    samples = beside(output, "submissions.jsonl")
+    problems = Problems.of_rows({each.name: {"package": each} for each in packages})
+    problems.digest = submissions_file(packages, samples)
+    if not samples.stat().st_size:
+        raise UsageError(f"{folders[0]}: holds no submissions, at submissions/LABEL/")
+    used = with_time_for(packages, options.effective_policy(policy, settings))
+    selection = options.selection(limit, None)
+    rows = screen.count_lines(samples, limit, 1)
+    with options.opened_cache(cache) as kept:
+        opening = ExecutorOptions(used, options.worker_count(workers), python, kept)
+        with opening.open() as executor:
+            task = PackageTask(problems, executor)
+            with screen.progress("grade package", rows) as meter:
+                result = grade(
+                    task, samples, output, executor, selection=selection, overwrite=overwrite, on_row=meter.tell,
+                    on_resume=meter.resumed,
+                )  # fmt: skip
+            screen.tell_rejects(result.rejected, result.first_reject, beside(output, "rejects.jsonl"))
+            if json:
+                screen.summary("grade", **grade_fields(task, result, executor, meter))
+            else:
+                screen.out.print(
+                    screen.count_table(f"{result.rows:,} submissions of {result.problems:,} packages", result.verdicts)
+                )
+                told = " ".join(f"{result.more[name]:,} {name.replace('_', ' ')}," for name in COUNTS)
+                screen.out.print(told.rstrip(","))
+                if any(spared_by(executor).values()):
+                    tell_spared(executor)
+    return exits.of_files(result.rows, result.rejected, result.engine_errors)
+
+
+def with_time_for(packages: list[Package], policy: Policy) -> Policy:
+    """The policy with the largest limit of a package as its own, where all name one; each package's own counts for its
+    submissions. Where one names none, the policy's limit is the least."""
+    named = [each.time_limit_s for each in packages]
+    limits = [each for each in named if each is not None]
+    if not limits:
+        return policy
+    most = max(limits) if len(limits) == len(named) else max(*limits, policy.limits.cpu_s)
+    own = policy.limits.model_copy(update={"cpu_s": most, "idle_s": max(most, 1.0), "wall_s": None})
+    return policy.model_copy(update={"limits": own})

@@ -1,0 +1,3 @@
+input()
+levels = list(map(int, input().split()))
+print(levels[len(levels) // 2])
