@@ -24,6 +24,7 @@ from reexec.runners.rows.run import beside
 
 from . import exits, options, screen
 from .grade_package import package
+from .grade_summary import grade_fields, spared_by, tell_spared
 
 app = typer.Typer(help="Grade samples of a benchmark.", no_args_is_help=True, rich_markup_mode="rich")
 
@@ -260,36 +261,3 @@ def show_grade(task: Task, result: GradeSummary, executor: AnyExecutor, meter: s
             f"{executor.workers} workers, isolation {executor.isolation.value}"
         )
         tell_spared(executor)
-
-
-def spared_by(executor: AnyExecutor) -> dict[str, int]:
-    counted = executor.statistics()
-    return {"recalled": counted.recalled, "shared": counted.shared}
-
-
-def tell_spared(executor: AnyExecutor) -> None:
-    told = options.spared(**spared_by(executor))
-    if told:
-        screen.out.print(told)
-
-
-def grade_fields(task: Task, result: GradeSummary, executor: AnyExecutor, meter: screen.Meter) -> dict[str, Any]:
-    """The summary for machines."""
-    fields: dict[str, Any] = {"task": task.name, "rows": result.rows, "passed": result.passed, "problems": result.problems}
-    for k, each in result.estimates.items():
-        fields[f"pass_at_{k}"] = round(each.value, 6)
-        fields[f"pass_at_{k}_interval"] = [round(each.low, 6), round(each.high, 6)]
-    return {
-        **fields,
-        "lifted": result.lifted,
-        "verdicts": result.verdicts,
-        "rejected": result.rejected,
-        "resumed_rows": result.resumed_rows,
-        "isolation": executor.isolation.value,
-        "workers": executor.workers,
-        **spared_by(executor),
-        "wall_s": round(meter.wall_s, 3),
-        "rows_per_s": round(meter.rows_per_s, 1),
-        "engine_errors": result.engine_errors,
-        **result.more,
-    }

@@ -14,6 +14,7 @@ from reexec.runners.graders.stage import grade
 from reexec.runners.rows.run import beside
 
 from . import exits, options, screen
+from .grade_summary import grade_fields, tell_spared
 
 COUNTS = ("as_labelled", "otherwise", "without_label")
 
@@ -38,8 +39,6 @@ def package(
 
     Example: [bold]reexec grade package examples/graders/packages/tides -o tides-graded.jsonl[/]
     """
-    from .grade import grade_fields, spared_by, tell_spared
-
     packages = [read_package(folder) for folder in folders]
     names = [each.name for each in packages]
     if len(set(names)) < len(names):
@@ -70,8 +69,7 @@ def package(
                 )
                 told = " ".join(f"{result.more[name]:,} {name.replace('_', ' ')}," for name in COUNTS)
                 screen.out.print(told.rstrip(","))
-                if any(spared_by(executor).values()):
-                    tell_spared(executor)
+                tell_spared(executor)
     return exits.of_files(result.rows, result.rejected, result.engine_errors)
 
 

@@ -38,6 +38,7 @@ MAKES = {
     "grade mbpp": r"pass@1 0\.7500",
     "grade evalplus": r"pass@1 0\.5000",
     "grade tests": r"5 samples of 3 problems",
+    "grade package": r"4 as labelled, 0 otherwise",
     "report": r"functions; [\d,]+ bytes in report\.html",
     "cache stats": "outcomes|no cache there yet",
     "cache prune": "stay|no cache there yet",
