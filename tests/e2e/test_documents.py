@@ -30,6 +30,7 @@ _BLOCK = re.compile(
     r"(?:<!-- needs: (?P<needs>[a-z]+) -->\n)?^```(?P<language>bash|python)\n(?P<text>.*?)^```$", re.MULTILINE | re.DOTALL
 )
 _IMPORT = re.compile(r"^(?:>>> )?(?:from (reexec[\w.]*) import ([\w, ]+)|import (reexec[\w.]*))", re.MULTILINE)
+_FILE = re.compile(r"`((?:policies|engine|runners|cli|tests|examples|scripts|benchmarks|clients|deploy|docs)/[\w./-]*\w/?)`")
 _LINK = re.compile(r"\]\((?!https?:)([^)#\s]+)(?:#[^)]*)?\)")
 
 
@@ -104,6 +105,8 @@ def test_what_a_page_names_exists(page: Path) -> None:
             assert is_module or hasattr(found, name), f"{page}: {module} has no {name}"
     for link in _LINK.findall(text):
         assert (page.parent / link).exists(), f"{page}: no such file {link}"
+    for name in _FILE.findall(text):
+        assert "NAME" in name or (ROOT / name).exists(), f"{page}: no such file {name}"
     targets = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
     for target in re.findall(r"(?:^|`)make ([a-z-]+)", text, re.MULTILINE):
         assert target in targets, f"{page}: no make target {target}"
