@@ -61,7 +61,9 @@ def test_a_setting_that_is_none_says_how_to_write_one(setting: str) -> None:
 
 
 def test_an_unknown_preset_names_the_nearest_and_all() -> None:
-    with pytest.raises(PolicyError, match=r"no policy 'codoi': did you mean 'codeio'\? presets are codeio, .*numeric, .*strict"):
+    with pytest.raises(
+        PolicyError, match=r"no policy 'codoi': did you mean 'codeio'\? presets are codeio, .*numeric, .*strict"
+    ):
         load_policy("codoi")
 
 
