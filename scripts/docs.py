@@ -25,7 +25,20 @@ Everything that `reexec` exports, made from its docstrings by `scripts/docs.py`.
 """
 
 GROUPS = {
-    "Run and judge": ("Executor", "Program", "Script", "Stdin", "Call", "Check", "Outcome", "Verdict", "Usage", "Statistics"),
+    "Run and judge": (
+        "Executor",
+        "CommandExecutor",
+        "Program",
+        "Script",
+        "Command",
+        "Stdin",
+        "Call",
+        "Check",
+        "Outcome",
+        "Verdict",
+        "Usage",
+        "Statistics",
+    ),
     "Compare and measure": ("compare", "Comparison", "ComparisonRule", "judge", "strict_check_size", "SizeRule"),
     "Policies": ("Policy", "load_policy", "IsolationLevel"),
     "Results": ("read_run", "RunTables"),

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from .engine.version import VERSION as __version__
 
 if TYPE_CHECKING:
+    from .engine.commands import CommandExecutor as CommandExecutor
     from .engine.errors import DeadlineExceededError as DeadlineExceededError
     from .engine.errors import EngineError as EngineError
     from .engine.errors import IsolationUnavailableError as IsolationUnavailableError
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     from .engine.pool.statistics import Statistics as Statistics
     from .engine.program import Call as Call
     from .engine.program import Check as Check
+    from .engine.program import Command as Command
     from .engine.program import Program as Program
     from .engine.program import Script as Script
     from .engine.program import Stdin as Stdin
@@ -43,6 +45,7 @@ if TYPE_CHECKING:
     from .runners.reports.tables import read_run as read_run
 
 _HOMES = {
+    "engine.commands": ("CommandExecutor",),
     "engine.errors": ("DeadlineExceededError", "EngineError", "IsolationUnavailableError"),
     "engine.executor": ("Executor",),
     "engine.judging.compare": ("Comparison", "compare"),
@@ -50,7 +53,7 @@ _HOMES = {
     "engine.judging.verdict": ("Verdict", "judge"),
     "engine.outcome": ("Outcome", "Usage"),
     "engine.pool.statistics": ("Statistics",),
-    "engine.program": ("Call", "Check", "Program", "Script", "Stdin"),
+    "engine.program": ("Call", "Check", "Command", "Program", "Script", "Stdin"),
     "policies.comparison": ("ComparisonRule",),
     "policies.errors": ("PolicyError", "ReexecError", "UsageError"),
     "policies.layers": ("load_policy",),
