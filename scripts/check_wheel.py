@@ -18,6 +18,7 @@ ROOT = Path(__file__).resolve().parent.parent
 UV = ROOT / "scripts" / "uv"
 FOLDERS = ("policies/", "engine/", "runners/", "cli/", "examples/")
 LEFT_OUT = ("examples/functions/", "examples/raw/", "examples/unified/")  # what the .jsonl files are built from
+LEFT_OUT += ("examples/graders/packages/",)  # programs that are to be graded
 
 # Runs on the Python of the clean environment; argv[1:] are the modules that the wheel holds.
 USE_IT = r"""
@@ -96,6 +97,7 @@ def main() -> None:
             for name in sorted(wanted)
             if name.endswith(".py")
         ]
+        modules += [f"reexec.rewards.{path.stem}" for path in sorted((ROOT / "src" / "reexec" / "rewards").glob("[a-z]*.py"))]
         clean = base / "clean"
         python = clean / "bin" / "python"
         run(UV, "venv", "--quiet", "--python", sys.executable, clean, cwd=base)
