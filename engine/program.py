@@ -49,8 +49,9 @@ class Program:
     def from_json(cls, data: Any) -> "Program":
         """The Program of `to_json`, of whatever kind. Raises UsageError."""
         fields = members(data, "a program", "source", "entry", optional=("kind",))
-        kind = fields.pop("kind") or "function"
-        if kind not in _KINDS:
+        kind = fields.pop("kind")
+        kind = "function" if kind is None else kind
+        if not isinstance(kind, str) or kind not in _KINDS:
             raise UsageError(f"no kind of program: {kind!r}, at $.kind")
         return _KINDS[kind](**fields)
 

@@ -96,7 +96,7 @@ def _add_v1(app: FastAPI, shop: Shop, settings: ServiceSettings) -> None:
         timeout_s = timeout_of(data, settings)
         fields = members(data, "a request", "program", "call", optional=("watch_arguments", "watch_sources"))
         for name in ("watch_arguments", "watch_sources"):
-            if fields[name] not in (None, True, False):
+            if fields[name] is not None and not isinstance(fields[name], bool):
                 raise UsageError(f"expected true or false, at $.{name}")
         program, call = Program.from_json(fields["program"]), call_from_json(fields["call"])
         client = client_in(request)

@@ -17,7 +17,7 @@ from typing import Any
 
 from fastapi import FastAPI, Request
 from fastapi.responses import Response
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, ConfigDict, Field
 
 from reexec.engine.errors import EngineError, ReexecError, UsageError
 from reexec.engine.outcome import Outcome
@@ -42,6 +42,8 @@ NOT_PASSED_S = -1.0
 
 
 class TestRequest(BaseModel):
+    model_config = ConfigDict(strict=True)
+
     program: str
     tests: Any = Field(description="An array, or the text that open-instruct packs one into.")
     max_execution_time: float = Field(default=1.0, gt=0)

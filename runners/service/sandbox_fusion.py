@@ -9,7 +9,7 @@ from typing import Any
 
 from fastapi import FastAPI, Request
 from fastapi.responses import Response
-from pydantic import BaseModel, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from reexec.engine.errors import DeadlineExceededError, EngineError, UsageError
 from reexec.engine.outcome import Outcome
@@ -28,6 +28,8 @@ MIB = 1 << 20
 
 
 class RunCodeRequest(BaseModel):
+    model_config = ConfigDict(strict=True)
+
     code: str
     language: str
     stdin: str | None = None

@@ -14,12 +14,12 @@ def _object(required: tuple[str, ...], closed: bool = True, /, **properties: _Sc
 
 _ANY: _Schema = {}
 _TEXT = {"type": "string"}
-_FLAG = {"type": "boolean"}
+_FLAG = {"type": ["boolean", "null"]}
 _NUMBER = {"type": "number"}
-_TIMEOUT = {"type": "number", "exclusiveMinimum": 0, "exclusiveMaximum": 1e9}
+_TIMEOUT = {"anyOf": [{"type": "number", "exclusiveMinimum": 0, "exclusiveMaximum": 1e9}, {"type": "null"}]}
 _PROGRAM = _object(
     ("source", "entry"),
-    kind={"enum": ["function", "script"]},
+    kind={"enum": ["function", "script", "command", None]},
     source={"type": "string", "description": "Python source."},
     entry={"type": "string", "maxLength": 1000, "description": "The function to call; of a script the empty string."},
 )
@@ -34,7 +34,10 @@ _CHECK = {
     "call": _CALL,
     "expected": _ANY,
     "id": _ANY,
-    "rule": {"description": "A preset's name or a rule; the policy's where it is missing."},
+    "rule": {
+        "type": ["string", "object", "null"],
+        "description": "A preset's name or a rule; the policy's where it is missing.",
+    },
 }
 _NEEDED = ("program", "call", "expected")
 _OUTCOME = _object(
@@ -80,6 +83,7 @@ def body(name: str) -> dict[str, Any]:
 
 
 def body_of(schema: _Schema) -> dict[str, Any]:
+    schema = inlined(schema)
     return {"requestBody": {"required": True, "content": _json(schema)}}
 
 
@@ -92,4 +96,20 @@ def answers_of(text: str, schema: _Schema) -> dict[int | str, dict[str, Any]]:
     refusals: dict[int | str, dict[str, Any]] = {
         status: {"description": reason, "content": _json(_ERROR)} for status, reason in _REFUSALS.items()
     }
-    return {200: {"description": text, "content": _json(schema)}, **refusals}
+    return {200: {"description": text, "content": _json(inlined(schema))}, **refusals}
+
+
+def inlined(schema: _Schema) -> _Schema:
+    """pydantic's schema of a model without references: on an OpenAPI page they would lead elsewhere."""
+    known = schema.get("$defs", {})
+
+    def resolved(part: Any) -> Any:
+        if isinstance(part, dict):
+            if "$ref" in part:
+                return resolved(known[part["$ref"].rpartition("/")[2]])
+            return {name: resolved(item) for name, item in part.items() if name != "$defs"}
+        return [resolved(item) for item in part] if isinstance(part, list) else part
+
+    found = resolved(schema)
+    assert isinstance(found, dict)
+    return found
