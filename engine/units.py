@@ -225,11 +225,10 @@ class Units:
         if not run.held:
             return
         program = self._program(run.program)
-        asked: list[Job] = []
+        asked = {job for job, _ in run.held if job in self._drawn} if self._drawn else set()
         if program.confirmation is None:
             program.confirmation, run.confirms = False, True
-            asked.append(run.held[-1][0])
-        asked += [job for job, _ in run.held if job in self._drawn and job not in asked]
+            asked.add(run.held[-1][0])
         if not asked:
             return
         self._sharing.count("unit_confirmations", len(asked))

@@ -36,7 +36,7 @@ from .retry import may_vary
 FEWEST = {Execution.AUTO: 8, Execution.BATCH: 2}
 """Checks of one program that must wait for a unit to be made: reading its tree costs about three forks, and a unit one for
 itself and one for a confirmation."""
-FIRST_UNIT = 16
+FIRST_UNIT = 32
 """Calls of a program's first unit, of which nothing is known."""
 MOST_CALLS = 256
 MOST_BYTES = 256 << 10

@@ -1,6 +1,7 @@
 """Programs that would give another answer if something of an earlier call were left: the same words and values in a fork of
 their own, in shared ones, and where they are made to share against the rule."""
 
+import json
 import tomllib
 from collections.abc import Iterator
 from functools import cache
@@ -11,8 +12,12 @@ import pytest
 
 from reexec import Check, Executor, Program, load_policy
 from reexec.engine import units
+from reexec.engine.conformance import Case
+from reexec.engine.conformance.case import REFUSED
 from reexec.engine.pool import sharing
 from reexec.engine.protocol import claim, frames
+from reexec.policies.model import Execution
+from tests.attacks.harness import corpus, offered
 
 CASES = tomllib.loads(Path(__file__).with_name("shared_forks.toml").read_text())["cases"]
 CALLS = 12
@@ -80,3 +85,31 @@ def test_a_program_that_shares_against_the_rule_is_found_out(
 def test_there_are_enough_cases() -> None:
     assert len(CASES) >= 40
     assert sum(bool(case.get("caught")) for case in CASES.values()) >= 25
+
+
+def of_corpus() -> Iterator[Any]:
+    for case in corpus():
+        yield pytest.param(case, id=case.id, marks=[] if case.short else [pytest.mark.slow])
+
+
+@pytest.fixture(scope="module")
+def many_at_once() -> Iterator[dict[str, Executor]]:
+    made: dict[str, Executor] = {}
+    yield made
+    for executor in made.values():
+        executor.shutdown()
+
+
+@pytest.mark.parametrize("case", list(of_corpus()))
+def test_an_attack_among_checks_that_may_share_gets_its_word(case: Case, many_at_once: dict[str, Executor]) -> None:
+    isolation = next(offer.isolation for offer in offered() if offer.available)
+    expected = case.expected(isolation)
+    if expected == REFUSED:
+        pytest.skip("this isolation level refuses the policy")
+    policy = case.policy(isolation).model_copy(update={"execution": Execution.BATCH})
+    executor = many_at_once.get(policy.digest)
+    if executor is None:
+        executor = many_at_once[policy.digest] = Executor(policy, workers=1, isolation=isolation)
+    check = Check(Program(case.program, case.entry), json.loads(case.call), json.loads(case.value))
+    for verdict in executor.check_many([check] * 3):
+        assert verdict.word == expected or verdict.word in case.widened
