@@ -112,4 +112,5 @@ def test_an_attack_among_checks_that_may_share_gets_its_word(case: Case, many_at
         executor = many_at_once[policy.digest] = Executor(policy, workers=1, isolation=isolation)
     check = Check(Program(case.program, case.entry), json.loads(case.call), json.loads(case.value))
     for verdict in executor.check_many([check] * 3):
-        assert verdict.word == expected or verdict.word in case.widened
+        assert verdict.outcome is not None
+        assert verdict.word == expected or verdict.word in case.widened, verdict.outcome.describe()
