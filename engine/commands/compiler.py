@@ -60,8 +60,16 @@ class Compiler:
             gone = [self._made.popitem(last=False)[1] for _ in range(len(self._made) - MOST_KEPT)]
         for each in gone:
             each.add_done_callback(self._forget)
+        future.add_done_callback(lambda done: self._drop_failure(program, done))
         self._begin(program, future)
         return future
+
+    def _drop_failure(self, program: Command, future: "Future[Made]") -> None:
+        """What the host failed at says nothing about the program: the next who asks compiles again."""
+        if future.exception() is not None:
+            with self._lock:
+                if self._made.get(program.id) is future:
+                    del self._made[program.id]
 
     def _begin(self, program: Command, future: "Future[Made]") -> None:
         source = program.source.encode("utf-8", "surrogatepass")
@@ -108,7 +116,10 @@ class Compiler:
 
     def _kept(self, content: bytes) -> CommandLine:
         run = self._found.toolchain.run
-        name = self._artefacts.put(content)
+        try:
+            name = self._artefacts.put(content)
+        except OSError as error:
+            raise EngineError(f"cannot keep what was compiled: {error}", stage="compile", retry_helps=True) from error
         names = {"artefact": self._artefacts.path_inside(name), "memory_mib": self._memory_mib}
         return command_line(
             [self._found.filled(each, **names) for each in run.arguments],

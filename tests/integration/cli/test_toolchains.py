@@ -1,0 +1,34 @@
+"""`reexec doctor --toolchains`: every language that is here runs a program in a jail, the others are told with what to install."""
+
+import json
+from typing import Any
+
+import pytest
+
+from tests.conftest import lacking
+from tests.support.helpers import reexec
+from tests.support.limited_host import is_limited
+
+NEEDED = ("bash", "c", "cpp", "javascript", "python")
+RESERVES = ("go", "java", "javascript", "rust")
+"""Their compilers or run times map more addresses than a limited host allows."""
+
+
+@pytest.fixture(scope="module")
+def rows() -> dict[str, dict[str, Any]]:
+    done = reexec("doctor", "--toolchains", "--json", timeout=280)
+    assert done.out, done.err
+    return {row["language"]: row for row in json.loads(done.out.splitlines()[-1])["toolchains"]}
+
+
+@pytest.mark.parametrize("language", ["bash", "c", "cpp", "go", "java", "javascript", "pypy", "python", "rust"])
+def test_a_language_that_is_here_works_in_a_jail(rows: dict[str, dict[str, Any]], language: str) -> None:
+    row = rows[language]
+    if language in RESERVES and is_limited():
+        pytest.skip("this host allows few addresses (ulimit -Hv)")
+    if not row["present"]:
+        assert "type: sudo apt-get install" in row["detail"]
+        if language in NEEDED:
+            lacking(row["detail"])
+        pytest.skip(row["detail"])
+    assert row["ok"], row["detail"]
