@@ -10,6 +10,7 @@ from reexec.engine.executor import Executor
 from reexec.engine.program import Stdin
 from reexec.runners.graders.code import code_of
 from reexec.runners.graders.flow import Attempt, run_attempts
+from reexec.runners.graders.packages import PackageTask, problems_of, read_package
 from reexec.runners.graders.plan import Plan, Result, Test
 from reexec.runners.graders.problems import Problems
 from reexec.runners.graders.registry import task_named
@@ -26,7 +27,8 @@ _MOST_TEXT = 600
 def explain_graded(row: dict[str, Any], facts: dict[str, Any], name: str, settings: dict[str, Any], executor: Executor) -> None:
     """Prints one row of a run of `reexec grade NAME`. Its tests run again."""
     kind = task_named(name)
-    problems = Problems([Path(path) for path in facts["problems"]], kind.needs)
+    paths = [Path(path) for path in facts["problems"]]
+    problems = problems_of([read_package(path) for path in paths]) if kind is PackageTask else Problems(paths, kind.needs)
     key = kind(problems, executor, **settings).key_for(row)
     task = kind(problems.only(key), executor, **settings)
     task.prepare()

@@ -8,8 +8,7 @@ import typer
 from reexec.engine.errors import UsageError
 from reexec.policies.model import Policy
 from reexec.runners.execution import ExecutorOptions
-from reexec.runners.graders.packages import Package, PackageTask, read_package, submissions_file
-from reexec.runners.graders.problems import Problems
+from reexec.runners.graders.packages import Package, PackageTask, problems_of, read_package, submissions_file
 from reexec.runners.graders.stage import grade
 from reexec.runners.rows.run import beside
 
@@ -44,7 +43,7 @@ def package(
     if len(set(names)) < len(names):
         raise UsageError(f"two packages have the name {max(names, key=names.count)!r}; grade them one by one")
     samples = beside(output, "submissions.jsonl")
-    problems = Problems.of_rows({each.name: {"package": each} for each in packages})
+    problems = problems_of(packages)
     problems.digest = submissions_file(packages, samples)
     if not samples.stat().st_size:
         raise UsageError(f"{folders[0]}: holds no submissions, at submissions/LABEL/")

@@ -7,6 +7,6 @@ sometimes a checker of their own.
 """
 
 from .folder import Package, read_package, submissions_file
-from .task import PackageTask
+from .task import PackageTask, problems_of
 
-__all__ = ["Package", "PackageTask", "read_package", "submissions_file"]
+__all__ = ["Package", "PackageTask", "problems_of", "read_package", "submissions_file"]

@@ -33,6 +33,13 @@ EXPECTED: Final[dict[str, str]] = {
 """DOMjudge's words for the same, in a comment `@EXPECTED_RESULTS@: ...` of a submission."""
 
 
+def problems_of(packages: list[Package]) -> Problems:
+    """The packages by name, as a task takes its problems."""
+    found = Problems.of_rows({each.name: {"package": each} for each in packages})
+    found.paths = tuple(each.folder for each in packages)
+    return found
+
+
 class PackageTask(Task):
     name = "package"
     policy = "contest"

@@ -142,6 +142,14 @@ def test_a_submission_cannot_reach_answers_or_the_checker(tmp_path: Path) -> Non
     assert rows["wrong_answer/nosy.py"]["verdict"] in ("wrong-answer", "cpu-limit", "runtime-error")
 
 
+def test_a_graded_submission_is_explained(tmp_path: Path) -> None:
+    graded(tmp_path, TIDES)
+    done = reexec("explain", tmp_path / "out.jsonl", ":4", env={"COLUMNS": "200"})
+    assert done.code == 0, done.err
+    for text in ("package, problem tides", "sample/1", "2.333333333", "word 1: '2'"):
+        assert text in done.out
+
+
 @pytest.mark.parametrize("arguments", [("no/such",), (".",), (str(TIDES), str(TIDES))])
 def test_what_is_no_package_is_refused_in_one_line(tmp_path: Path, arguments: tuple[str, ...]) -> None:
     done = reexec("grade", "package", *arguments, "-o", tmp_path / "out.jsonl", cwd=tmp_path)
