@@ -4,7 +4,7 @@ What the program gets: descriptors 0, 1 and 2, the arguments and the environment
 channel is closed by the kernel with the exec, so its end is told by its exit status and by nothing that it says.
 
 The system-call filter lets `execve` through only where path and arguments lie at two places that the host drew by lot for this
-worker (docs/decisions/0080). They hold what this child runs; after the exec nobody knows them, and nothing lies there.
+worker (docs/decisions/0081). They hold what this child runs; after the exec nobody knows them, and nothing lies there.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""`reexec doctor --toolchains`: every language that is here runs a program in a jail, the others are told with what to install."""
+"""`reexec doctor --toolchains`: each language that is here runs a program in a jail, others are told with what to install."""
 
 import json
 from typing import Any
