@@ -6,6 +6,7 @@ import tomllib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -64,7 +65,7 @@ def cases() -> Iterator[Case]:
         tree = tomllib.loads(path.read_text(encoding="utf-8"))
         for each in tree["case"]:
             program = tree.get("preamble", "") + each.pop("program")
-            tuples = {name: tuple(each.pop(name)) for name in ("expect", "set") if name in each}
+            tuples: dict[str, Any] = {name: tuple(each.pop(name)) for name in ("expect", "set") if name in each}
             yield Case(**each, **tuples, language=tree["language"], program=program)
 
 

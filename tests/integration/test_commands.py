@@ -1,7 +1,7 @@
 """CommandExecutor as a library: compiled once, in order, cancelled, with a toolchain of one's own."""
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from pathlib import Path
 
 import pytest
@@ -60,6 +60,7 @@ def test_languages_and_python_scripts_share_one_stream(executor: CommandExecutor
 def test_a_closed_stream_cancels_what_is_left(executor: CommandExecutor) -> None:
     sleeps = Command("#include <unistd.h>\nint main(void) { pause(); }", "c")
     stream = executor.run_many([(Command(ADDS, "c"), "1 1", 0), *((sleeps, "", n) for n in range(30))])
+    assert isinstance(stream, Generator)
     next(stream)
     stream.close()
     assert executor.submit(Command(ADDS, "c"), "2 2").result(20).stdout == "4\n"
