@@ -75,3 +75,18 @@ def test_a_spoiled_entry_is_executed_again(tmp_path: Path, monkeypatch: pytest.M
         cache.put(key, b"no answer of ours")
         assert words(executor, check) == ["accepted"]
         assert executed(executor) == 2
+
+
+def test_what_a_unit_answered_is_recalled_only_where_it_is_accepted(tmp_path: Path) -> None:
+    """Each run: which expected value is wrong, how checks are executed, and how many are executed."""
+    runs = ((7, "batch", 100), (7, "batch", 0), (9, "batch", 1), (9, "batch", 0), (3, "call", None), (3, "call", 0))
+    with OutcomeCache(tmp_path) as cache:
+        for wrong, execution, count in runs:
+            policy = load_policy("codeio", settings=[f"execution={execution}"])
+            with Executor(policy, workers=1, cache=cache) as executor:
+                found = words(executor, [Check(DOUBLE, {"n": n}, 2 * n + (n == wrong)) for n in range(100)])
+                assert found == ["wrong-answer" if n == wrong else "accepted" for n in range(100)]
+                if count is None:
+                    assert executed(executor) >= 90, "`call` takes nothing from units"
+                else:
+                    assert executed(executor) == count
