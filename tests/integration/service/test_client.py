@@ -171,6 +171,6 @@ def test_its_sources_are_python_3_9() -> None:
     for path in sorted((ROOT / "clients" / "python" / "reexec_client").glob("*.py")):
         ast.parse(path.read_text(), feature_version=(3, 9))
         for python in pythons:
-            words = [python, "-c", "import sys; compile(open(sys.argv[1]).read(), sys.argv[1], 'exec')", path]
+            words = [str(python), "-c", "import sys; compile(open(sys.argv[1]).read(), sys.argv[1], 'exec')", str(path)]
             done = subprocess.run(words, capture_output=True, text=True, check=False)
             assert done.returncode == 0, done.stderr
