@@ -174,6 +174,8 @@ def test_run_code_runs_other_languages(http: httpx.Client) -> None:
         lacking("a C++ compiler")
     source = "#include <iostream>\nint main() { int n; std::cin >> n; std::cout << 2 * n << std::endl; }"
     said = run_code(http, source, language="cpp", stdin="21")
+    if "leaves" in said["message"] and "to a check" in said["message"]:
+        lacking("addresses for a C++ compiler")
     assert (said["status"], said["run_result"]["stdout"], said["compile_result"]["return_code"]) == ("Success", "42\n", 0)
     broken = run_code(http, "int main( {", language="cpp")
     assert (broken["status"], broken["run_result"]) == ("Failed", None)
