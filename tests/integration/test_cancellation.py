@@ -168,7 +168,7 @@ def test_ctrl_c_in_check_ends_the_check(executor: Executor) -> None:
 def test_ctrl_c_in_a_stream_ends_the_process_soon() -> None:
     script = (
         "from reexec import Check, Executor, Program, load_policy\n"
-        f"policy = load_policy('codeio', settings=['limits.cpu_s={LIMIT_S}'])\n"
+        f"policy = load_policy('codeio', settings=['limits.cpu_s={LIMIT_S}', 'limits.memory_bytes=64MiB'])\n"
         "loop = Program('def f():\\n    while True: pass', 'f')\n"
         "with Executor(policy, workers=2) as executor:\n"
         "    print('up', flush=True)\n"

@@ -97,7 +97,7 @@ def test_an_inbox_gives_every_frame_as_it_was_sent_and_is_back_pressure_when_it_
     """An inbox hardly larger than the largest frame, so that it is full all the time."""
     ours, theirs = socket.socketpair()
     with ours, theirs, pytest.MonkeyPatch.context() as patch:
-        patch.setattr(Inbox, "BYTES", PAGE)
+        patch.setattr(Inbox, "bytes", staticmethod(lambda _: PAGE))
         region = Region(PAGE)
         inbox = Inbox(ours.fileno(), region, frames.MAX_BLOB_BYTES)
         ours.setblocking(False)

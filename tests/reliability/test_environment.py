@@ -20,6 +20,7 @@ from reexec.engine.errors import IsolationUnavailableError
 from reexec.engine.jail import cgroup
 from tests.conftest import lacking
 from tests.reliability.outside import Tree, assert_nothing_runs
+from tests.support import limited_host
 from tests.support.helpers import (
     COMMAND,
     FUNCTIONS,
@@ -136,6 +137,8 @@ def address_space(pid: int) -> int:
 
 
 def test_two_gigabytes_of_address_space_are_enough(tmp_path: Path) -> None:
+    if limited_host.is_limited():
+        lacking("two gigabytes of addresses (ulimit -Hv)")
     done = reexec_cold(
         *arguments(tmp_path), preexec=functools.partial(resource.setrlimit, resource.RLIMIT_AS, (2 << 30, 2 << 30))
     )

@@ -9,7 +9,7 @@ from tests.conftest import ROOT
 HOST = """
 import json, os, resource
 from reexec import Check, Executor, Program, load_policy
-policy = load_policy("codeio", settings=["limits.cpu_s=5", "limits.idle_s=2"])
+policy = load_policy("codeio", settings=["limits.cpu_s=5", "limits.idle_s=2", "limits.memory_bytes=64MiB"])
 plain = Program("def f(n):\\n    return n + 1", "f")
 warm = Program("import numpy\\ndef f(n):\\n    return int(numpy.int64(n) + 1)", "f")
 with Executor(policy, workers=4) as executor:
