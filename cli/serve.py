@@ -10,6 +10,7 @@ import typer
 from reexec.engine.errors import UsageError
 
 from . import exits, options
+from .terminal import visible
 
 
 def register(app: typer.Typer) -> None:
@@ -62,4 +63,4 @@ def serve(
 
 
 def _say(text: str) -> None:
-    print(text, file=sys.stdout, flush=True)
+    print(visible(text), file=sys.stdout, flush=True)

@@ -72,7 +72,8 @@ def test_workers_of_root_share_no_uid() -> None:
 HOST = """
 import threading
 from reexec import Executor, Program, load_policy
-policy = load_policy("codeio", settings=["limits.cpu_s=60", "limits.idle_s=60", "limits.memory_bytes=64MiB", 'isolation.lowest="restricted"'])
+settings = ["limits.cpu_s=60", "limits.idle_s=60", "limits.memory_bytes=64MiB", 'isolation.lowest="restricted"']
+policy = load_policy("codeio", settings=settings)
 executors = [Executor(policy, workers=1, isolation="restricted") for _ in range(2)]
 executors[0].submit(Program("def f():\\n    while True:\\n        pass", "f"), [])
 executors[1].submit(Program("import time\\ndef f():\\n    time.sleep(1000)", "f"), [])

@@ -96,7 +96,8 @@ def test_groups_go_with_their_workers() -> None:
 def test_groups_of_a_killed_host_are_swept_and_living_ones_are_not(tmp_path: Path) -> None:
     code = (
         "import os, sys\nfrom reexec import Executor, Program, load_policy\n"
-        "executor = Executor(load_policy(settings=['limits.memory_bytes=64MiB']), workers=1)\nexecutor.submit(Program('def f():\\n    return 1', 'f'), []).result()\n"
+        "executor = Executor(load_policy(settings=['limits.memory_bytes=64MiB']), workers=1)\n"
+        "executor.submit(Program('def f():\\n    return 1', 'f'), []).result()\n"
         "print(executor.isolation.value, flush=True)\nsys.stdin.read()\n"
     )
     parent = where().parents[0]

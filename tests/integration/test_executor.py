@@ -251,7 +251,8 @@ def test_a_level_that_is_not_there_is_refused_and_not_lowered() -> None:
         "import os\nfrom reexec import Executor, IsolationUnavailableError, load_policy\n"
         "from reexec.engine.jail import interpreter\ninterpreter.ask(None)\n"
         "if os.getuid() == 0:\n    os.setgid(65534)\n    os.setuid(65534)\n"
-        "try:\n    Executor(load_policy('codeio', settings=['isolation.lowest=nsjail+cgroup', 'limits.memory_bytes=64MiB']), workers=1)\n"
+        "try:\n    settings = ['isolation.lowest=nsjail+cgroup', 'limits.memory_bytes=64MiB']\n"
+        "    Executor(load_policy('codeio', settings=settings), workers=1)\n"
         "except IsolationUnavailableError as error:\n    print(error)\n"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False, cwd="/tmp")
