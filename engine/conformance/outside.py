@@ -45,6 +45,8 @@ class Outside:
             old, new = getattr(self, name), getattr(other, name)
             if old == new:
                 continue
+            if name == "host_descriptors" and new < old:
+                continue  # garbage of this process was collected meanwhile
             if name == "zygotes":
                 had, has = {item for zygote in old for item in zygote}, {item for zygote in new for item in zygote}
                 old, new = sorted(had - has), sorted(has - had)
