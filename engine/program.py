@@ -88,6 +88,8 @@ class Stdin:
     """32 hex digits: blake2b over the data."""
 
     def __post_init__(self) -> None:
+        if not isinstance(self.data, bytes):
+            raise UsageError(f"the data of a Stdin is bytes, not {type(self.data).__name__}; Stdin.of takes text as well")
         most = loaded_bytes()
         if len(self.data) > most:
             raise UsageError(f"a standard input of {len(self.data):,} bytes; the most is {most:,}")

@@ -18,7 +18,8 @@ from .job import Job
 
 
 class Callbacks:
-    """A thread that runs callbacks which would otherwise run in the I/O thread; started when the first one comes."""
+    """A thread that runs callbacks which would otherwise run in the I/O thread; started when the first one is asked for, so that
+    a host without room for a thread is told to who asks and no callback is lost."""
 
     def __init__(self) -> None:
         self._queue: queue.SimpleQueue[tuple[Callable[[Any], object], Any] | None] = queue.SimpleQueue()
@@ -27,15 +28,17 @@ class Callbacks:
         self.io_thread: int | None = None
 
     def wrap(self, callback: Callable[[Any], object]) -> Callable[[Any], object]:
+        with self._lock:
+            if self._thread is None:
+                thread = threading.Thread(target=self._run, name="reexec-callbacks", daemon=True)
+                thread.start()
+                self._thread = thread
+
         def run(future: Any) -> None:
             if threading.get_ident() != self.io_thread:
                 callback(future)
-                return
-            with self._lock:
-                if self._thread is None:
-                    self._thread = threading.Thread(target=self._run, name="reexec-callbacks", daemon=True)
-                    self._thread.start()
-            self._queue.put((callback, future))
+            else:
+                self._queue.put((callback, future))
 
         return run
 

@@ -110,6 +110,11 @@ def test_threads_that_nobody_joins_are_waited_for(executor: Executor) -> None:
     assert executor.submit(Script(source), "").result().stdout == "4999950000\n"
 
 
+def test_text_where_a_stdin_takes_bytes_is_a_mistake_in_words() -> None:
+    with pytest.raises(UsageError, match=r"bytes, not str; Stdin\.of takes text"):
+        Stdin("text")  # type: ignore[arg-type]
+
+
 def test_a_standard_input_travels_to_a_worker_once(executor: Executor) -> None:
     stdin = Stdin(b"7\n" * (1 << 20))
     items = [(Script(f"print(int(input()) + {n})"), stdin, n) for n in range(64)]
