@@ -18,8 +18,8 @@ from .job import Job
 
 
 class Callbacks:
-    """A thread that runs callbacks which would otherwise run in the I/O thread; started when the first one is asked for, so that
-    a host without room for a thread is told to who asks and no callback is lost."""
+    """A thread that runs callbacks which would otherwise run in the I/O thread. It starts when the first one is asked for:
+    where this host has no room for a thread, who asks is told, and no callback is lost."""
 
     def __init__(self) -> None:
         self._queue: queue.SimpleQueue[tuple[Callable[[Any], object], Any] | None] = queue.SimpleQueue()

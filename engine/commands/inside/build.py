@@ -3,12 +3,13 @@ about this source: worth as much as printing the right answer."""
 
 import os
 import subprocess
+from typing import Any, Dict, List, Tuple
 
 MOST_MESSAGE_BYTES = 32 << 10
 PIECE_BYTES = 1 << 16
 
 
-def build(source: bytes, name: str, steps: list, output: str, environment: dict) -> dict:
+def build(source: bytes, name: str, steps: List[List[str]], output: str, environment: Dict[str, str]) -> Dict[str, Any]:
     """`{"output": bytes}`, or `{"message": text, "status": number}` of the step that failed."""
     with open(name, "wb") as file:
         file.write(source)
@@ -23,11 +24,12 @@ def build(source: bytes, name: str, steps: list, output: str, environment: dict)
         return {"message": "the compiler made no " + output, "status": 0}
 
 
-def run(step: list, environment: dict) -> tuple:
+def run(step: List[str], environment: Dict[str, str]) -> Tuple[int, str]:
     kept, left_out = bytearray(), 0
     process = subprocess.Popen(
         step, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, env={**os.environ, **environment}
     )
+    assert process.stdout is not None
     while True:
         piece = os.read(process.stdout.fileno(), PIECE_BYTES)
         if not piece:
