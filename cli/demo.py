@@ -6,6 +6,7 @@ import textwrap
 import time
 from collections.abc import Callable
 from importlib.resources import as_file, files
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -76,12 +77,27 @@ def demo(
     for surprise in surprises:
         screen.err.print(surprise, markup=False)
     final = keep / "loop" / FINAL
+    page = _page(keep)
     if json:
-        screen.summary("demo", **fields, funnel={step.key: step.count for step in loop.funnel}, final=str(final))
+        funnel = {step.key: step.count for step in loop.funnel}
+        screen.summary("demo", **fields, funnel=funnel, final=str(final), report=str(page) if page else None)
     else:
         screen.out.print(f"\n{time.monotonic() - began:.0f} s in all; the training rows are in {final}", markup=False)
+        if page:
+            screen.out.print(f"The loop as a page to look at: {page}", markup=False)
     failed = verified.rejected or verified.engine_errors or loop.total("engine_errors")
     return exits.IMPERFECT if surprises or failed else exits.DONE
+
+
+def _page(keep: Path) -> Path | None:
+    """The loop as `reexec report` shows it; None without the extra `report`."""
+    if find_spec("jinja2") is None:
+        return None
+    from reexec.runners import reports
+
+    page = keep / "report.html"
+    reports.write_report(reports.collect(reports.find_run(keep / "loop")), page)
+    return page
 
 
 # -- from raw code to training rows ---------------------------------------------------------------------------

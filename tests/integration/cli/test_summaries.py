@@ -88,6 +88,7 @@ def test_demo_tells_its_verdicts_and_the_funnel_and_leaves_the_rows(tmp_path: Pa
     assert done.code == 0, done.err
     summary = common(done, "demo")
     assert summary["rows"] == len(read_rows(tmp_path / "kept" / "verified.jsonl")) == sum(done.summary["verdicts"].values())
+    assert "<html" in Path(done.summary["report"]).read_text()
     funnel = done.summary["funnel"]
     assert list(funnel) == [
         "raw", "unified", "functions", "pairs", "prompts", "answered", "correct_at_turn_1", "repaired_at_turn_2", "rows",
