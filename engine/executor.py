@@ -25,7 +25,7 @@ from .outcome import Outcome
 from .pool.answer import Answer
 from .pool.future import OutcomeFuture
 from .pool.job import Caller, Job
-from .pool.loop import Loop
+from .pool.loop import NO_THREAD, Loop
 from .pool.sharing import Sharing
 from .pool.statistics import Statistics
 from .program import Call, Check, Command, CommandLine, Program, Script, Stdin
@@ -94,6 +94,8 @@ class Executor:
             try:
                 loop.start()
             except EngineError as error:
+                if error.stage == NO_THREAD:
+                    raise  # no other isolation level needs fewer
                 problems.append(f"{isolation.value}: {error}")
                 continue
             return loop

@@ -12,6 +12,7 @@ from collections.abc import Callable
 from concurrent.futures import Future, InvalidStateError
 from typing import Any
 
+from ..errors import EngineError
 from ..outcome import Outcome
 from .answer import Answer
 from .job import Job
@@ -31,7 +32,11 @@ class Callbacks:
         with self._lock:
             if self._thread is None:
                 thread = threading.Thread(target=self._run, name="reexec-callbacks", daemon=True)
-                thread.start()
+                try:
+                    thread.start()
+                except RuntimeError as error:
+                    message = f"this process may start no thread ({error})"
+                    raise EngineError(message, stage="add_done_callback", retry_helps=True) from None
                 self._thread = thread
 
         def run(future: Any) -> None:

@@ -37,6 +37,10 @@ _TICK_S = 0.5
 _BELL_S = 0.02
 
 
+NO_THREAD = "start executor"
+"""The stage of the EngineError where its thread cannot be started."""
+
+
 class Loop:
     def __init__(self, policy: Policy, interpreter: Interpreter, isolation: IsolationLevel, workers: int) -> None:
         self.policy, self.isolation = policy, isolation
@@ -74,8 +78,15 @@ class Loop:
     # -- called from any thread -------------------------------------------------------------------------------
 
     def start(self) -> None:
-        """Starts the thread and waits for the first worker. Raises EngineError where none comes up."""
-        self._thread.start()
+        """Starts the thread and waits for the first worker. Raises EngineError where either does not come up."""
+        try:
+            self._thread.start()
+        except RuntimeError as error:
+            self._stopping = self._closed = True
+            self._selector.close()
+            os.close(self._wake)
+            message = f"this process may start no thread ({error}); `ulimit -v` and `ulimit -u` bound that"
+            raise EngineError(message, stage=NO_THREAD, retry_helps=True) from None
         self._first.wait()
         if self._start_error is not None:
             self.stop()

@@ -65,3 +65,21 @@ except ReexecError as error:
 """
     )
     assert said == "a source of 8 MiB; a worker takes at most 6 MiB"
+
+
+def test_a_process_that_may_start_no_thread_is_told_so_and_no_row_is_blamed() -> None:
+    said = in_a_process(
+        """
+import os, threading
+threading.stack_size(512 << 20)  # more than this process may have
+before = len(os.listdir("/proc/self/fd"))
+try:
+    Executor(policy("64MiB"), workers=1)
+except ReexecError as error:
+    print(type(error).__name__, error)
+print(len(os.listdir("/proc/self/fd")) - before)
+"""
+    )
+    first, last = said.splitlines()
+    assert first.startswith("EngineError this process may start no thread")
+    assert last == "0"
