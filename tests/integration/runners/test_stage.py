@@ -11,11 +11,11 @@ from reexec.engine.errors import EngineError, UsageError
 from reexec.engine.executor import Executor
 from reexec.engine.program import Program
 from reexec.runners.execution import ExecutorOptions, Work, executed, side_by_side
+from reexec.runners.records import predicted
 from reexec.runners.rows.row import Result, Row, Selection
 from reexec.runners.rows.text import BadRowError
 from reexec.runners.settings import Flag, Settings, flag_of
 from reexec.runners.stage import Stage
-from reexec.runners.stages import verify as verify_package
 from reexec.runners.stages.verify import VerifySettings, verify
 from tests.support.helpers import function_row, manifest_of, read_rows, response, write_rows
 from tests.support.progress import StopAfter
@@ -154,7 +154,7 @@ def test_a_real_stage_survives_its_own_faults(tmp_path: Path, monkeypatch: pytes
         tmp_path / "f.jsonl", [function_row("def f(n):\n    return n\n", *(({"n": n}, n) for n in range(4)))]
     )
     rows = [response(0, n, n) for n in range(4)]
-    module: Any = verify_package.stage
+    module: Any = predicted
     real = module.extract_answer
 
     def faulty(text: str, key: str) -> Any:
