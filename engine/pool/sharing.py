@@ -156,7 +156,7 @@ class Sharing:
         self.changes = 0
         """Grows with every program that is believed no more."""
         self._lock = threading.Lock()
-        self.counts = dict.fromkeys(("units", "unit_confirmations", "unit_disagreements"), 0)
+        self.counts: dict[str, int] = dict.fromkeys(("units", "unit_confirmations", "unit_disagreements"), 0)
 
     def shares(self, job: Job) -> bool:
         """Whether the check may wait for others of its program."""

@@ -66,6 +66,7 @@ class Commands:
             report = {"type": "OSError", "message": "it cannot be started: %s" % os.strerror(number), "lines": []}
         except MemoryError:
             _leave(fd, _pack("memory-limit", b"{}"))
+            return
         except BaseException as error:
             report = {"type": type(error).__name__, "message": str(error)[:500], "lines": []}
         _leave(fd, _pack("exception", _json(report)))

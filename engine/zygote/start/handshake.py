@@ -142,9 +142,10 @@ def start(link: Link, alone: bool) -> Started:
     gc.freeze()
     child_has = measure.inherited(fork, lambda: rehearse(task, 1))
     address_space = child_has.address_space + setup.memory_bytes
-    most = (address_space, address_space)
+    most: Tuple[int, int] = (address_space, address_space)
     if setup.memory_is_counted:
-        most = (resource.getrlimit(resource.RLIMIT_AS)[1],) * 2
+        hard = resource.getrlimit(resource.RLIMIT_AS)[1]
+        most = (hard, hard)
     return Started(
         setup, alone, region, inbox, outbox, programs, pages, task, scratch, group, confinement, commands, fork,
         most, child_has.resident_kib, output_bytes, kept,
