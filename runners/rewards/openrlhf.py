@@ -52,7 +52,7 @@ def with_settings(**settings: Any) -> Callable[..., Any]:
 
 def _tensor(numbers: list[float]) -> Any:
     try:
-        import torch
+        import torch  # pyright: ignore[reportMissingImports]
     except ImportError:
         return numbers
     return torch.tensor(numbers, dtype=torch.float32)

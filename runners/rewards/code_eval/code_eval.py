@@ -24,7 +24,7 @@ class CodeEval(evaluate.Metric):  # type: ignore[misc]
             ),
         )
 
-    def _compute(
+    def _compute(  # pyright: ignore[reportIncompatibleMethodOverride] - as its own modules do
         self, predictions: Any, references: Any, k: Any = (1, 10, 100), num_workers: Any = None, timeout: float = TIMEOUT_S
     ) -> Any:
         """`num_workers` is taken and has no effect: there are as many workers as processors."""
