@@ -20,6 +20,11 @@ _TEXTS = (
     "Cannot allocate memory",
     "can't start new thread",
     "MemoryError",
+    "bad_alloc",
+    "out of memory",
+    "libarrow",
+    "Segmentation fault",
+    "Aborted",
     "more code than a worker keeps",  # its room for code, for a call and for an input is smaller too
     "; a worker takes at most",
     "a standard input of",
