@@ -26,7 +26,7 @@ _ADDS = {
     "rust": "fn main() { let mut s = String::new(); std::io::stdin().read_line(&mut s).unwrap(); "
     'println!("{}", s.split_whitespace().map(|x| x.parse::<i64>().unwrap()).sum::<i64>()); }',
 }
-_PYTHON = "import sys; sys.stdout.write(str(sum(map(int, sys.stdin.read().split()))))"
+_PYTHON = "import sys; print(sum(map(int, sys.stdin.read().split())))"
 """Adds two numbers; for every language that is a Python."""
 
 
@@ -75,5 +75,6 @@ def _tried(found: Found) -> tuple[bool, str]:
         return False, f"{found.version}\n{error}"
     if outcome.ok and outcome.stdout == "42\n":
         return True, f"{found.version}\na program ran on {level} in {outcome.usage.wall_s * 1000:.0f} ms"
-    said = f"{outcome.describe()[:300]} {outcome.stderr[:300]}"
+    wrote = f", and wrote {outcome.stdout[:100]!r}" if outcome.ok else ""
+    said = f"{outcome.describe()[:300]}{wrote} {outcome.stderr[:300]}"
     return False, f"{found.version}\na program that adds 40 and 2 came to: {said}".rstrip()

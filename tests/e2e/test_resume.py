@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.helpers import (
-    FUNCTIONS,
+    example_functions,
     example_responses,
     function_row,
     kill_and_look,
@@ -29,12 +29,14 @@ from tests.support.helpers import (
 SECONDS_BETWEEN_FLUSHES = 0.5
 
 
-def verify_input(folder: Path, rows: int) -> Path:
-    """Good rows and, every 50th, one that is rejected, each with another reason."""
-    good = example_responses(rows // 220 + 1)[:rows]
+def verify_input(folder: Path, rows: int) -> list[str]:
+    """Good rows and, every 50th, one that is rejected, each with another reason; the command's arguments."""
+    copies = rows // len(example_responses()) + 1
+    good = example_responses(copies)[:rows]
     for index in range(0, len(good), 50):
         good[index] = [response(0, 999, 1), {"io_pred": "x"}, {**good[index], "id": "twice"}][index // 50 % 3]
-    return write_rows(folder / "responses.jsonl", good)
+    functions = write_rows(folder / "functions.jsonl", example_functions(copies))
+    return [str(write_rows(folder / "responses.jsonl", good)), "-f", str(functions)]
 
 
 def audit_input(folder: Path, functions: int) -> Path:
@@ -94,7 +96,7 @@ def killed_and_left_in_peace(command: list[str], output: Path, more: tuple[Path,
 
 
 VERIFY_CASES = [
-    pytest.param(4, 1_200, id="a few kills"),
+    pytest.param(4, 3_000, id="a few kills"),
     pytest.param(50, 40_000, id="fifty kills", marks=pytest.mark.slow),
 ]
 AUDIT_CASES = [
@@ -106,8 +108,7 @@ AUDIT_CASES = [
 @pytest.mark.parametrize(("kills", "rows"), VERIFY_CASES)
 def test_a_killed_verify_ends_with_the_files_of_one_left_in_peace(kills: int, rows: int, tmp_path: Path) -> None:
     output = tmp_path / "out.jsonl"
-    responses = verify_input(tmp_path, rows)
-    command = ["verify", str(responses), "-f", str(FUNCTIONS), "-o", str(output)]
+    command = ["verify", *verify_input(tmp_path, rows), "-o", str(output)]
     progress = killed_and_left_in_peace(command, output, (), kills, seed=1)
     assert any(0 < lines < rows for lines in progress), f"no kill in the middle: {progress}"
     written = files_of(output)
@@ -127,14 +128,14 @@ def test_a_killed_audit_ends_with_the_files_of_one_left_in_peace(kills: int, fun
 )
 def test_compressed_output_is_whole_members_after_every_kill(kills: int, rows: int, tmp_path: Path) -> None:
     output, plain = tmp_path / "out.jsonl.gz", tmp_path / "plain.jsonl"
-    responses = str(verify_input(tmp_path, rows))
-    command = ["verify", responses, "-f", str(FUNCTIONS), "-o", str(output)]
+    given = verify_input(tmp_path, rows)
+    command = ["verify", *given, "-o", str(output)]
     for _ in kill_at_random_moments(command, output, kills, seed=3):
         size = manifest_of(output).get("progress", {}).get("sizes", {}).get("output", 0)
         if size:  # what the manifest vouches for, any tool can read
             content = gzip.decompress(output.read_bytes()[:size])
             assert content.endswith(b"\n")
     assert reexec(*command, timeout=600).code == 1
-    assert reexec("verify", responses, "-f", str(FUNCTIONS), "-o", str(plain), timeout=600).code == 1
+    assert reexec("verify", *given, "-o", str(plain), timeout=600).code == 1
     assert gzip.decompress(output.read_bytes()) == plain.read_bytes()
     assert subprocess.run(["gzip", "-t", str(output)], check=False).returncode == 0

@@ -31,7 +31,7 @@ from tests.reliability import programs
 from tests.reliability.killer import Killer, kill_one
 from tests.reliability.outside import Tree, assert_nothing_runs, children, groups_of, is_zombie
 from tests.support.helpers import (
-    FUNCTIONS,
+    example_functions,
     example_responses,
     lines_done,
     manifest_of,
@@ -169,14 +169,15 @@ def host(seconds: float, folder: Path, copies: int, *, most_kills: int, sweep: b
     began = time.monotonic()
     source = random.Random(seed)
     responses = write_rows(folder / "responses.jsonl", example_responses(copies))
+    functions = write_rows(folder / "functions.jsonl", example_functions(copies))
     peaceful = folder / "peaceful.jsonl"
-    done = reexec_cold("verify", responses, "-f", FUNCTIONS, "-o", peaceful, timeout=600)
+    done = reexec_cold("verify", responses, "-f", functions, "-o", peaceful, timeout=600)
     assert done.code == 0, done.err
     hosts: list[int] = []
     folders_before = len(list(Path(temporary_folder()).glob("reexec-*")))
     while not tally.runs or time.monotonic() - began < seconds:
         output = folder / f"killed{tally.runs}.jsonl"
-        command = ["verify", str(responses), "-f", str(FUNCTIONS), "-o", str(output), "-w", "2"]
+        command = ["verify", str(responses), "-f", str(functions), "-o", str(output), "-w", "2"]
         _until_done(command, output, most_kills, source, tally, hosts)
         assert output.read_bytes() == peaceful.read_bytes(), f"run {tally.runs} ended with other bytes"
         tally.runs += 1
@@ -187,7 +188,7 @@ def host(seconds: float, folder: Path, copies: int, *, most_kills: int, sweep: b
     tally.seconds = round(time.monotonic() - began, 1)
     if sweep:
         tally.groups_left = wait_for_sweep(
-            hosts, ["verify", str(responses), "-f", str(FUNCTIONS), "-o", str(folder / "last.jsonl")]
+            hosts, ["verify", str(responses), "-f", str(functions), "-o", str(folder / "last.jsonl")]
         )
     return tally
 

@@ -23,9 +23,9 @@ from tests.reliability.outside import Tree, assert_nothing_runs
 from tests.support import limited_host
 from tests.support.helpers import (
     COMMAND,
-    FUNCTIONS,
     Done,
     environment,
+    example_functions,
     example_responses,
     lines_done,
     read_rows,
@@ -41,9 +41,11 @@ COPIES, MANY = 1, 8
 
 def arguments(folder: Path, name: str = "out", copies: int = COPIES) -> list[str]:
     responses = folder / "responses.jsonl"
+    functions = folder / "functions.jsonl"
     if not responses.exists():
         write_rows(responses, example_responses(copies))
-    return ["verify", str(responses), "-f", str(FUNCTIONS), "-o", str(folder / f"{name}.jsonl"), "-w", "2", "--json"]
+        write_rows(functions, example_functions(copies))
+    return ["verify", str(responses), "-f", str(functions), "-o", str(folder / f"{name}.jsonl"), "-w", "2", "--json"]
 
 
 def only_right_or_engine_errors(output: Path) -> int:

@@ -213,7 +213,14 @@ def lines_done(output: Path) -> int:
 
 
 def example_responses(copies: int = 1, *, fast: bool = True) -> list[Row]:
-    """The bundled responses, repeated with distinct index; `fast` leaves out those that run into a limit."""
+    """The bundled responses, for each copy of `example_functions`; `fast` leaves out those that hit a limit."""
     rows = [json.loads(line) for line in RESPONSES.read_text().splitlines()]
     kept = [row for row in rows if not (fast and row["expected_verdict"] in SLOW_WORDS)]
-    return [{**row, "index": 10 * copy + row["index"]} for copy in range(copies) for row in kept]
+    functions = len(FUNCTIONS.read_text().splitlines())
+    return [{**row, "itemid": row["itemid"] + functions * copy} for copy in range(copies) for row in kept]
+
+
+def example_functions(copies: int) -> list[Row]:
+    """The bundled functions, each copy another program: identical checks of one run would be executed once."""
+    rows = [json.loads(line) for line in FUNCTIONS.read_text().splitlines()]
+    return [{**row, "refcode": f"{row['refcode']}\n# copy {copy}\n"} for copy in range(copies) for row in rows]

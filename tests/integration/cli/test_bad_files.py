@@ -15,6 +15,7 @@ from tests.support.helpers import (
     COMMAND,
     Done,
     environment,
+    example_functions,
     example_responses,
     function_row,
     manifest_of,
@@ -195,8 +196,7 @@ def test_a_full_file_system_keeps_whole_rows_and_the_run_goes_on_elsewhere(tmp_p
     folder = tmp_path / "small"
     folder.mkdir()
     rows = write_rows(tmp_path / "r.jsonl", example_responses(4))
-    functions = tmp_path / "f.jsonl"
-    shutil.copy(Path(__file__).parents[3] / "examples" / "functions.jsonl", functions)
+    functions = write_rows(tmp_path / "f.jsonl", example_functions(4))
     saved = tmp_path / "saved"
     # What is left is copied out, because the file system ends with its namespace.
     script = '"$@"; code=$?; cp -r "$(dirname "$0")/small" "$(dirname "$0")/saved"; exit $code'
@@ -217,7 +217,7 @@ def test_a_file_size_limit_keeps_whole_rows_and_the_run_goes_on(tmp_path: Path) 
     limit = 400_000
     rows = write_rows(tmp_path / "r.jsonl", example_responses(4))
     output = tmp_path / "o.jsonl"
-    functions = Path(__file__).parents[3] / "examples" / "functions.jsonl"
+    functions = write_rows(tmp_path / "f.jsonl", example_functions(4))
     arguments = ["verify", str(rows), "-f", str(functions), "-o", str(output), "-w", "1"]
     done = reexec_cold(*arguments, preexec=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit)))
     refused(done, str(output), "cannot be written (file too large)", "to resume")

@@ -13,9 +13,9 @@ import psutil
 import pytest
 
 from tests.support.helpers import (
-    FUNCTIONS,
     all_gone,
     descendants,
+    example_functions,
     example_responses,
     function_row,
     lines_done,
@@ -42,9 +42,10 @@ ROUNDS = 5  # of the bundled responses, some 220 rows each
 
 def commands(tmp_path: Path) -> dict[str, list[str]]:
     responses = write_rows(tmp_path / "responses.jsonl", example_responses(ROUNDS))
+    programs = write_rows(tmp_path / "programs.jsonl", example_functions(ROUNDS))
     functions = busy_functions(tmp_path / "functions.jsonl", 50)
     return {
-        "verify": ["verify", str(responses), "-f", str(FUNCTIONS), "-o", str(tmp_path / "out.jsonl")],
+        "verify": ["verify", str(responses), "-f", str(programs), "-o", str(tmp_path / "out.jsonl")],
         "audit": ["audit", str(functions), "-o", str(tmp_path / "out.jsonl"), "--keep", str(tmp_path / "keep.jsonl")],
     }
 
@@ -105,9 +106,8 @@ def test_interruptions_at_any_moment_lose_and_repeat_nothing(tmp_path: Path) -> 
     assert done.code == 0, done.err
     rows = read_rows(output)
     expected = example_responses(ROUNDS)
-    assert [(row["itemid"], row["ioid"], row["index"]) for row in rows] == [
-        (row["itemid"], row["ioid"], row["index"]) for row in expected
-    ]
+    keys = ("itemid", "ioid", "index")
+    assert [[row[key] for key in keys] for row in rows] == [[row[key] for key in keys] for row in expected]
     assert all(row["verdict"] == row["expected_verdict"] for row in rows)
     assert sum(done.summary["verdicts"].values()) == len(rows) == done.summary["rows"]
 
