@@ -12,8 +12,8 @@ from .pool.answer import KILLED, Answer
 from .protocol import claim, frames, values
 from .quick import quick
 
-_LONG_NUMBER = re.compile(rb"(?<!\d)\d{4300}")
-_TOO_LONG_NUMBER = re.compile(rb"(?<!\d)\d{%d}" % (values.MAX_DIGITS + 1))
+_DIGITS = re.compile(rb"[0-9]*+")
+_EXACT_DIGITS = 4300  # what int() reads under any setting of the interpreter
 _STRING = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+(?:"|\\?\Z)', re.DOTALL)  # one without an end is passed over once
 _STEPS = bytes(1 if chr(byte) in "[{" else 255 for byte in range(256))
 _NO_BRACKETS = bytes(byte for byte in range(256) if chr(byte) not in "[]{}")
@@ -49,6 +49,21 @@ def is_deeper(text: bytes, levels: int) -> bool:
     return max(accumulate(memoryview(brackets).cast("b")), default=0) > levels
 
 
+def has_digits(text: bytes, count: int) -> bool:
+    """Whether so many digits stand in a row. Looks at every `count`th byte, since no row of them fits between two looks."""
+    for at in range(count - 1, len(text), count):
+        if 48 <= text[at] <= 57:
+            before = text[at - count + 1 : at][::-1]
+            if _row(before, 0) + _row(text, at) >= count:
+                return True
+    return False
+
+
+def _row(text: bytes, start: int) -> int:
+    match = _DIGITS.match(text, start)
+    return match.end() - start if match else 0
+
+
 def read_json(payload: bytes, max_depth: int = values.MAX_DEPTH) -> Any:
     """The value of a claim's JSON text. Raises UnreadableError."""
     decode = _decode_exact
@@ -57,8 +72,8 @@ def read_json(payload: bytes, max_depth: int = values.MAX_DEPTH) -> Any:
     if len(payload) > _SHORT:
         if payload.count(b",") + payload.count(b"[") + payload.count(b"{") > 2 * values.MAX_NODES:
             raise UnreadableError(f"more than {values.MAX_NODES} items")
-        if _LONG_NUMBER.search(payload):
-            if _TOO_LONG_NUMBER.search(payload):
+        if has_digits(payload, _EXACT_DIGITS):
+            if has_digits(payload, values.MAX_DIGITS + 1):
                 raise UnreadableError(f"an integer of more than {values.MAX_DIGITS} digits")
             decode = _decode_big
     try:

@@ -1,6 +1,7 @@
 """The host's reading of a result frame is total: any frame that the protocol admits gives an Outcome."""
 
 import json
+import re
 import time
 from typing import Any
 
@@ -9,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from reexec import ComparisonRule
-from reexec.engine.decoding import read_json, read_outcome
+from reexec.engine.decoding import has_digits, read_json, read_outcome
 from reexec.engine.judging.verdict import judge
 from reexec.engine.outcome import KINDS, Outcome
 from reexec.engine.pool.answer import KILLED, Answer, of_result
@@ -54,6 +55,15 @@ def test_every_frame_gives_an_outcome_and_a_verdict(
     assert isinstance(outcome.describe(), str)
     for rule in ("codeio", "exact"):
         assert judge(outcome, [1], ComparisonRule.preset(rule)).word != "engine-error"
+
+
+@given(
+    st.lists(st.tuples(st.sampled_from([b"x", b"7", b"0", b'"', b","]), st.integers(0, 40)), max_size=30), st.integers(1, 50)
+)
+def test_a_row_of_digits_is_found_wherever_it_stands(pieces: list[tuple[bytes, int]], count: int) -> None:
+    text = b"".join(piece * times for piece, times in pieces)
+    longest = max(map(len, re.findall(rb"[0-9]+", text)), default=0)
+    assert has_digits(text, count) == (longest >= count)
 
 
 @given(JSON)
