@@ -7,6 +7,8 @@ import sys
 from collections.abc import Callable
 from typing import Any
 
+from pydantic_core import from_json
+
 from reexec.engine.decoding import UnreadableError, is_deeper, read_json
 from reexec.engine.rendering import json_form, render
 
@@ -23,6 +25,17 @@ class BadRowError(ValueError):
 
 def parse_row(line: bytes) -> dict[str, Any]:
     """The object on a line. Raises BadRowError."""
+    try:
+        row = from_json(line, cache_strings="keys")
+    except ValueError:  # no JSON, or what this reader does not take: lone surrogates, a mark in front, very long numbers
+        row = _parsed_slowly(line)
+    if not isinstance(row, dict):
+        raise BadRowError(f"expected a JSON object, got {kind_of(row)}")
+    return row
+
+
+def _parsed_slowly(line: bytes) -> Any:
+    """The value on a line as Python's own reader takes it, and in its words what is wrong. Raises BadRowError."""
     if line.count(b"[") + line.count(b"{") > MAX_LEVELS and is_deeper(line, MAX_LEVELS):
         raise BadRowError(f"nested deeper than {MAX_LEVELS}")
     try:
@@ -30,19 +43,16 @@ def parse_row(line: bytes) -> dict[str, Any]:
     except UnicodeDecodeError as error:
         raise BadRowError(f"not UTF-8 at byte {error.start}") from None
     try:
-        row = json.loads(text)
+        return json.loads(text)
     except RecursionError:
         raise BadRowError("nested too deeply") from None
     except json.JSONDecodeError as error:
         raise BadRowError(f"not JSON: {error.msg.lower()} at character {error.pos}") from None
     except ValueError:  # an integer past the interpreter's limit on digits
         try:
-            row = read_json(_ascii(text))
+            return read_json(_ascii(text))
         except UnreadableError as error:
             raise BadRowError(str(error)) from None
-    if not isinstance(row, dict):
-        raise BadRowError(f"expected a JSON object, got {kind_of(row)}")
-    return row
 
 
 def _ascii(text: str) -> bytes:
