@@ -53,6 +53,7 @@ class Texts:
         except (OSError, ValueError) as error:
             raise UsageError(f"{self.path}: cannot be read as TOML ({error})") from None
         self.digest = digest_of(source)
+        self._fields: dict[str, frozenset[str]] = {}
         self._texts = {name: self._checked(tables, name, entry) for name, entry in entries.items()}
 
     def _checked(self, tables: dict[str, Any], name: str, entry: Entry) -> str:
@@ -64,9 +65,13 @@ class Texts:
         if not isinstance(text, str):
             raise UsageError(f"{self.path}: expected a string, at $.{name}")
         try:
-            found = {field for _, field, _, _ in string.Formatter().parse(text) if field is not None}
+            parts = [(field, form or "") for _, field, form, _ in string.Formatter().parse(text) if field is not None]
         except ValueError as error:
             raise UsageError(f"{self.path}: {error}, at $.{name}") from None
+        found = {field for field, _ in parts}
+        if any("{" in form for _, form in parts):  # placeholders within placeholders
+            found |= {inner for _, form in parts for _, inner, _, _ in string.Formatter().parse(form) if inner is not None}
+        self._fields[name] = frozenset(found)
         unknown = sorted(found - {*entry.needs, *entry.may})
         if unknown:
             raise UsageError(f"{self.path}: {{{unknown[0]}}} is not a placeholder, at $.{name}")
@@ -77,6 +82,10 @@ class Texts:
 
     def fill(self, name: str, **values: str) -> str:
         return self._texts[name].format(**values)
+
+    def fields(self, name: str) -> frozenset[str]:
+        """The placeholders that the text has: `fill` needs no others."""
+        return self._fields.get(name, frozenset())
 
     def is_empty(self, name: str) -> bool:
         return not self._texts[name].strip()

@@ -92,7 +92,18 @@ def dump_readable(value: Any) -> str:
 
 def quoted(value: Any) -> str:
     """A value for a person or a model, cut in the middle: JSON where JSON can say it, Python's spelling for the rest."""
-    text = render(value)
+    return _cut(render(value))
+
+
+def quoted_json(value: Any) -> str:
+    """The same of a value that was read as JSON, several times as fast."""
+    try:
+        return _cut(_encoder.encode(value))
+    except (ValueError, RecursionError):
+        return quoted(value)
+
+
+def _cut(text: str) -> str:
     if len(text) <= MAX_QUOTED_CHARACTERS:
         return text
     half = MAX_QUOTED_CHARACTERS // 2 - 20

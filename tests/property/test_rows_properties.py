@@ -7,7 +7,7 @@ from typing import Any
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from reexec.runners.rows.text import BadRowError, _parsed_slowly, parse_row
+from reexec.runners.rows.text import BadRowError, _parsed_slowly, parse_row, quoted, quoted_json
 
 _LEAVES = (
     st.none()
@@ -19,9 +19,10 @@ _LEAVES = (
     | st.text(st.characters(categories=("Cs", "L")))
 )
 VALUES = st.recursive(_LEAVES, lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(), inner, max_size=4))
-_PIECES = ("{", "}", "[", "]", '"a"', ":", ",", " ", "\t", "-", "+", "0", "1", "12345678901234567890123", ".", "e", "E", "5", "NaN")
-_MORE = ("Infinity", "nan", "inf", "tru", "true", "null", '"\\ud800"', '"\\ud83d\\ude00"', '"\\/"', '"\\u00e9"', "\ufeff", "\x0b", "\x00")
-SPOILED = st.lists(st.sampled_from(_PIECES + _MORE), max_size=12).map("".join)
+_MARKS = ("{", "}", "[", "]", '"a"', ":", ",", " ", "\t", "\ufeff", "\x0b", "\x00")
+_NUMBERS = ("-", "+", "0", "1", "12345678901234567890123", ".", "e", "E", "5", "NaN", "Infinity", "nan", "inf")
+_WORDS = ("tru", "true", "null", '"\\ud800"', '"\\ud83d\\ude00"', '"\\/"', '"\\u00e9"')
+SPOILED = st.lists(st.sampled_from(_MARKS + _NUMBERS + _WORDS), max_size=12).map("".join)
 NUMBERS = st.from_regex(r"\A-?(0|[1-9][0-9]{0,40})(\.[0-9]{1,40})?([eE][-+]?[0-9]{1,3})?\Z")
 
 
@@ -81,3 +82,9 @@ def test_what_is_no_row_is_refused_in_the_same_words(text: str, wrapped: bool) -
 @given(st.binary(max_size=12))
 def test_bytes_that_are_no_text_are_refused_in_the_same_words(middle: bytes) -> None:
     same(b'{"a": "' + middle + b'"}')
+
+
+@given(VALUES)
+@example(10**5000)
+def test_json_is_quoted_as_any_value_is(value: Any) -> None:
+    assert quoted_json(value) == quoted(value)

@@ -4,7 +4,7 @@ from typing import Any
 
 from reexec.engine.judging.verdict import VERDICT_WORDS, Verdict
 
-from ...rows.text import MAX_QUOTED_CHARACTERS, quoted
+from ...rows.text import MAX_QUOTED_CHARACTERS, quoted, quoted_json
 from ...texts import Entry, Texts, TextsFile
 
 _ANY = Entry(may=("expected", "predicted", "returned", "where", "exception", "message", "detail", "limit"))
@@ -45,10 +45,11 @@ def feedback_text(
     limit: float,
     varying: bool = False,
     detail: str = "",
+    as_json: bool = False,
 ) -> str:
-    """What is said of a verdict. `varying`: the value that was returned is another one each time, and is not quoted."""
+    """What is said of a verdict. `varying`: the value that was returned is another one each time, and is not quoted.
+    `as_json`: the predicted value was read as JSON, as the expected one always is."""
     outcome = verdict.outcome
-    exception = outcome.exception if outcome else None
     name = f"{_SIDE[io_pred]}.{verdict.word}"
     if io_pred == "o" and outcome is not None and not outcome.ok:
         name, detail = "output.not-run", outcome.describe()
@@ -56,14 +57,23 @@ def feedback_text(
             texts = FEEDBACK_FILE.load()
     if varying and verdict.word == "wrong-answer" and not texts.is_empty(f"{name}-varying"):
         name = f"{name}-varying"
+    fields, values = texts.fields(name), dict[str, str]()
+    if not fields:
+        return texts.fill(name)
+    if "expected" in fields:
+        values["expected"] = quoted_json(expected)
+    if "predicted" in fields:
+        values["predicted"] = quoted_json(predicted) if as_json else quoted(predicted)
+    if "returned" in fields:
+        values["returned"] = quoted(outcome.value) if outcome else ""
+    if "limit" in fields:
+        values["limit"] = f"{limit:g}"
+    exception = outcome.exception if outcome else None
     return texts.fill(
         name,
-        expected=quoted(expected),
-        predicted=quoted(predicted),
-        returned=quoted(outcome.value) if outcome else "",
         where=verdict.comparison.path if verdict.comparison else "$",
         exception=exception.type if exception else "",
         message=exception.message[:MAX_QUOTED_CHARACTERS] if exception else "",
         detail=detail or (outcome.detail if outcome else ""),
-        limit=f"{limit:g}",
+        **values,
     )

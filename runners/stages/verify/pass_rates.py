@@ -1,8 +1,10 @@
 """Pass rates where a prompt has several samples: a side file and their means.
 
-Reads the finished output twice, so that a resumed run counts all of it and memory stays small: one integer a prompt.
+A run counts as it goes; what an interrupted one left is counted from the finished output. Its rows are read (again) where
+prompts have several samples, as far as new prompts come, so that memory stays small: one integer a prompt.
 """
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +13,7 @@ from ...rows.run import beside
 from ...rows.source import read_lines
 from ...rows.text import dump, parse_row
 
+_MOST_NUMBERS = 4096
 _SAMPLE = 1 << 32  # a tally is samples x 2**32 + accepted
 
 
@@ -23,40 +26,70 @@ def _prompt(row: dict[str, Any]) -> int:
     return number_of(*(str(row[name]) for name in ("pair_id", "io_pred", *_revised(row))))
 
 
+class PassRates:
+    """Tallies of prompts and functions, by the numbers that their texts have."""
+
+    def __init__(self) -> None:
+        self._pairs: dict[int, int] = {}
+        self._functions: dict[int, int] = {}
+        self._numbers: dict[tuple[str, str], tuple[int, int]] = {}  # of the pairs last met: samples come together
+
+    def add(self, row: Mapping[str, Any], function_id: str, pair_id: str, row_id: str, verdict: str) -> None:
+        """A row of the output; `row` has the members that it came with, the ids are those that verify gives it."""
+        if verdict == "engine-error":
+            return
+        if "original_id" in row:
+            own_id = row_id if row.get("id") is None else row["id"]
+            prompt, function = _prompt({**row, "pair_id": pair_id, "id": own_id}), number_of(function_id)
+        else:
+            known = self._numbers.get((pair_id, row["io_pred"]))
+            if known is None:
+                known = _prompt({**row, "pair_id": pair_id}), number_of(function_id)
+                if len(self._numbers) >= _MOST_NUMBERS:
+                    self._numbers.clear()
+                self._numbers[pair_id, row["io_pred"]] = known
+            prompt, function = known
+        more = _SAMPLE + (verdict == "accepted")
+        self._pairs[prompt] = self._pairs.get(prompt, 0) + more
+        self._functions[function] = self._functions.get(function, 0) + more
+
+    def write(self, output: Path) -> dict[str, Any] | None:
+        """As `write_pass_rates`; the tallies, of all rows of the output, are used up."""
+        pairs, functions = self._pairs, self._functions
+        path = beside(output, "passrates.jsonl")
+        if all(tally < 2 * _SAMPLE for tally in pairs.values()):
+            path.unlink(missing_ok=True)
+            return None
+        means = {
+            "file": path.name,
+            "prompts": len(pairs),
+            "mean_over_pairs": round(sum(map(_rate, pairs.values())) / len(pairs), 6),
+            "mean_over_functions": round(sum(map(_rate, functions.values())) / len(functions), 6),
+        }
+        with open(path, "w", encoding="ascii") as file:
+            for _, line in read_lines(output):
+                row = parse_row(line)
+                record = {name: row[name] for name in ("function_id", "pair_id", "io_pred", *_revised(row))}
+                tally = pairs.pop(_prompt(row), None)
+                if tally is not None:
+                    file.write(dump({**record, **_counts(tally)}) + "\n")
+                tally = functions.pop(number_of(row["function_id"]), None)
+                if tally is not None:
+                    file.write(dump({"function_id": row["function_id"], **_counts(tally)}) + "\n")
+                if not pairs and not functions:
+                    break
+        return means
+
+
 def write_pass_rates(output: Path) -> dict[str, Any] | None:
     """Where a prompt has several samples, writes NAME.passrates.jsonl, a row for each pair and each function, in the order in
     which they first come, and returns the means; None where every prompt has one. Rows that the engine failed on do not
     count."""
-    pairs: dict[int, int] = {}
-    functions: dict[int, int] = {}
+    rates = PassRates()
     for _, line in read_lines(output):
         row = parse_row(line)
-        if row["verdict"] != "engine-error":
-            more = _SAMPLE + (row["verdict"] == "accepted")
-            prompt, function = _prompt(row), number_of(row["function_id"])
-            pairs[prompt] = pairs.get(prompt, 0) + more
-            functions[function] = functions.get(function, 0) + more
-    path = beside(output, "passrates.jsonl")
-    if all(tally < 2 * _SAMPLE for tally in pairs.values()):
-        path.unlink(missing_ok=True)
-        return None
-    means = {
-        "file": path.name,
-        "prompts": len(pairs),
-        "mean_over_pairs": round(sum(map(_rate, pairs.values())) / len(pairs), 6),
-        "mean_over_functions": round(sum(map(_rate, functions.values())) / len(functions), 6),
-    }
-    with open(path, "w", encoding="ascii") as file:
-        for _, line in read_lines(output):
-            row = parse_row(line)
-            record = {name: row[name] for name in ("function_id", "pair_id", "io_pred", *_revised(row))}
-            tally = pairs.pop(_prompt(row), None)
-            if tally is not None:
-                file.write(dump({**record, **_counts(tally)}) + "\n")
-            tally = functions.pop(number_of(row["function_id"]), None)
-            if tally is not None:
-                file.write(dump({"function_id": row["function_id"], **_counts(tally)}) + "\n")
-    return means
+        rates.add(row, row["function_id"], row["pair_id"], "", row["verdict"])
+    return rates.write(output)
 
 
 def _rate(tally: int) -> float:

@@ -23,12 +23,13 @@ from ...execution import ExecutorOptions, Work, executed, opened
 from ...records.functions import FunctionStore
 from ...records.predicted import read_predicted
 from ...records.predictions import Prediction, read_prediction
-from ...rows.row import Result, Row
+from ...rows.row import Result, Row, Selection
+from ...rows.run import StageRun
 from ...rows.text import dump_line, splice
 from ...settings import Flag, Settings, Templates
 from ...stage import Stage
 from .feedback import FEEDBACK_FILE, feedback_text, status_of
-from .pass_rates import write_pass_rates
+from .pass_rates import PassRates, write_pass_rates
 
 
 class JudgingSettings(Settings):
@@ -85,6 +86,12 @@ class Verify(Stage[VerifySettings]):
         self._executor = stack.enter_context(opened(executor))
         self.executors, self.policy = (self._executor,), self._executor.policy
         self._rule, self._limits = self.policy.comparison, self.policy.limits
+        self._rates, self._went_on = PassRates(), False
+
+    def stage_run(self, selection: Selection | None, overwrite: bool) -> StageRun:
+        run = super().stage_run(selection, overwrite)
+        self._went_on = run.resumed_lines > 0
+        return run
 
     def key(self) -> dict[str, Any]:
         return {"functions": self._functions.digest}
@@ -155,6 +162,7 @@ class Verify(Stage[VerifySettings]):
             limit=self._limits.idle_s if verdict.word == "wall-limit" else self._limits.cpu_s,
             varying=varying,
             detail=read.detail,
+            as_json=read.style == "json",
         )
         members = {
             "res": {"status": status_of(verdict.word, prediction.io_pred), "message": message},
@@ -165,10 +173,11 @@ class Verify(Stage[VerifySettings]):
             "id": prediction.id,
         }
         for name in ("function_id", "pair_id", "id"):
-            if name in row.data:
+            if row.data.get(name) is not None:
                 del members[name]
         line = splice(row.line, row.data, members)
         usage = [_usage_line(prediction.id, verdict.word, outcome)] if self.settings.usage else []
+        self._rates.add(row.data, prediction.function.id, prediction.pair.id, prediction.id, verdict.word)
         return Result(row, (verdict.word,), [line], usage, counts=_counts(verdict))
 
     def _is_wrong_value(self, outcome: Outcome, work: Work) -> bool:
@@ -192,7 +201,7 @@ class Verify(Stage[VerifySettings]):
         return {"recalled": counted.recalled, "shared": counted.shared}
 
     def conclude(self, partial: bool) -> dict[str, Any]:
-        return {"pass_rates": write_pass_rates(self.output)}
+        return {"pass_rates": write_pass_rates(self.output) if self._went_on else self._rates.write(self.output)}
 
 
 def _sample(row: dict[str, Any]) -> str | None:

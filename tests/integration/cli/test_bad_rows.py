@@ -135,6 +135,16 @@ def test_ids_that_disagree_with_positions_are_rejected(tmp_path: Path, functions
     assert [row["verdict"] for row in read_rows(tmp_path / "v.jsonl")] == ["accepted", "accepted"]
 
 
+def test_ids_that_are_null_are_filled_in(tmp_path: Path, functions: Path) -> None:
+    nothing = {"function_id": None, "pair_id": None, "id": None}
+    done = verify(tmp_path, functions, [{**GOOD, "index": 0}, {**GOOD, **nothing, "index": 1}], "--json")
+    assert done.code == 0
+    assert done.summary["pass_rates"]["prompts"] == 1
+    usual, filled = read_rows(tmp_path / "v.jsonl")
+    assert all(usual[name] == filled[name] for name in ("function_id", "pair_id"))
+    assert filled["id"]
+
+
 def test_blank_lines_are_no_rows(tmp_path: Path, functions: Path) -> None:
     done = verify(tmp_path, functions, ["", GOOD, "   ", GOOD, ""], "--json")
     assert (done.code, done.summary["rows"], done.err) == (0, 2, "")
