@@ -24,6 +24,7 @@ from . import exits, options, screen
 from .explain_graded import explain_graded
 from .explain_reject import explain_reject
 from .find_row import find_row, output_of
+from .languages import with_languages
 from .terminal import MAX_SOURCE, styled, visible
 
 _MAX_TAIL = 1200
@@ -62,7 +63,10 @@ def explain(
     if graded is not None:
         if functions is not None or not run:
             raise UsageError(f"{verified}: a graded file is explained with its own problems, by running its tests again")
-        with options.open_executor(_policy_of_run(verified, policy, settings), 1, python) as executor:
+        with (
+            options.open_executor(_policy_of_run(verified, policy, settings), 1, python) as own,
+            with_languages(own) as executor,
+        ):
             explain_graded(row, *graded, executor)
         return exits.DONE
     source = functions or _functions_of_run(verified)

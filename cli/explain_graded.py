@@ -6,9 +6,10 @@ from typing import Any
 from rich.syntax import Syntax
 from rich.table import Table
 
-from reexec.engine.executor import Executor
-from reexec.engine.program import Stdin
-from reexec.runners.graders.code import code_of
+from reexec.engine.commands import AnyExecutor
+from reexec.engine.commands.toolchain import toolchain_named
+from reexec.engine.program import Command, Stdin
+from reexec.runners.graders.code import code_in_language, code_of
 from reexec.runners.graders.flow import Attempt, run_attempts
 from reexec.runners.graders.packages import PackageTask, problems_of, read_package
 from reexec.runners.graders.plan import Plan, Result, Test
@@ -24,9 +25,12 @@ _MOST_TESTS = 20
 _MOST_TEXT = 600
 
 
-def explain_graded(row: dict[str, Any], facts: dict[str, Any], name: str, settings: dict[str, Any], executor: Executor) -> None:
+def explain_graded(
+    row: dict[str, Any], facts: dict[str, Any], name: str, settings: dict[str, Any], executor: AnyExecutor
+) -> None:
     """Prints one row of a run of `reexec grade NAME`. Its tests run again."""
     kind = task_named(name)
+    settings = {name: value for name, value in settings.items() if name != "version"}  # of the compiler that the run had
     paths = [Path(path) for path in facts["problems"]]
     problems = problems_of([read_package(path) for path in paths]) if kind is PackageTask else Problems(paths, kind.needs)
     key = kind(problems, executor, **settings).key_for(row)
@@ -50,10 +54,14 @@ def explain_graded(row: dict[str, Any], facts: dict[str, Any], name: str, settin
     _add_tests(table, plan, results)
     _add_first_failure(table, plan, results)
     screen.out.print(table)
-    screen.out.print(Syntax(visible(_code(task, row, key).strip(), MAX_SOURCE), "python", line_numbers=True, word_wrap=True))
+    language = next((run.program.entry for test in plan.tests for run in test.runs if isinstance(run.program, Command)), "")
+    text = visible(_code(task, row, key, language).strip(), MAX_SOURCE)
+    screen.out.print(Syntax(text, language or "python", line_numbers=True, word_wrap=True))
 
 
-def _code(task: Task, row: dict[str, Any], key: str) -> str:
+def _code(task: Task, row: dict[str, Any], key: str, language: str) -> str:
+    if language:
+        return code_in_language(row, toolchain_named(language).names).text
     problem = task.problems[key] if key else {}
     return code_of(row, str(problem.get("prompt", "")), str(problem.get("entry_point", ""))).text
 

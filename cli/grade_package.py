@@ -1,19 +1,22 @@
 """`reexec grade package`: the labelled submissions of problem packages."""
 
+import contextlib
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from reexec.engine.commands import AnyExecutor
 from reexec.engine.errors import UsageError
 from reexec.policies.model import Policy
 from reexec.runners.execution import ExecutorOptions
-from reexec.runners.graders.packages import Package, PackageTask, problems_of, read_package, submissions_file
+from reexec.runners.graders.packages import PYTHON, Package, PackageTask, problems_of, read_package, submissions_file
 from reexec.runners.graders.stage import grade
 from reexec.runners.rows.run import beside
 
 from . import exits, options, screen
 from .grade_summary import grade_fields, tell_spared
+from .languages import with_languages
 
 COUNTS = ("as_labelled", "otherwise", "without_label")
 
@@ -34,7 +37,8 @@ def package(
 ) -> int:
     """Problem packages of Kattis, ICPC and DOMjudge: every submission, and whether it ends as its folder says.
 
-    Python submissions; checkers in Python too. Interactive problems are left out with a word.
+    Submissions and checkers in Python and in every language that `reexec doctor --toolchains` finds here. Interactive problems
+    are left out with a word.
 
     Example: [bold]reexec grade package examples/graders/packages/tides -o tides-graded.jsonl[/]
     """
@@ -44,7 +48,8 @@ def package(
         raise UsageError(f"two packages have the name {max(names, key=names.count)!r}; grade them one by one")
     samples = beside(output, "submissions.jsonl")
     problems = problems_of(packages)
-    problems.digest = submissions_file(packages, samples)
+    found = submissions_file(packages, samples)
+    problems.digest = found.digest
     if not samples.stat().st_size:
         raise UsageError(f"{folders[0]}: holds no submissions, at submissions/LABEL/")
     used = with_time_for(packages, options.effective_policy(policy, settings))
@@ -52,7 +57,10 @@ def package(
     rows = screen.count_lines(samples, limit, 1)
     with options.opened_cache(cache) as kept:
         opening = ExecutorOptions(used, options.worker_count(workers), python, kept)
-        with opening.open() as executor:
+        with opening.open() as own, contextlib.ExitStack() as further:
+            executor: AnyExecutor = own
+            if not found.languages <= {PYTHON}:
+                executor = further.enter_context(with_languages(own))
             task = PackageTask(problems, executor)
             with screen.progress("grade package", rows) as meter:
                 result = grade(

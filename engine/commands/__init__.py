@@ -6,6 +6,7 @@ probe       which of them this host has, and what to install
 artefacts   what compilers made, by content, in a folder that jails show read-only
 inside/     the program of ours that compiles, in a jail
 compiler    compiles each program once
+trial       whether a language that is here works here
 executor    CommandExecutor: the public door
 """
 

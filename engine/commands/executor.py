@@ -20,6 +20,7 @@ from reexec.policies.model import IsolationLevel, Policy
 from ..errors import DeadlineExceededError, EngineError, IsolationUnavailableError, UsageError
 from ..executor import WAIT, Arguments, Executor
 from ..jail import interpreter
+from ..jail.tools import Tools
 from ..outcome import Outcome
 from ..pool.future import OutcomeFuture
 from ..pool.statistics import Statistics
@@ -28,6 +29,7 @@ from .artefacts import Artefacts
 from .compiler import Compiler, Made
 from .probe import find
 from .toolchain import toolchain_named
+from .trial import GIVEN, Trial, trial_of
 
 COMPILE_POLICY = "compile"
 _FEWEST_AHEAD, _AHEAD_OF_EACH_WORKER = 32, 8
@@ -54,6 +56,7 @@ class _Language:
         except BaseException:
             self.executor.shutdown()
             raise
+        self.trial: Trial | None = None
 
     def close(self) -> None:
         self.compiler.close()
@@ -71,6 +74,7 @@ class CommandExecutor:
     workers:   programs that run at the same time, of each language; the machine's processors where None.
     isolation: this level and no other; the strongest that the host offers where None. `nsjail` is the least.
     compile_policy: what a compiler may use for one program; the preset `compile` where None.
+    python:    runs what is no Command, and stays its owner's; one of this executor's own where None.
     """
 
     def __init__(
@@ -80,6 +84,7 @@ class CommandExecutor:
         workers: int | None = None,
         isolation: IsolationLevel | str | None = None,
         compile_policy: Policy | None = None,
+        python: Executor | None = None,
     ) -> None:
         self.policy = Policy.preset(policy) if isinstance(policy, str) else policy
         if not self.policy.limits.capture_bytes:
@@ -87,11 +92,12 @@ class CommandExecutor:
         self.compile_policy = compile_policy or Policy.preset(COMPILE_POLICY)
         self.workers = workers or len(os.sched_getaffinity(0))
         self.wanted_isolation = isolation
-        self.interpreter = interpreter.ask(None)
+        self.interpreter = python.interpreter if python is not None else interpreter.ask(None)
         self.artefacts = Artefacts()
         self._lock = threading.RLock()
         self._languages: dict[str, _Language | Exception] = {}
-        self._python: Executor | None = None
+        self._python = python
+        self._python_is_own = python is None
         self._closed = False
 
     @property
@@ -106,6 +112,32 @@ class CommandExecutor:
     def version(self, language: str) -> str:
         """What the language's compiler or run time says of itself. Raises as `submit`."""
         return self._language(language).found.version
+
+    def tried(self, language: str) -> Trial:
+        """Whether the language works here, found out once. Raises as `submit`, and EngineError."""
+        of = self._language(language)
+        source = of.found.toolchain.trial
+        if of.trial is None:
+            program = Command(source, language if language.endswith(".toml") else of.found.toolchain.language)
+            of.trial = trial_of(self.submit(program, GIVEN).result()) if source else Trial()
+        return of.trial
+
+    def require(self, language: str) -> str:
+        """The language's version, as `version`. Raises as `tried`, and UsageError where the language does not work here."""
+        trial = self.tried(language)
+        if trial.fault:
+            title = self._language(language).found.toolchain.title
+            raise UsageError(f"{title} is here and does not work: {' '.join(trial.fault.split())}")
+        return self.version(language)
+
+    def compiled(self, program: Command) -> "Future[Made]":
+        """Compiles the program where that was not done yet: a command line, or the outcome that every run of it has. Raises as
+        `submit`; the future must not be cancelled."""
+        return self._language(program.entry).compiler.ready(program)
+
+    def run_tools(self, language: str) -> Tools:
+        """What a jail shows in which programs of the language run. Raises as `submit`."""
+        return self._language(language).found.run_tools(str(self.artefacts.folder))
 
     def submit(self, program: Program, stdin: Arguments) -> "Future[Outcome]":
         """Compiles `program` where that was not done yet, and runs it with this standard input. Raises UsageError and
@@ -217,7 +249,7 @@ class CommandExecutor:
                 if isinstance(each, _Language):
                     each.close()
             self._languages.clear()
-            if self._python is not None:
+            if self._python is not None and self._python_is_own:
                 self._python.shutdown()
             self.artefacts.remove()
 

@@ -67,6 +67,8 @@ class Toolchain(BaseModel):
     title: str
     aliases: tuple[str, ...] = ()
     """Further names, as code blocks and data sets write them."""
+    endings: tuple[str, ...] = ()
+    """Of its files' names, with the dot."""
     find: dict[str, tuple[str, ...]]
     """Programs by a name of ours: candidates on the PATH, or whole paths, the first that is there."""
     folder_from: dict[str, tuple[str, ...]] = Field(default_factory=dict)
@@ -75,6 +77,8 @@ class Toolchain(BaseModel):
     """A command whose first line of output says the version."""
     install: str
     """What brings it, for a person."""
+    trial: str = ""
+    """A program that prints the sum of the two numbers in the line that it is given: shows that the toolchain works here."""
     compile: Compile | None = None
     """None: the source itself runs."""
     run: Run = Run()
@@ -101,6 +105,11 @@ def toolchain_named(language: str) -> Toolchain:
     raise UsageError(
         f"no language {language!r}; known ones are {', '.join(known())}, or give the path of a toolchain's TOML file"
     )
+
+
+def toolchain_of_file(name: str) -> Toolchain | None:
+    """By the ending of a file's name; None where no language has it."""
+    return next((each for each in known().values() if name.endswith(each.endings or ("\0",))), None)
 
 
 @functools.cache

@@ -49,7 +49,7 @@ class IoTests(Task):
         super().__init__(problems, executor)
         self._toolchain = _toolchain(language)
         if language not in (PYTHON_NAME, BY_ROW) and isinstance(executor, CommandExecutor):
-            self._version = executor.version(language)
+            self._version = executor.require(language)
         self.language, self.score, self.first = language, score, first
         self.text_rule: TextRule = compare
         self._sets: dict[str, IoSet] = {}
@@ -99,7 +99,7 @@ class IoTests(Task):
                 raise UsageError("expected the name of a language")
             found = _toolchain(named)
             if found is not None and isinstance(self.executor, CommandExecutor):
-                self.executor.version(found.language)
+                self.executor.require(found.language)
         except UsageError as error:
             raise BadSampleError(f"{error}, at $.language") from None
         return found

@@ -2,11 +2,14 @@
 sometimes a checker of their own.
 
     folder      what a package holds: tests with their flags, submissions with their labels, limits
+    sources     a program's files as one text, and its language
     tokens      the rule of the format's own output validator
+    checkers    output validators of packages, each compiled once, in jails of their own
     task        submissions through the executor, and whether each came out as labelled
 """
 
-from .folder import Package, read_package, submissions_file
+from .folder import Package, Submissions, read_package, submissions_file
+from .sources import PYTHON
 from .task import PackageTask, problems_of
 
-__all__ = ["Package", "PackageTask", "problems_of", "read_package", "submissions_file"]
+__all__ = ["PYTHON", "Package", "PackageTask", "Submissions", "problems_of", "read_package", "submissions_file"]

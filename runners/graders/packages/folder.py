@@ -3,7 +3,8 @@
 problem.yaml                        validation or type, validator_flags, limits.time_limit
 .timelimit, domjudge-problem.ini    a time limit too
 data/sample, data/secret            NAME.in and NAME.ans, in groups; testdata.yaml or test_group.yaml with a group's flags
-submissions/LABEL/                  one program a file, or a folder with one program
+submissions/LABEL/                  one program a file, or a folder with one program and its headers
+submissions/submissions.yaml        the language of a submission, where its file's ending does not tell
 output_validator(s)/                a checker: exit status 42 is right, 43 wrong
 """
 
@@ -11,6 +12,7 @@ import configparser
 import hashlib
 import re
 from dataclasses import dataclass, field
+from fnmatch import fnmatch
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +21,7 @@ import yaml
 from reexec.engine.errors import UsageError
 
 from ...rows.text import dump
+from .sources import PYTHON, Source, read_source, version_of
 from .tokens import BadFlagsError, Flags, read_flags, split_flags
 
 GROUP_FILES = ("testdata.yaml", "test_group.yaml")
@@ -40,12 +43,13 @@ class PackageTest:
 @dataclass(frozen=True, slots=True)
 class Package:
     """`refused` says why none of its submissions can be graded. `checker` is the source of the package's own output validator,
-    empty where the format's own counts. `time_limit_s` is None where the package names none."""
+    empty where the format's own counts, in `checker_language`. `time_limit_s` is None where the package names none."""
 
     name: str
     folder: Path
     tests: tuple[PackageTest, ...] = ()
     checker: str = ""
+    checker_language: str = ""
     time_limit_s: float | None = None
     refused: str = ""
     rules: dict[tuple[str, ...], Flags] = field(default_factory=dict)
@@ -62,19 +66,20 @@ def read_package(folder: Path) -> Package:
     refused = INTERACTIVE if "interactive" in kind else ""
     if "multi-pass" in kind or "submit-answer" in kind:
         refused = f"problems of the type {kind.strip()} are not graded here"
-    checker = ""
+    checker = Source()
     if not refused and ("custom" in kind or (folder / VALIDATOR_FOLDERS[0]).exists()):
-        checker, refused = _checker(folder)
+        checker = _checker(folder)
+        refused = f"its output validator: {checker.fault}" if checker.fault else ""
     tests = tuple(_tests(folder / "data", split_flags(about.get("validator_flags"))))
     rules: dict[tuple[str, ...], Flags] = {}
     if not refused and not tests:
         refused = "it has no tests: no NAME.in with a NAME.ans below data/"
-    if not refused and not checker:
+    if not refused and not checker.text:
         try:
             rules = {flags: read_flags(flags) for flags in {test.flags for test in tests}}
         except BadFlagsError as error:
             refused = str(error)
-    return Package(name, folder, tests, checker, limit, refused, rules)
+    return Package(name, folder, tests, checker.text, checker.language, limit, refused, rules)
 
 
 def _tests(data: Path, flags: tuple[str, ...]) -> list[PackageTest]:
@@ -107,14 +112,13 @@ def _flags_of(folder: Path) -> tuple[str, ...]:
     return ()
 
 
-def _checker(folder: Path) -> tuple[str, str]:
-    """(source, why it cannot be used)"""
-    paths = [path for name in VALIDATOR_FOLDERS for path in sorted((folder / name).rglob("*")) if path.is_file()]
-    programs = [path for path in paths if path.suffix not in ("", ".h", ".hpp", ".md", ".txt", ".yaml")]
-    if len(programs) == 1 and programs[0].suffix == ".py":
-        return programs[0].read_text(encoding="utf-8"), ""
-    names = ", ".join(sorted({path.suffix.lstrip(".") for path in programs})) or "nothing"
-    return "", f"its output validator is not one Python file (it is {names}); others are not run here"
+def _checker(folder: Path) -> Source:
+    found = [folder / name for name in VALIDATOR_FOLDERS]
+    folders = [path for each in found if each.is_dir() for path in sorted(each.iterdir()) if path.is_dir()]
+    files = [path for each in found for path in sorted(each.rglob("*")) if path.is_file()]
+    if len(folders) > 1:
+        return Source(fault=f"there are {len(folders)} of them")
+    return read_source(files)
 
 
 def _time_limit(folder: Path, about: dict[str, Any]) -> float | None:
@@ -137,38 +141,58 @@ def _time_limit(folder: Path, about: dict[str, Any]) -> float | None:
     return found
 
 
-def submissions_file(packages: list[Package], path: Path) -> str:
-    """Writes a row for each submission, and returns a digest of everything that decides how they are graded."""
+@dataclass(frozen=True, slots=True)
+class Submissions:
+    """`digest`: of everything that decides how they are graded. `languages`: of submissions and checkers."""
+
+    digest: str
+    languages: frozenset[str]
+
+
+def submissions_file(packages: list[Package], path: Path) -> Submissions:
+    """Writes a row for each submission."""
     digest = hashlib.blake2b(digest_size=16)
+    spoken = {each.checker_language for each in packages if each.checker_language}
     with open(path, "w", encoding="ascii") as file:
         for package in packages:
-            about = [package.name, package.checker, str(package.time_limit_s), package.refused]
+            about = [package.name, package.checker_language, package.checker, str(package.time_limit_s), package.refused]
             digest.update("\0".join(about).encode("utf-8", "surrogatepass"))
             for test in package.tests:
                 digest.update("\0".join((test.name, *test.flags)).encode() + test.input.read_bytes() + test.answer.read_bytes())
             root = package.folder / "submissions"
+            languages = _languages(root)
             for label in sorted(root.iterdir()) if root.is_dir() else []:
                 for program in sorted(label.iterdir()) if label.is_dir() else []:
-                    file.write(dump(_submission(package, label.name, program)) + "\n")
-    return digest.hexdigest()
+                    whole = f"{label.name}/{program.name}"
+                    named = next((each for pattern, each in languages.items() if fnmatch(whole, pattern)), "")
+                    row = _submission(package, label.name, program, named)
+                    spoken.update(filter(None, [row.get("language")]))
+                    file.write(dump(row) + "\n")
+    for language in sorted(spoken - {PYTHON}):
+        digest.update(version_of(language).encode())
+    return Submissions(digest.hexdigest(), frozenset(spoken))
 
 
-def _submission(package: Package, label: str, program: Path) -> dict[str, Any]:
+def _submission(package: Package, label: str, program: Path, named: str) -> dict[str, Any]:
     row: dict[str, Any] = {"task_id": package.name, "label": label, "submission": f"{label}/{program.name}"}
     files = sorted(path for path in program.rglob("*") if path.is_file()) if program.is_dir() else [program]
-    python = [path for path in files if path.suffix in (".py", ".py3")]
-    if len(python) != 1 or (len(files) > 1 and not program.is_dir()):
-        endings = ", ".join(sorted({path.suffix.lstrip(".") or path.name for path in files}))
-        why = "of several files" if len(python) > 1 else f"in {endings or 'nothing'}"
-        return {**row, "fault": f"a program {why}: only single files of Python are graded here"}
-    try:
-        row["code"] = python[0].read_text(encoding="utf-8")
-    except UnicodeDecodeError:
-        return {**row, "fault": "the program is not UTF-8"}
-    expected = _EXPECTED.search(row["code"])
+    source = read_source(files, named)
+    if source.fault:
+        return {**row, "fault": source.fault}
+    row |= {"language": source.language, "code": source.text}
+    expected = _EXPECTED.search(source.text)
     if expected:
         row["expected_results"] = [word.strip() for word in expected[1].split(",") if word.strip()]
     return row
+
+
+def _languages(root: Path) -> dict[str, str]:
+    """Pattern of a path below submissions/ to a language, as submissions.yaml says it (format 2023-07)."""
+    found = {}
+    for pattern, about in _yaml(root / "submissions.yaml").items():
+        if isinstance(about, dict) and isinstance(about.get("language"), str):
+            found[str(pattern)] = about["language"]
+    return found
 
 
 def _listed(value: Any) -> list[Any]:

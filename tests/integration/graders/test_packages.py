@@ -96,7 +96,10 @@ def test_a_checker_of_the_package_decides_and_gets_flags_of_its_groups(tmp_path:
         ("validation: custom interactive\n", {}, "interactive problems are not graded here"),
         ("type: interactive\n", {}, "interactive problems are not graded here"),
         ("type: [pass-fail, multi-pass]\n", {}, "multi-pass"),
-        ("validation: custom\n", {"output_validators/check.cpp": "int main() {}"}, "not one Python file (it is cpp)"),
+        ("validation: custom\n", {"output_validators/check.zig": "?"}, "a program in zig, an ending that no language here has"),
+        ("validation: custom\n", {"output_validators/build": "#!/bin/sh\n"}, "a program with a build of its own"),
+        ("validation: custom\n", {"output_validators/a/a.py": "", "output_validators/b/b.py": ""}, "there are 2 of them"),
+        ("validation: custom\n", {}, "no program"),
         ("validator_flags: no_such\n", {}, "no flag 'no_such'"),
     ],
 )
@@ -112,16 +115,16 @@ def test_a_package_that_cannot_be_graded_is_left_out_with_a_word(
     assert reason in reject["reason"]
 
 
-def test_other_languages_and_several_files_are_left_out_with_a_word(tmp_path: Path) -> None:
+def test_programs_of_no_known_language_and_of_several_files_are_left_out_with_a_word(tmp_path: Path) -> None:
     folder = package(
         tmp_path / "langs", "name: l\n", {"secret/1": ("1\n", "1\n")},
-        {"accepted/a.py": "print(1)\n", "accepted/b.cpp": "int main() {}", "accepted/two/main.py": "import other\n",
+        {"accepted/a.py": "print(1)\n", "accepted/b.zig": "?", "accepted/two/main.py": "import other\n",
          "accepted/two/other.py": "print(1)\n", "accepted/one/main.py": "print(1)\n"},
     )  # fmt: skip
     _, rows = graded(tmp_path, folder)
     assert sorted(rows) == ["accepted/a.py", "accepted/one"]
     reasons = [row["reason"] for row in read_rows(tmp_path / "out.rejects.jsonl")]
-    assert ["accepted/b.cpp: a program in cpp" in reasons[0], "of several files" in reasons[1]] == [True, True]
+    assert ["accepted/b.zig: a program in zig" in reasons[0], "of several files" in reasons[1]] == [True, True]
 
 
 def test_the_packages_own_time_limit_counts(tmp_path: Path) -> None:
