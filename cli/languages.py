@@ -10,8 +10,8 @@ from . import options
 
 
 def with_languages(own: Executor) -> AbstractContextManager[AnyExecutor]:
-    """Runs Python programs on `own`, which stays open; a language costs nothing before its first program. `own` itself where the
-    policy keeps nothing of what programs print: it cannot be for other languages."""
+    """Runs Python programs on `own`, which stays open; a language costs nothing before its first program. `own` itself where
+    the policy keeps nothing of what programs print: it cannot be for other languages."""
     if not own.policy.limits.capture_bytes:
         return nullcontext(own)
     compiles = options.effective_policy(COMPILE_POLICY, None)
