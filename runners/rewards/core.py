@@ -24,11 +24,11 @@ from ..graders.flow import Attempt, run_attempts
 from ..graders.registry import task_named
 from .completions import completion_text
 from .executors import executor_for
-from .plans import Grade, Prepared, outcome_of, plan_pair
-from .truth import BadTruthError, Pair, Problem, Truth, read_truth
+from .plans import Grade, Prepared, outcome_of, plan_crux, plan_pair
+from .truth import BadTruthError, Crux, Pair, Problem, Truth, read_truth
 
 Missing = Literal["", "engine", "deadline", "row"]
-PAIRS = "codeio"
+PAIRS, CRUXEVAL = "codeio", "cruxeval"
 _LOG = logging.getLogger("reexec.rewards")
 
 
@@ -101,7 +101,7 @@ class Reward:
 
     def policy_of(self, truth: Truth) -> Policy:
         """The policy that the truth is judged under. Raises PolicyError."""
-        own = PAIRS if isinstance(truth, Pair) else task_named(truth.task).policy
+        own = task_named(truth.task).policy if isinstance(truth, Problem) else _kind(truth)
         return _policy(self.policy or own, self.settings, os.environ.get("REEXEC_POLICY", ""))
 
     def _deadline(self) -> float | None:
@@ -120,7 +120,7 @@ class Reward:
             except (BadTruthError, ValueError) as error:
                 scores[at] = Score(None, "", str(error), "row")
                 continue
-            kind = PAIRS if isinstance(truth, Pair) else truth.task
+            kind = _kind(truth)
             if kind not in policies:
                 policies[kind] = self.policy_of(truth)
             groups.setdefault(policies[kind].digest, []).append(_Item(at, text, truth, policies[kind]))
@@ -157,6 +157,8 @@ class Reward:
         try:
             if isinstance(item.truth, Pair):
                 plan = plan_pair(item.text, item.truth, item.policy.comparison)
+            elif isinstance(item.truth, Crux):
+                plan = plan_crux(item.text, item.truth)
             else:
                 assert prepared is not None
                 plan = prepared.plan(item.text, item.truth)
@@ -209,6 +211,11 @@ class Reward:
     def _scored(self, attempt: Attempt) -> Score:
         word, reward, detail = outcome_of(attempt.plan, attempt.finished_results(), self.grade)
         return Score(reward, word, detail, "" if reward is not None else "engine")
+
+
+def _kind(truth: Truth) -> str:
+    """Of truths that are judged under one policy; for those that no grader has, its preset."""
+    return truth.task if isinstance(truth, Problem) else CRUXEVAL if isinstance(truth, Crux) else PAIRS
 
 
 @lru_cache(maxsize=64)

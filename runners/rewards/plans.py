@@ -12,13 +12,17 @@ from reexec.engine.program import Call
 from reexec.policies.comparison import ComparisonRule
 
 from ..graders.code import is_python
+from ..graders.cruxeval import literal
+from ..graders.cruxeval_answers import read_prediction
+from ..graders.cruxeval_official import official_program
 from ..graders.io_tests import IoTests
+from ..graders.lifting.tree import PYTHON
 from ..graders.plan import NOT_RUN, Plan, Result, Run, Test
 from ..graders.problems import Problems
 from ..graders.registry import task_named
 from ..graders.task import BadSampleError, Task
 from ..records.predicted import read_predicted
-from .truth import BadTruthError, Pair, Problem
+from .truth import BadTruthError, Crux, Pair, Problem
 
 Grade = Literal["all", "fraction"]
 MOST_PROBLEMS = 4096
@@ -35,6 +39,36 @@ def plan_pair(text: str, pair: Pair, rule: ComparisonRule) -> Plan:
         return Plan(verdict="accepted" if comparison.equal else "wrong-answer", detail=_why(comparison))
     run = Run(pair.program, Call.of(found.value))
     return Plan([Test("the predicted input", (run,), _returns(pair.output, rule))])
+
+
+def plan_crux(text: str, problem: Crux) -> Plan:
+    """As plan_pair, by CRUXEval's own form of answers and Python's equality. Raises BadTruthError."""
+    try:
+        found = read_prediction(text, problem.mode)
+    except ValueError as error:
+        return Plan(verdict="no-answer", detail=str(error))
+    try:
+        expected = literal(problem.output)
+    except ValueError:  # an expression: its value, from a jail of its own
+        return _crux_by_expression(found, problem)
+    if problem.mode == "output":
+        comparison = compare(found, expected, PYTHON)
+        return Plan(verdict="accepted" if comparison.equal else "wrong-answer", detail=_why(comparison))
+    return Plan([Test("the predicted input", (Run(problem.program, found),), _returns(expected, PYTHON))])
+
+
+def _crux_by_expression(found: Any, problem: Crux) -> Plan:
+    evaluation = official_program(problem.program.source, "0", problem.output)
+    if evaluation is None or evaluation.composed:
+        raise BadTruthError("expected a Python expression, at $.output")
+    runs = [Run(evaluation.program)]
+    if problem.mode == "input":
+        runs.append(Run(problem.program, found))
+
+    def decide(values: Sequence[Any]) -> str:
+        return _why(compare(values[1] if problem.mode == "input" else found, values[0], PYTHON))
+
+    return Plan([Test(f"the predicted {problem.mode}", tuple(runs), decide)])
 
 
 def _returns(expected: Any, rule: ComparisonRule) -> Callable[[Sequence[Any]], str]:

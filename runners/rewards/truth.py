@@ -5,6 +5,7 @@
     {"prompt", "test", "entry_point"}    a problem of HumanEval
     {"test_list"}                        of MBPP
     {"base_input", "plus_input", ...}    of EvalPlus
+    {"code", "input", "output", "mode"}  of CRUXEval; `mode` says what is predicted, "input" or "output"
 
 Each as an object or as JSON text. Truths come from the user's data, never from a model.
 """
@@ -18,9 +19,12 @@ from typing import Any
 from reexec.engine.errors import UsageError
 from reexec.engine.program import Program
 
+from ..graders.cruxeval import Mode
 from ..rows.text import BadRowError, canonical, kind_of, parse_row
 
 _CODEIO = ("refcode", "funcname", "output")
+_CRUXEVAL = ("code", "input", "output")
+_MODES: dict[Any, Mode] = {"i": "input", "o": "output"}
 _TESTS = ("input_output", "test_cases", "tests", "public_test_cases", "private_test_cases")
 _SMALL_CHARACTERS = 1 << 16
 _WITHIN = ("ground_truth", "reward_model", "label", "answer", "info")
@@ -41,6 +45,15 @@ class Pair:
 
 
 @dataclass(frozen=True, slots=True)
+class Crux:
+    """A problem of CRUXEval. `output` is the text of what `program` returns; it may be any expression."""
+
+    program: Program
+    mode: Mode
+    output: str
+
+
+@dataclass(frozen=True, slots=True)
 class Problem:
     """A problem of one of the graders: `task` is the grader's name, `row` the problem as its files have it."""
 
@@ -55,7 +68,7 @@ class Problem:
         return str(given) if isinstance(given, str | int) else self.digest
 
 
-Truth = Pair | Problem
+Truth = Pair | Crux | Problem
 
 
 def read_truth(given: Any) -> Truth:
@@ -101,6 +114,8 @@ def _of_object(row: dict[str, Any]) -> Truth:
     for name in _WITHIN:
         if isinstance(row.get(name), Mapping) or (isinstance(row.get(name), str) and row[name].lstrip()[:1] in ("{", "[")):
             return read_truth(row[name])
+    if all(isinstance(row.get(name), str) for name in _CRUXEVAL):
+        return _crux(row)
     known = ", ".join(sorted(map(str, row))[:12]) or "nothing"
     raise BadTruthError(f"there is nothing to judge by: no ground_truth, tests or problem among {known}, at $")
 
@@ -116,6 +131,16 @@ def _pair(row: dict[str, Any]) -> Pair:
     except UsageError as error:
         raise BadTruthError(f"{error}, at $.refcode") from None
     return Pair(program, row["io_pred"], row["output"])
+
+
+def _crux(row: dict[str, Any]) -> Crux:
+    mode = row.get("mode", _MODES.get(row.get("io_pred")))
+    if mode not in ("input", "output"):
+        raise BadTruthError('a problem of CRUXEval must say what is predicted, "input" or "output", at $.mode')
+    try:
+        return Crux(Program(row["code"], "f"), mode, row["output"])
+    except UsageError as error:
+        raise BadTruthError(f"{error}, at $.code") from None
 
 
 def _problem(task: str, row: dict[str, Any]) -> Problem:

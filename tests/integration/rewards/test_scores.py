@@ -211,3 +211,49 @@ def test_an_event_loop_goes_on_while_rewards_are_awaited() -> None:
         return turns
 
     assert asyncio.run(main()) >= 10
+
+
+CRUX = {"id": "sample_0", "code": "def f(a, b=1):\n    return [a] * b\n", "input": "'x', 2", "output": "['x', 'x']"}
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        ("['x', 'x']", "accepted"), ("['x']", "wrong-answer"), ("('x', 'x')", "wrong-answer"),
+        ("[ANSWER]f('x', 2) == ['x', 'x'][/ANSWER]", "accepted"), ("assert f('x', 2) == ['x', 'x']", "accepted"),
+        ("Two of them.\n[ANSWER]\n['x']\n[/ANSWER]\nNo: [ANSWER]['x', 'x'][/ANSWER]", "accepted"),
+        ("<think>['x']</think>\nIt is\n```python\n['x', 'x']\n```\n", "accepted"),
+        ("I think.</think>['x', 'x']", "accepted"), ("<think>['x', 'x']", "no-answer"),
+        (" ['x', 'x'][/ANSWER]\n[PYTHON]", "accepted"), ("The output is `['x', 'x']`.", "accepted"),
+        ("['x', 'x']\nor maybe more", "no-answer"), ("['x'] * 2", "no-answer"), ("f('x', 2)", "no-answer"), ("", "no-answer"),
+        ("__import__('os')._exit(0)", "no-answer"),
+    ],
+)  # fmt: skip
+def test_an_output_of_cruxeval_is_read_as_its_prompts_ask_for_it(text: str, found: str) -> None:
+    assert words([text], [{**CRUX, "mode": "output"}]) == [(float(found == "accepted"), found)]
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        ("f('x', 2)", "accepted"), ("f('x', b=2)", "accepted"), ("[ANSWER]assert f('x', 2) == 3[/ANSWER]", "accepted"),
+        ("f('x')", "wrong-answer"), ("f('x', 2, 3)", "runtime-error"), ("f(1 + 1)", "no-answer"), ("'x', 2", "no-answer"),
+        ("g('x', 2)", "no-answer"), ("f('x', __import__('os').getpid())", "no-answer"),
+    ],
+)  # fmt: skip
+def test_any_input_of_cruxeval_that_gives_the_output_is_right(text: str, found: str) -> None:
+    assert words([text], [{**CRUX, "io_pred": "i"}]) == [(float(found == "accepted"), found)]
+
+
+def test_an_expected_output_of_cruxeval_may_be_an_expression() -> None:
+    row = {**CRUX, "output": "['x'] * 2"}
+    truths = [{**row, "mode": mode} for mode in ("output", "output", "input", "input")]
+    assert words(["['x', 'x']", "['x']", "f('x', 2)", "f('x', 1)"], truths) == [
+        (1.0, "accepted"), (0.0, "wrong-answer"), (1.0, "accepted"), (0.0, "wrong-answer"),
+    ]  # fmt: skip
+
+
+def test_a_batch_of_cruxeval_rows_says_what_is_predicted() -> None:
+    scores = REWARD.score_many(["['x', 'x']"] * 3, [CRUX, {**CRUX, "mode": "output"}, {"info": {**CRUX, "mode": "output"}}])
+    assert [score.reward for score in scores] == [None, 1.0, 1.0]
+    assert "$.mode" in scores[0].detail
