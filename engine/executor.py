@@ -22,6 +22,7 @@ from .jail import interpreter, levels
 from .jail.tools import Tools
 from .judging.verdict import Verdict, judge
 from .outcome import Outcome
+from .own_terms import CallLimits, Files
 from .pool.answer import Answer
 from .pool.future import OutcomeFuture
 from .pool.job import Caller, Job
@@ -147,17 +148,19 @@ class Executor:
     def submit(
         self, program: Program, call: Arguments, *, watch_arguments: bool = False, watch_sources: bool = False,
         shared_entropy: bool = False, rule: ComparisonRule | None = None, timeout: float | None = None, group: Hashable = None,
+        limits: CallLimits | None = None, files: Files | None = None,
     ) -> OutcomeFuture:  # fmt: skip
         """Enqueues one call. `watch_arguments` and `watch_sources` fill the Outcome's fields of like names. `shared_entropy`:
         where the policy seeds entropy, the call draws the same under every such seed. `rule`: which values the result may
         be, where that is not as the policy compares.
 
         The future can be cancelled until it is done; a call that runs is ended within 0.2 s. After `timeout` seconds it ends by
-        itself, with DeadlineExceededError. Calls of different `group`s get turns, as different streams do.
+        itself, with DeadlineExceededError. Calls of different `group`s get turns, as different streams do. `limits`: lower ones
+        than the policy's, for this call. `files`: around a script, see Files.
         """
         options = self._options(rule or self.policy.comparison, watch_arguments, watch_sources)
         options |= frames.SHARED_ENTROPY if shared_entropy else 0
-        return self._submit(program, call, options, timeout, group)
+        return self._submit(program, call, options, timeout, group, limits, files)
 
     def map(self, program: Program, calls: Iterable[Arguments], *, timeout: float | None = None) -> Iterator[Outcome]:
         """Outcomes of many calls of one program, in order; `timeout` as for check_many."""
@@ -249,9 +252,17 @@ class Executor:
 
     # -- jobs -------------------------------------------------------------------------------------------------
 
-    def _submit(self, program: Program, call: Arguments, options: int, timeout: float | None, group: Hashable) -> OutcomeFuture:
+    def _submit(
+        self, program: Program, call: Arguments, options: int, timeout: float | None, group: Hashable,
+        limits: CallLimits | None = None, files: Files | None = None,
+    ) -> OutcomeFuture:  # fmt: skip
+        if files is not None:
+            if not isinstance(program, Script):
+                raise UsageError("files lie around a Script, not around a function's call")
+            files.check(self.policy.limits)
         future = OutcomeFuture(self._decode, self._recall, self._loop.callbacks)
         future.job = self._job(program, call, options, future.deliver, self._caller_of(group), None)
+        future.job.limits, future.job.files = limits, files
         self._loop.submit([future.job])
         if timeout is not None:
             self._loop.expect_by(time.monotonic() + timeout, future)

@@ -8,6 +8,7 @@ import json
 import re
 import threading
 from collections import OrderedDict
+from collections.abc import Hashable
 from concurrent.futures import Future
 from pathlib import Path
 from typing import Any
@@ -17,12 +18,14 @@ from reexec.policies.model import IsolationLevel, Policy
 from ..errors import EngineError
 from ..executor import Executor
 from ..outcome import Outcome, RaisedException
+from ..own_terms import CallLimits
 from ..program import Call, Command, CommandLine, Program
 from .artefacts import Artefacts
 from .probe import Found
 
 Made = CommandLine | Outcome
 """What runs, or what every test of the program comes to."""
+_Key = tuple[str, CallLimits | None]
 
 MOST_KEPT = 4096
 MESSAGE_CHARACTERS = 4000
@@ -40,7 +43,7 @@ class Compiler:
         self._memory_mib = str(memory_bytes >> 20)
         self._found, self._artefacts = found, artefacts
         self._lock = threading.Lock()
-        self._made: OrderedDict[str, Future[Made]] = OrderedDict()
+        self._made: OrderedDict[_Key, Future[Made]] = OrderedDict()
         compiles = found.toolchain.compile
         self._executor = None
         if compiles is not None:
@@ -48,30 +51,34 @@ class Compiler:
             own = policy.model_copy(update={"limits": limits})
             self._executor = Executor(own, workers=workers, isolation=isolation, tools=found.compile_tools())
 
-    def ready(self, program: Command) -> "Future[Made]":
-        """A future of what runs; done at once where it is known. It must not be cancelled: others may wait for it."""
+    def ready(self, program: Command, limits: CallLimits | None = None, group: Hashable = None) -> "Future[Made]":
+        """A future of what runs; done at once where it is known. It must not be cancelled: others may wait for it. What came
+        of lower limits than the policy's is known to those who have the same."""
+        if limits is not None and (self._executor is None or limits.changes_nothing(self._executor.policy.limits)):
+            limits = None
+        key = (program.id, limits)
         with self._lock:
-            known = self._made.get(program.id)
+            known = self._made.get(key)
             if known is not None:
-                self._made.move_to_end(program.id)
+                self._made.move_to_end(key)
                 return known
             future: Future[Made] = Future()
-            self._made[program.id] = future
+            self._made[key] = future
             gone = [self._made.popitem(last=False)[1] for _ in range(len(self._made) - MOST_KEPT)]
         for each in gone:
             each.add_done_callback(self._forget)
-        future.add_done_callback(lambda done: self._drop_failure(program, done))
-        self._begin(program, future)
+        future.add_done_callback(lambda done: self._drop_failure(key, done))
+        self._begin(program, future, limits, group)
         return future
 
-    def _drop_failure(self, program: Command, future: "Future[Made]") -> None:
+    def _drop_failure(self, key: "_Key", future: "Future[Made]") -> None:
         """What the host failed at says nothing about the program: the next who asks compiles again."""
         if future.exception() is not None:
             with self._lock:
-                if self._made.get(program.id) is future:
-                    del self._made[program.id]
+                if self._made.get(key) is future:
+                    del self._made[key]
 
-    def _begin(self, program: Command, future: "Future[Made]") -> None:
+    def _begin(self, program: Command, future: "Future[Made]", limits: CallLimits | None, group: Hashable) -> None:
         source = program.source.encode("utf-8", "surrogatepass")
         compiles = self._found.toolchain.compile
         try:
@@ -85,7 +92,7 @@ class Compiler:
             steps = [[self._found.filled(each, **names) for each in step] for step in compiles.steps]
             environment = {key: self._found.filled(value, **names) for key, value in compiles.environment.items()}
             call = Call((source, names["source"], steps, compiles.output, environment))
-            running = self._executor.submit(_BUILD, call)
+            running = self._executor.submit(_BUILD, call, limits=limits, group=group)
         except Exception as error:
             future.set_exception(error)
             return

@@ -10,7 +10,7 @@ import queue
 import threading
 import time
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Hashable, Iterable, Iterator
 from concurrent.futures import Future, InvalidStateError
 from types import TracebackType
 from typing import Any, Self
@@ -22,6 +22,7 @@ from ..executor import WAIT, Arguments, Executor
 from ..jail import interpreter
 from ..jail.tools import Tools
 from ..outcome import Outcome
+from ..own_terms import CallLimits, Files
 from ..pool.future import OutcomeFuture
 from ..pool.statistics import Statistics
 from ..program import Command, CommandLine, Program, Stdin
@@ -139,19 +140,30 @@ class CommandExecutor:
         """What a jail shows in which programs of the language run. Raises as `submit`."""
         return self._language(language).found.run_tools(str(self.artefacts.folder))
 
-    def submit(self, program: Program, stdin: Arguments) -> "Future[Outcome]":
+    def submit(
+        self, program: Program, stdin: Arguments, *, group: Hashable = None, limits: CallLimits | None = None,
+        compile_limits: CallLimits | None = None, files: Files | None = None,
+    ) -> "Future[Outcome]":  # fmt: skip
         """Compiles `program` where that was not done yet, and runs it with this standard input. Raises UsageError and
         IsolationUnavailableError where its language cannot be had here; the future raises EngineError where the host failed.
+        `group`, `limits` and `files` are those of Executor.submit; compilers take turns between groups as well. A program that
+        passes `compile_limits` in its compilation is compiled again for who allows more.
 
         A program that is no Command runs on an Executor with the same policy.
         """
         if not isinstance(program, Command):
-            return self._python_executor().submit(program, stdin)
+            return self._python_executor().submit(program, stdin, group=group, limits=limits, files=files)
+        if files is not None:
+            files.check(self.policy.limits)
         language = self._language(program.entry)
         data = Stdin.of(stdin)
         future = CommandFuture()
-        made = language.compiler.ready(program)
-        made.add_done_callback(lambda finished: _go_on(future, finished, language.executor, data))
+        made = language.compiler.ready(program, compile_limits, group)
+
+        def start(line: CommandLine) -> OutcomeFuture:
+            return language.executor.submit(line, data, group=group, limits=limits, files=files)
+
+        made.add_done_callback(lambda finished: _go_on(future, finished, start))
         return future
 
     def run_many(
@@ -264,13 +276,19 @@ class CommandFuture(Future[Outcome]):
     """The future of a program that is compiled first."""
 
     run: OutcomeFuture | None = None
+    """Once it is compiled."""
+
+    def files(self) -> dict[str, bytes]:
+        """As OutcomeFuture.files; of a program that did not compile there are none."""
+        self.result()
+        return {} if self.run is None else self.run.files()
 
     def running(self) -> bool:
         """Whether a worker runs it; False while it is compiled."""
         return not self.done() and self.run is not None and self.run.running()
 
 
-def _go_on(future: CommandFuture, made: "Future[Made]", executor: Executor, stdin: Stdin) -> None:
+def _go_on(future: CommandFuture, made: "Future[Made]", start: Callable[[CommandLine], OutcomeFuture]) -> None:
     """The compilation has ended."""
     try:
         found = made.result()
@@ -279,7 +297,7 @@ def _go_on(future: CommandFuture, made: "Future[Made]", executor: Executor, stdi
             return
         if future.cancelled():
             return
-        running = future.run = executor.submit(found, stdin)
+        running = future.run = start(found)
     except Exception as error:
         _fail(future, error)
         return

@@ -163,16 +163,19 @@ class WorkerGroup:
                 _write_where_it_exists(memory / "memory.memsw.limit_in_bytes", most)
                 _write_where_it_exists(memory / "memory.swappiness", "0")
                 events, cpu = memory / "memory.oom_control", self._folders[-1] / "cpuacct.usage"
+                limit = memory / "memory.limit_in_bytes"
             else:
                 (memory / "memory.max").write_text(most)
                 _write_where_it_exists(memory / "memory.swap.max", "0")
                 _write_where_it_exists(memory / "memory.oom.group", "1")
-                events, cpu = memory / "memory.events", memory / "cpu.stat"
+                events, cpu, limit = memory / "memory.events", memory / "cpu.stat", memory / "memory.max"
             # One process cannot hide its time: its own clock tells it for less.
             counted = self._folders if policy.limits.processes > 1 else self._folders[:1]
             self.info = {
                 "enter": [self._open(folder / "cgroup.procs", os.O_WRONLY) for folder in counted],
                 "events": self._open(events, os.O_RDONLY),
+                "limit": self._open(limit, os.O_WRONLY),
+                "slack_bytes": slack_bytes,
                 "cpu": self._open(cpu, os.O_RDONLY) if policy.limits.processes > 1 else -1,
             }
         except OSError:

@@ -28,17 +28,19 @@ class Answer(NamedTuple):
     disagreed_with: str | None = None
     shared: bool = False
     """Given by a fork that ran other calls before it: believed only where it is accepted."""
+    files: bytes = b""
+    """Those that a script left and that were wanted (protocol/files.py)."""
 
     def size(self) -> int:
         """Bytes that it holds."""
-        return len(self.payload) + len(self.note) + len(self.stdout) + len(self.stderr)
+        return len(self.payload) + len(self.note) + len(self.stdout) + len(self.stderr) + len(self.files)
 
 
 def of_result(result: frames.Result) -> Answer:
     """The answer that a zygote gave."""
-    _, kind, flags, cpu_us, wall_us, peak_kib, payload, note, stdout, stderr = result
+    _, kind, flags, cpu_us, wall_us, peak_kib, payload, note, stdout, stderr, files = result
     word = UNIT if kind == unit.UNIT else claim.WORDS.get(kind, "")
-    return Answer(word, payload, note, cpu_us, wall_us, peak_kib, flags, stdout, stderr)  # type: ignore[arg-type]  # the host's blobs are bytes
+    return Answer(word, payload, note, cpu_us, wall_us, peak_kib, flags, stdout, stderr, files=files)  # type: ignore[arg-type]  # the host's blobs are bytes
 
 
 def of_the_host(kind: OutcomeKind, detail: str) -> Answer:

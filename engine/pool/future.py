@@ -69,6 +69,7 @@ class OutcomeFuture(Future[Outcome]):
         self._decoding = threading.Lock()
         self._outcome: Outcome | None = None
         self.job: Job | None = None
+        self._files = b""
 
     def result(self, timeout: float | None = None) -> Outcome:
         """The Outcome. Raises TimeoutError after `timeout` seconds (the call goes on), CancelledError where it was cancelled,
@@ -79,8 +80,16 @@ class OutcomeFuture(Future[Outcome]):
                 assert self.job is not None
                 assert self.job.answer is not None
                 self._outcome = self._decode(self.job, self.job.answer)
+                self._files = self.job.answer.files
                 self.job.answer = None
             return self._outcome
+
+    def files(self) -> dict[str, bytes]:
+        """Of those that `submit` was asked to bring back, the ones that were regular files when the run had ended, once it has
+        a result. A file with which all of them would be more than `limits.output_bytes` is left out."""
+        self.result()
+        wanted = None if self.job is None else self.job.files
+        return {} if wanted is None else wanted.read(self._files)
 
     def running(self) -> bool:
         """Whether a worker has it."""

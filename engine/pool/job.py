@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from ..outcome import Outcome
+from ..own_terms import CallLimits, Files
 from ..program import Program, Stdin
 from .answer import Answer
 from .retry import History
@@ -69,9 +70,9 @@ class Job:
     thread, once, with the answer in place; not for a job that was cancelled. It must not decode, wait or raise."""
 
     __slots__ = (
-        "alone", "answer", "attempts", "call", "caller", "cancelled", "cancelled_at", "checks", "deliver", "held_bytes",
-        "history",
-        "item", "judged", "key", "members",
+        "alone", "answer", "attempts", "call", "caller", "cancelled", "cancelled_at", "checks", "deliver", "files",
+        "held_bytes", "history",
+        "item", "judged", "key", "limits", "members",
         "options", "outcome", "program", "sent_bytes", "sequence", "shared_runs", "since",
         "stdin", "tag", "worker",
     )  # fmt: skip
@@ -109,6 +110,10 @@ class Job:
         """The consumer's own, of that outcome."""
         self.stdin: Stdin | None = None
         """Of a script, in place of a call."""
+        self.limits: CallLimits | None = None
+        """Its own, where they are lower than the policy's."""
+        self.files: Files | None = None
+        """Around a script."""
 
     # Set by the I/O thread.
     key: frozenset[str]
@@ -121,7 +126,8 @@ class Job:
     @property
     def loaded(self) -> tuple[str, ...]:
         """Digests of what its worker must have loaded."""
-        return (self.program.id,) if self.stdin is None else (self.program.id, self.stdin.id)
+        parts = (self.program, self.stdin, self.files)
+        return tuple(part.id for part in parts if part is not None)
 
     def size(self) -> int:
         """Bytes of its input."""

@@ -23,7 +23,8 @@ from ..addresses import loaded_bytes
 from ..errors import EngineError
 from ..jail.launch import Launched, baseline_of
 from ..jail.run_delay import RunDelays
-from ..protocol import frames
+from ..own_terms import CallLimits
+from ..protocol import claim, files, frames
 from ..protocol.endings import LAST_WORDS, WorkerEnd
 from .answer import CANCELLED, UNIT, Answer, of_result
 from .job import Job
@@ -80,7 +81,8 @@ class Worker:
         self._next_program = 0
         self._program_bytes, self._most_program_bytes = 0, loaded_bytes()
         self._decoder = frames.Decoder(frames.ZYGOTE_SAYS, limits.output_bytes + 2 * limits.capture_bytes + (1 << 20))
-        self._capture_bytes = limits.capture_bytes
+        self._limits, self._capture_bytes = limits, limits.capture_bytes
+        self._most_files_bytes = max(limits.output_bytes, claim.REPORT_BYTES) + files.HEAD_BYTES
         self._out = bytearray(frames.encode(frames.SetUp(setup)))
         self._next_id = 0
         self._death: WorkerDiedError | None = None
@@ -115,6 +117,8 @@ class Worker:
         if stdin is not None:
             call = frames.LENGTH.pack(self._loaded(job, stdin.id, "", stdin.data))
         self._next_id += 1
+        if job.limits is not None or job.files is not None:
+            self._out += frames.encode(self._own(job))
         job.tag = self._next_id
         job.worker = self
         job.attempts += 1
@@ -128,6 +132,14 @@ class Worker:
         self._bytes_in_flight += job.sent_bytes
         self.state = State.BUSY
         self.fresh = False
+
+    def _own(self, job: Job) -> frames.Own:
+        """What goes before a check that has terms of its own."""
+        bounds = (job.limits or CallLimits()).under(self._limits)
+        if job.files is None:
+            return frames.Own(self._next_id, *bounds, 0, 0)
+        number = self._loaded(job, job.files.id, "", job.files.data)
+        return frames.Own(self._next_id, *bounds, number, len(job.files.wanted))
 
     def cancel_head(self) -> None:
         """Asks for the end of the check that is next to be answered, or runs; it is answered all the same."""
@@ -214,6 +226,8 @@ class Worker:
                 job = self._head_job(frame.check_id)
                 if max(len(frame.stdout), len(frame.stderr)) > self._capture_bytes:
                     raise frames.ProtocolError("more was printed than is kept")
+                if frame.files and (job.files is None or not job.files.wanted or len(frame.files) > self._most_files_bytes):
+                    raise frames.ProtocolError("files that nobody wanted")
                 answer = of_result(frame)
                 if answer.kind == CANCELLED and not job.cancelled:
                     raise frames.ProtocolError("nobody cancelled it")

@@ -13,6 +13,7 @@ side finds every field by arithmetic alone: the zygote reads a frame where it li
                  how long its processor stood idle since the first answer
     Cancel       nobody waits for this check: it is ended, or not begun, and answered all the same
     Unit         many calls of a loaded program that share a fork (protocol/unit.py), answered by one Result
+    Own          what the check that follows has of its own: lower limits, and files (protocol/files.py)
 
     zygote -> host
     Hello        JSON; warm and ready for Baseline
@@ -75,6 +76,17 @@ class Unit(NamedTuple):
     calls: Blob
 
 
+class Own(NamedTuple):
+    check_id: int
+    cpu_us: int
+    idle_us: int
+    memory_bytes: int
+    files: int
+    """The number of the loaded bytes that hold its files; 0: it has none."""
+    wanted: int
+    """How many files are to come back."""
+
+
 class RunDelay(NamedTuple):
     check_id: int
     waited_us: int
@@ -106,6 +118,8 @@ class Result(NamedTuple):
     note: Blob
     stdout: Blob
     stderr: Blob
+    files: Blob = b""
+    """Those that were wanted (protocol/files.py)."""
 
 
 class AsksRunDelay(NamedTuple):
@@ -191,6 +205,7 @@ HOST_SAYS = _table(
     (RunDelay, "QqQB"),
     (Cancel, "Q"),
     (Unit, "QIBI"),
+    (Own, "QQQQII"),
 )
 ZYGOTE_SAYS = _table(
     (Hello, ""),

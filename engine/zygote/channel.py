@@ -185,23 +185,34 @@ class Outbox:
         wall_us: int,
         peak_kib: int,
         printed: tuple[memoryview, memoryview] | None,
+        files: Ending | None = None,
     ) -> None:
+        """`files`: the claim of the child that read them, which came in behind that of the check."""
         at, size = self.tail + _HEAD, ending.payload_bytes + ending.note_bytes
+        end = at + size + (0 if printed is None else len(printed[0]) + len(printed[1]))
+        files_at = end
+        if files is not None:
+            end += files.payload_bytes
+            if files_at > files.at:  # out of the way of what goes before them
+                move(self._view, files_at, files.at, files.at + files.payload_bytes)
         if ending.at < 0:
             self._view[at : at + size] = ending.text
         elif ending.at != at:
             move(self._view, at, ending.at, ending.at + size)
-        end = at + size
         lengths = 0, 0
         if printed is not None:
             lengths = len(printed[0]), len(printed[1])
-            copy(self._view, end, printed[0])
-            copy(self._view, end + lengths[0], printed[1])
-            end += sum(lengths)
+            copy(self._view, at + size, printed[0])
+            copy(self._view, at + size + lengths[0], printed[1])
+        files_bytes = 0
+        if files is not None:
+            files_bytes = files.payload_bytes
+            if files_at < files.at:
+                move(self._view, files_at, files.at, files.at + files_bytes)
         _pack_result(
             self._view, self.tail, end - self.tail - frames.LENGTH.size, _RESULT.code,
             check_id, ending.kind, ending.flags, cpu_us, wall_us, peak_kib,
-            ending.payload_bytes, ending.note_bytes, *lengths,
+            ending.payload_bytes, ending.note_bytes, *lengths, files_bytes,
         )  # fmt: skip
         self.tail = end
 

@@ -11,11 +11,12 @@ from __future__ import annotations
 
 import ctypes
 import json
+import math
 import mmap
 import os
 import resource
 import signal
-from typing import Any, Dict, List
+from typing import Any, Callable, Dict, List, Tuple
 
 from .child import _json, _leave, _pack
 from .task import Task
@@ -49,14 +50,26 @@ class Commands:
         if found != begin:
             raise OSError(ctypes.get_errno(), "no memory at the places of this worker's commands")
 
-    def run(self, fd: int, task: Task) -> None:
+    def within(self, cpu_s: float, less_bytes: int, data_bytes: int) -> Callable[[int, Task], None]:
+        """`run` under lower limits for each process: a backstop on time, and `less_bytes` below the policy's memory. Where
+        addresses are free and no group holds the limit either, it is one on data (`data_bytes`; -1: none)."""
+        (_, most_cpu_s), (_, most_bytes) = self._limits
+        seconds = math.ceil(1.5 * cpu_s) + 1
+        if most_bytes >= 0:
+            memory = (resource.RLIMIT_AS, most_bytes - less_bytes)
+        else:
+            memory = (resource.RLIMIT_DATA, data_bytes if less_bytes else -1)
+        limits = ((resource.RLIMIT_CPU, seconds if most_cpu_s < 0 else min(most_cpu_s, seconds)), memory)
+        return lambda fd, task: self.run(fd, task, limits)
+
+    def run(self, fd: int, task: Task, limits: Tuple[Tuple[int, int], ...] = ()) -> None:
         """In a child. Parts of the task: JSON of `arguments` (the first is the file to run) and `environment`."""
         try:
             wanted = json.loads(bytes(task.part(0)).decode("utf-8", "surrogatepass"))
             environment = _Strings(wanted["environment"])
             self._place(wanted["arguments"])
             _forget(fd)
-            for which, wanted in self._limits:
+            for which, wanted in limits or self._limits:
                 if wanted >= 0:
                     hard = resource.getrlimit(which)[1]
                     most = wanted if hard == resource.RLIM_INFINITY else min(hard, wanted)

@@ -1,8 +1,8 @@
 """The control group that every check of this zygote runs in, one after the other, on the isolation level `nsjail+cgroup`.
 
-The host made it and passed open descriptors in: to enter it (write-only), to read its processor time, to read how often the
-kernel ended something in it because memory ran out. The zygote stays outside, so that this never hits the zygote itself. What a
-child must not keep is closed in it before its program runs.
+The host made it and passed open descriptors in: to enter it and to lower its limit on memory for one check (write-only), to
+read its processor time, to read how often the kernel ended something in it because memory ran out. The zygote stays outside, so
+that this never hits the zygote itself. What a child must not keep is closed in it before its program runs.
 """
 
 from __future__ import annotations
@@ -16,7 +16,9 @@ class CheckGroup:
         self._enter = list(fds["enter"])  # cgroup.procs of each hierarchy
         self._events = int(fds["events"])  # memory.oom_control (v1) or memory.events (v2)
         self._cpu = int(fds["cpu"])  # cpuacct.usage (v1) or cpu.stat (v2); -1 where one process is all there can be
-        self._all = [fd for fd in (*self._enter, self._events, self._cpu) if fd >= 0]
+        self._limit = int(fds["limit"])  # memory.limit_in_bytes (v1) or memory.max (v2)
+        self._slack_bytes = int(fds["slack_bytes"])
+        self._all = [fd for fd in (*self._enter, self._events, self._cpu, self._limit) if fd >= 0]
         for fd in self._all:
             os.set_inheritable(fd, False)
 
@@ -25,6 +27,14 @@ class CheckGroup:
             os.write(fd, b"0")
         for fd in self._all:
             os.close(fd)
+
+    def limit(self, memory_bytes: int) -> bool:
+        """Whether the checks to come have this limit, all their processes together; it is empty now."""
+        try:
+            os.pwrite(self._limit, b"%d" % (memory_bytes + self._slack_bytes), 0)
+        except OSError:
+            return False
+        return True
 
     def oom_kills(self) -> int:
         """How often the kernel ended a process of the group because memory ran out, since the group was made."""

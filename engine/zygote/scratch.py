@@ -15,7 +15,7 @@ import stat
 from typing import Callable, NamedTuple
 
 _MODE = 0o777
-_MOST_FILES = 64
+_MOST_FILES, _MOST_FOLDERS = 256, 20
 
 
 class _State(NamedTuple):
@@ -76,10 +76,22 @@ class Scratch:
         os.waitpid(pid, 0)
 
     def _remove_files(self) -> None:
-        """Files at the top, a few; anything else is not worth the trouble. In a child, which takes their names with it."""
+        """A few files and folders; anything else is not worth the trouble. In a child, which takes their names with it."""
         os.chmod(self._path, _MODE)
-        with os.scandir(self._path) as entries:
-            names = [entry.name for entry, _ in zip(entries, range(_MOST_FILES + 1))]
-        if len(names) <= _MOST_FILES:
-            for name in names:
-                os.unlink(os.path.join(self._path, name))
+        self._remove_below(self._path, _MOST_FILES, _MOST_FOLDERS)
+
+    def _remove_below(self, folder: bytes, most: int, levels: int) -> int:
+        """Empties `folder`; how many more entries may be removed. Raises OSError, also where there are too many."""
+        with os.scandir(folder) as entries:
+            found = [(entry.name, entry.is_dir(follow_symlinks=False)) for entry, _ in zip(entries, range(most + 1))]
+        most -= len(found)
+        if most < 0 or levels < 0:
+            raise OSError("more than is worth the trouble")
+        for name, is_folder in found:
+            path = os.path.join(folder, name)
+            if is_folder:
+                most = self._remove_below(path, most, levels - 1)
+                os.rmdir(path)
+            else:
+                os.unlink(path)
+        return most

@@ -26,10 +26,10 @@ import traceback
 from time import monotonic
 from typing import Any, Callable, NamedTuple
 
-from ..protocol import claim, frames, unit
+from ..protocol import claim, files, frames, unit
 from ..protocol.claim import Ending
 from ..protocol.endings import WorkerEnd
-from . import batch, child
+from . import batch, child, own_terms
 from .capture import Capture
 from .channel import Dropped, HostGone
 from .ending import (
@@ -56,15 +56,14 @@ POLLIN, O_CLOEXEC = select.POLLIN, os.O_CLOEXEC
 pipe2, close, set_blocking = os.pipe2, os.close, os.set_blocking
 setrlimit, RLIMIT_AS, gc_enable = resource.setrlimit, resource.RLIMIT_AS, gc.enable
 
-LATE_FACTOR, LATE_S = 1.05, 0.05  # a claim that comes later than this after the processor budget comes too late
 HARNESS_BROKEN = 70  # exit code of a child whose program broke the harness around it
-FLUSH_S, SOON_MS = 0.012, 20
+FLUSH_S = 0.012
 LONG_BYTES = 1 << 16
 LONG_COMPILATION_S = 0.5
 # An answer or a wish about a check that had ended when it came, and what went back to the host.
 _IGNORED = (frames.RunDelay, frames.Cancel, Dropped)
 _RAN = (frames.Check, frames.Unit)
-_CODE, _OUTPUT_LIMIT = claim.BYTE_OF["code"], claim.BYTE_OF["output-limit"]
+_CODE, _OUTPUT_LIMIT, _VALUE = claim.BYTE_OF["code"], claim.BYTE_OF["output-limit"], claim.BYTE_OF["value"]
 
 Usage = Any  # resource.struct_rusage
 
@@ -83,7 +82,6 @@ class End(NamedTuple):
 class Zygote:
     def __init__(self, started: Started) -> None:
         setup = started.setup
-        self._setup = setup
         self._inbox, self._outbox, self._programs = started.inbox, started.outbox, started.programs
         self._claims, self._unit_claims = claim.Reader(started.region.view), unit.UnitReader(started.region.view)
         self._task = started.task
@@ -95,7 +93,6 @@ class Zygote:
         self._commands = started.commands
         self._fork: Callable[[], int] = started.fork
         self._resident_kib = started.resident_kib
-        self._address_space = started.address_space  # (soft, hard) of every child
         self._poller, self._idle_poller = select.poll(), select.poll()
         for poller in (self._poller, self._idle_poller):
             poller.register(self._inbox.fd, 0)  # hang-up is always told
@@ -104,9 +101,14 @@ class Zygote:
         self._oom_kills = self._group.oom_kills() if self._group is not None else 0
         self._single = setup.rlimits.get("NPROC") == 2 or self._confinement is not None
         self._quick = setup.processes == 1
-        self._late_s = setup.cpu_s * LATE_FACTOR + LATE_S
-        self._first_wait_ms = max(1.0, min(SOON_MS, 1000 * setup.cpu_s / setup.processes, 1000 * setup.idle_s))
+        self._usual = own_terms.bounds_of(setup, started.address_space)
+        self._hold(self._usual)
+        self._own: frames.Own | None = None
         self._output_bytes, self._blob_bytes = started.output_bytes, setup.blob_bytes
+
+    def _hold(self, bounds: own_terms.Bounds) -> None:
+        """From now on checks run under these."""
+        self._setup, self._late_s, self._first_wait_ms, self._address_space = bounds
 
     # -- serving ----------------------------------------------------------------------------------------------
 
@@ -125,6 +127,8 @@ class Zygote:
                 self._programs.load(inbox.frame(layout))
             elif layout.frame is frames.Forget:
                 self._programs.forget(inbox.frame(layout).program)
+            elif layout.frame is frames.Own:
+                self._own = inbox.frame(layout)
             elif layout.frame not in _IGNORED:
                 raise frames.ProtocolError("unexpected %s" % layout.frame.__name__)
             inbox.drop()
@@ -148,6 +152,7 @@ class Zygote:
         if check.options & frames.COMMAND:
             self._command(check, program)
             return
+        own = self._own_of(check_id)
         if program.code is None and program.failure is None:
             end = self._compile(check_id, program)
             check = self._inbox.frame(layout)  # what came meanwhile may have moved it
@@ -157,28 +162,83 @@ class Zygote:
             self._answer(check_id, end, None)
             return
         programs = self._programs
-        self._task.fill(check.options, programs.entry(program), programs.code(program), check.call)
+        parts = (programs.entry(program), programs.code(program), check.call)
+        if own is not None:
+            self._run_own(check, own, parts)
+            return
+        self._task.fill(check.options, *parts)
         capture = None if self._pages is None else Capture(self._pages, self._setup.capture_bytes)
         self._claims.begin(self._outbox.place(), self._output_bytes, compiles=False)
         if check.options & frames.SCRIPT:
-            (stdin,) = frames.LENGTH.unpack_from(check.call)
-            feed = Feed(programs.source(programs.get(stdin)))
-            end = self._run(check_id, child.run_script, self._claims, capture, feed)
+            end = self._run(check_id, child.run_script, self._claims, capture, self._stdin(check))
         else:
             end = self._run(check_id, child.run_call, self._claims, capture)
         self._answer(check_id, end, capture)
+
+    def _stdin(self, check: frames.Check) -> Feed:
+        (number,) = frames.LENGTH.unpack_from(check.call)
+        return Feed(self._programs.source(self._programs.get(number)))
+
+    def _own_of(self, check_id: int) -> frames.Own | None:
+        """What the host said before this check; what it said before one that went back to it is nobody's."""
+        own = self._own
+        if own is None:
+            return None
+        self._own = None
+        return own if own.check_id == check_id else None
+
+    def _run_own(self, check: frames.Check, own: frames.Own, parts: tuple[memoryview, ...]) -> None:
+        """One check under limits of its own, with files around it. Its files are read before anything is cleaned up."""
+        programs, commands = self._programs, self._commands
+        bounds = own_terms.narrowed(self._usual, own)
+        data = None if not own.files else programs.source(programs.get(own.files))
+        scripted = bool(check.options & frames.SCRIPT)
+        action: own_terms.Action = child.run_script if scripted else child.run_call
+        memory_bytes, most_bytes = bounds.setup.memory_bytes, self._usual.setup.memory_bytes
+        grouped = self._group if memory_bytes < most_bytes else None
+        if grouped is not None and not grouped.limit(memory_bytes):
+            grouped = None
+        if check.options & frames.COMMAND and commands is not None:
+            action = commands.within(bounds.setup.cpu_s, most_bytes - memory_bytes, memory_bytes if grouped is None else -1)
+        if data is not None:
+            action = own_terms.with_files(action, len(parts))
+            parts = (*parts, data)
+        self._task.fill(check.options, *parts)
+        capture = None if self._pages is None else Capture(self._pages, self._setup.capture_bytes)
+        wanted = data if own.wanted else None
+        self._claims.begin(self._outbox.place(), self._output_bytes if wanted is None else claim.REPORT_BYTES, compiles=False)
+        self._hold(bounds)
+        try:
+            feed = self._stdin(check) if scripted else None
+            end = self._run(check.check_id, action, self._claims, capture, feed)
+        finally:
+            self._hold(self._usual)
+            if grouped is not None and not grouped.limit(most_bytes):
+                raise OSError("the limit of the checks' group cannot be put back")
+        self._answer(check.check_id, end, capture, None if wanted is None else self._fetch(check.check_id, end, wanted))
+
+    def _fetch(self, check_id: int, end: End, data: memoryview) -> Ending | None:
+        """The files that a check left, behind what it came to; None where they cannot be read."""
+        if end.ending is CANCELLED:
+            return None
+        self._task.fill(0, data)
+        self._claims.begin(self._claims.end, self._output_bytes + files.HEAD_BYTES, compiles=False)
+        found = self._run(check_id, own_terms.fetch, self._claims, None).ending
+        return found if found.kind == _VALUE and found.at >= 0 else None
 
     def _command(self, check: frames.Check, program: Program) -> None:
         """The child becomes the program that the loaded command line names; its exit status is what it comes to."""
         commands, pages = self._commands, self._pages
         if commands is None or pages is None:
             raise frames.ProtocolError("a command for a worker that runs none")
-        self._task.fill(check.options, self._programs.source(program))
+        own, line = self._own_of(check.check_id), self._programs.source(program)
+        if own is not None:
+            self._run_own(check, own, (line,))
+            return
+        self._task.fill(check.options, line)
         self._claims.begin(self._outbox.place(), self._output_bytes, compiles=False)
-        (stdin,) = frames.LENGTH.unpack_from(check.call)
         capture = Capture(pages, self._setup.capture_bytes)
-        feed = Feed(self._programs.source(self._programs.get(stdin)))
-        end = self._run(check.check_id, commands.run, self._claims, capture, feed)
+        end = self._run(check.check_id, commands.run, self._claims, capture, self._stdin(check))
         self._answer(check.check_id, end, capture)
 
     def _unit(self, layout: frames.Layout) -> None:
@@ -206,10 +266,10 @@ class Zygote:
             ending = claims.ending(ending.kind, running)
         self._answer(wanted.check_id, end._replace(ending=ending), None)
 
-    def _answer(self, check_id: int, end: End, capture: Capture | None) -> None:
+    def _answer(self, check_id: int, end: End, capture: Capture | None, files: Ending | None = None) -> None:
         ending, cpu_s, wall_s, peak_kib = end
         printed = None if capture is None else capture.printed()
-        self._outbox.put_result(check_id, ending, int(cpu_s * 1e6), int(wall_s * 1e6), peak_kib, printed)
+        self._outbox.put_result(check_id, ending, int(cpu_s * 1e6), int(wall_s * 1e6), peak_kib, printed, files)
         if self._pages is not None:
             self._pages.release()
         # Answers wait for each other a little, which spares both sides a wake-up for each; neither while nothing runs, nor
@@ -311,8 +371,7 @@ class Zygote:
             capture.in_child()
         if feed is not None:
             feed.in_child()
-        if self._address_space is not None:
-            setrlimit(RLIMIT_AS, self._address_space)
+        setrlimit(RLIMIT_AS, self._address_space)
         if self._confinement is not None:
             self._confinement.in_child()
         elif not self._alone:

@@ -26,6 +26,8 @@ if TYPE_CHECKING:
     from .engine.judging.verdict import judge as judge
     from .engine.outcome import Outcome as Outcome
     from .engine.outcome import Usage as Usage
+    from .engine.own_terms import CallLimits as CallLimits
+    from .engine.own_terms import Files as Files
     from .engine.pool.statistics import Statistics as Statistics
     from .engine.program import Call as Call
     from .engine.program import Check as Check
@@ -52,6 +54,7 @@ _HOMES = {
     "engine.judging.strict_size": ("strict_check_size",),
     "engine.judging.verdict": ("Verdict", "judge"),
     "engine.outcome": ("Outcome", "Usage"),
+    "engine.own_terms": ("CallLimits", "Files"),
     "engine.pool.statistics": ("Statistics",),
     "engine.program": ("Call", "Check", "Command", "Program", "Script", "Stdin"),
     "policies.comparison": ("ComparisonRule",),

@@ -11,7 +11,7 @@ import signal
 import sys
 from typing import Any, Callable, List, NamedTuple, Optional, Tuple
 
-from ...protocol import claim, frames
+from ...protocol import claim, files, frames
 from ...protocol.setup import Setup
 from .. import child, determinism, forking
 from ..capture import Pages
@@ -91,6 +91,8 @@ def start(link: Link, alone: bool) -> Started:
     output_bytes = max(setup.output_bytes, claim.REPORT_BYTES)  # the host holds its own limit as well
     blob_bytes = setup.blob_bytes
     needed = claim.room(max(output_bytes, blob_bytes)) + Pages.bytes(setup.capture_bytes)
+    if setup.emptied and setup.capture_bytes:  # a script's files may come back behind what it came to
+        needed += claim.room(claim.REPORT_BYTES) + files.HEAD_BYTES
     sizes = Inbox.bytes(blob_bytes), Outbox.bytes(needed), Programs.bytes(blob_bytes), Pages.bytes(setup.capture_bytes)
     region = Region(sum(sizes) + len(sizes) * 2 * (1 << 16))
     inbox, outbox = Inbox(link.fd, region, blob_bytes), Outbox(link.fd, region, needed)
