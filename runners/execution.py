@@ -110,9 +110,17 @@ def executed(
     `finish` gets the outcomes. `repeat_where` says which of them are not to be quoted before a second run gave them too
     (`Executor.run_many`), `accepted_where` which of them are what was expected: with it checks may share forks."""
 
+    prepared = (one_result(row, prepare, row) for row in rows)
+    first: Work | Result | None = None
+    for first in prepared:  # nothing is under way: what needs no execution waits for nobody
+        if isinstance(first, Work) and first.calls:
+            break
+        yield first if isinstance(first, Result) else one_result(first.row, finish, first)
+    else:
+        return
+
     def items() -> "Iterator[tuple[Program | None, Any, tuple[Work | Result, bool]]]":
-        for row in rows:
-            work = one_result(row, prepare, row)
+        for work in itertools.chain([first], prepared):
             if isinstance(work, Result) or not work.calls:
                 yield None, (), (work, True)
                 continue

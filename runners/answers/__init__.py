@@ -9,8 +9,8 @@ chooses the object in a text with the help of `thinking` and `unreadable`, `view
 in another way, `extract` is the door.
 """
 
-from .extract import Answer, as_compared, extract_answer
+from .extract import Answer, Likely, as_compared, extract_answer
 from .literal import MAX_DEPTH
 from .scalars import MAX_DIGITS
 
-__all__ = ["MAX_DEPTH", "MAX_DIGITS", "Answer", "as_compared", "extract_answer"]
+__all__ = ["MAX_DEPTH", "MAX_DIGITS", "Answer", "Likely", "as_compared", "extract_answer"]

@@ -7,9 +7,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from reexec.engine.program import Program
+from reexec.engine.quick import quick
 from reexec.policies.comparison import ComparisonRule
 
-from ..answers import as_compared, extract_answer
+from ..answers import Likely, as_compared, extract_answer
 from .arguments import by_name
 from .functions import why_not_sendable
 
@@ -23,17 +24,27 @@ class Predicted:
     fault: str = ""
 
 
-def read_predicted(text: str, program: Program, io_pred: str, rule: ComparisonRule, line: bytes | None = None) -> Predicted:
+_predicted = quick(Predicted)
+
+
+def read_predicted(
+    text: str,
+    program: Program,
+    io_pred: str,
+    rule: ComparisonRule,
+    line: bytes | None = None,
+    likely: Likely | None = None,
+) -> Predicted:
     """The answer in `text`. With `io_pred` "i" it is the arguments of a call of `program`, by name; with "o" its output.
 
-    `line` is what the text stands in, where there is such a line. Never raises on any text.
+    `line` is what the text stands in, where there is such a line. `likely`: see `extract_answer`. Never raises on any text.
     """
-    answer = as_compared(extract_answer(text, "output" if io_pred == "o" else "input"), rule, io_pred)
+    answer = as_compared(extract_answer(text, "output" if io_pred == "o" else "input", likely), rule, io_pred)
     value = answer.value
     if not answer.found:
         return Predicted(value, answer.style, answer.reason)
     if io_pred == "o":
-        return Predicted(value, answer.style)
+        return _predicted(value, answer.style, "")
     if isinstance(value, list):
         named = by_name(program.source, program.entry, value)
         value = value if named is None else named

@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from typing import Any
 
+from reexec.engine.quick import quick
+
 from ..digests import digest_of
 from ..rows.text import BadRowError, kind_of
 from .functions import FunctionRecord, FunctionStore, Pair
@@ -17,7 +19,15 @@ class Prediction:
     """`i`: an input was asked for; `o`: the output."""
     text: str
     """The model's response."""
-    id: str
+    index: Any = 0
+    """Of the sample; what the row has there."""
+
+    @property
+    def id(self) -> str:
+        return digest_of(self.pair.id, self.io_pred, str(self.index), self.text)
+
+
+_prediction = quick(Prediction)
 
 
 def read_prediction(row: dict[str, Any], functions: FunctionStore) -> Prediction:
@@ -33,9 +43,26 @@ def read_prediction(row: dict[str, Any], functions: FunctionStore) -> Prediction
         text = ""
     if not isinstance(text, str):
         raise BadRowError(f"the response: expected a string, got {kind_of(text)}, at $.output")
+    function, pair = _by_position(row, functions) or _checked(row, functions)
+    return _prediction(function, pair, io_pred, text, row.get("index", 0))
+
+
+def _by_position(row: dict[str, Any], functions: FunctionStore) -> tuple[FunctionRecord, Pair] | None:
+    """The usual case: positions that are integers, and ids, if any, that agree with them. None: no telling."""
+    item, io = row.get("itemid"), row.get("ioid")
+    if type(item) is not int or type(io) is not int or not 0 <= item < len(functions):
+        return None
+    function = _usable(functions, item)
+    if not 0 <= io < len(function.pairs):
+        return None
+    pair = function.pairs[io]
+    agree = row.get("function_id") in (None, function.id) and row.get("pair_id") in (None, pair.id)
+    return (function, pair) if agree else None
+
+
+def _checked(row: dict[str, Any], functions: FunctionStore) -> tuple[FunctionRecord, Pair]:
     function = _function(row, functions)
-    pair = _pair(row, function)
-    return Prediction(function, pair, io_pred, text, digest_of(pair.id, io_pred, str(row.get("index", 0)), text))
+    return function, _pair(row, function)
 
 
 def _position(row: dict[str, Any], name: str, count: int, what: str) -> int:

@@ -5,6 +5,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from reexec.engine.quick import quick
+
 from .names import Names, renamed
 from .source import OVERLONG_REASON
 from .text import BadRowError, parse_row
@@ -26,6 +28,9 @@ class Row:
     """Its place among the lines of the whole input that are not blank, from 0."""
     raw: bytes = b""
     """The line as the file has it, where names of the user's own made another one of it."""
+
+
+_row: Callable[..., Row] = quick(Row)
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +93,7 @@ class Selection:
         except BadRowError as error:
             return Row(number, line, {}, str(error), position)
         if not self.names:
-            return Row(number, line, data, None, position)
+            return _row(number, line, data, None, position, b"")
         new, data = renamed(line, data, self.names)
         return Row(number, new, data, None, position, line)
 
@@ -96,12 +101,12 @@ class Selection:
 def count(counts: dict[str, Any], result: Result, source: Path) -> None:
     """Adds what came of a row to the counters of a run."""
     for name, more in result.counts.items():
-        if isinstance(more, Mapping):
+        if isinstance(more, int):
+            counts[name] = counts.get(name, 0) + more
+        else:
             tally = counts.setdefault(name, {})
             for word, number in more.items():
                 tally[word] = tally.get(word, 0) + number
-        else:
-            counts[name] = counts.get(name, 0) + more
     if result.reason is not None:
         counts["rejected"] = counts.get("rejected", 0) + 1
         counts["unreadable"] = counts.get("unreadable", 0) + (result.row.fault is not None)

@@ -206,8 +206,7 @@ class StageRun:
             self.fault = error
 
     def _consume(self, line: bytes) -> None:
-        self._digest.update(line)
-        self._digest.update(b"\n")
+        self._digest.update(line + b"\n")
 
     # -- writing ----------------------------------------------------------------------------------------------
 
@@ -242,18 +241,19 @@ class StageRun:
         here leaves the row undone."""
         self._whole = False
         count(self.progress.counts, result, self.source)
+        sinks = self._sinks
         for line in result.lines:
-            self._sinks["output"].write(line)
-        if "side0" in self._sinks:
+            sinks["output"].write(line)
+        if result.side and "side0" in sinks:
             for line in result.side:
-                self._sinks["side0"].write(line)
+                sinks["side0"].write(line)
         if result.reason is not None:
-            if "rejects" not in self._sinks:
-                self._sinks["rejects"] = Sink(self.rejects_path)
-            self._sinks["rejects"].write(dump_line(reject_record(result, self.source)))
-        if "shard" in self._sinks:
-            numbers = (len(result.lines), len(result.side) if "side0" in self._sinks else 0, int(result.reason is not None))
-            self._sinks["shard"].write(b"%d %d %d" % numbers)
+            if "rejects" not in sinks:
+                sinks["rejects"] = Sink(self.rejects_path)
+            sinks["rejects"].write(dump_line(reject_record(result, self.source)))
+        if "shard" in sinks:
+            numbers = (len(result.lines), len(result.side) if "side0" in sinks else 0, int(result.reason is not None))
+            sinks["shard"].write(b"%d %d %d" % numbers)
         self._done(result.row.raw or result.row.line)
 
     # For graders, until they run on the skeleton too.

@@ -133,10 +133,13 @@ def splice(line: bytes, row: dict[str, Any], members: dict[str, Any]) -> bytes:
     has one of the members already, it is written anew."""
     if any(name in row for name in members):
         return dump({**{k: v for k, v in row.items() if k not in members}, **members}).encode("ascii")
-    body = line.rstrip()
-    added = dump(members)[1:-1].encode("ascii")
-    head = body[:-1].rstrip()
-    return head + (b", " if row else b"") + added + b"}"
+    return with_members(line, row, dump(members)[1:-1])
+
+
+def with_members(line: bytes, row: dict[str, Any], members: str) -> bytes:
+    """`line` (the text of `row`) with the text of members that it lacks at its end: `"a": 1, "b": 2`."""
+    head = line.rstrip()[:-1].rstrip()
+    return b"".join((head, b", " if row else b"", members.encode("ascii"), b"}"))
 
 
 def canonical(value: Any) -> bytes:

@@ -35,6 +35,12 @@ def status_of(word: str, io_pred: str) -> str:
     return _STATUS.get(word, "exception")
 
 
+def constant_texts(texts: Texts) -> dict[tuple[str, str], str]:
+    """What is said of verdicts that need no execution, by side and word, where it is the same for all predictions."""
+    names = {(side, word): f"{_SIDE[side]}.{word}" for side in _SIDE for word in ("accepted", "wrong-answer", "no-answer")}
+    return {key: texts.fill(name) for key, name in names.items() if not texts.fields(name)}
+
+
 def feedback_text(
     texts: Texts,
     verdict: Verdict,

@@ -16,8 +16,9 @@ from pydantic import Field
 
 from reexec.engine.executor import Executor
 from reexec.engine.judging.compare import compare
-from reexec.engine.judging.verdict import Verdict, judge
+from reexec.engine.judging.verdict import VERDICT_WORDS, Verdict, judge
 from reexec.engine.outcome import Outcome
+from reexec.engine.quick import quick
 
 from ...execution import ExecutorOptions, Work, executed, opened
 from ...records.functions import FunctionStore
@@ -25,10 +26,11 @@ from ...records.predicted import read_predicted
 from ...records.predictions import Prediction, read_prediction
 from ...rows.row import Result, Row, Selection
 from ...rows.run import StageRun
-from ...rows.text import dump_line, splice
+from ...rows.text import dump, dump_line, splice, with_members
 from ...settings import Flag, Settings, Templates
 from ...stage import Stage
-from .feedback import FEEDBACK_FILE, feedback_text, status_of
+from .feedback import FEEDBACK_FILE, constant_texts, feedback_text, status_of
+from .known import KnownPairs, of_comparison
 from .pass_rates import PassRates, write_pass_rates
 
 
@@ -87,6 +89,8 @@ class Verify(Stage[VerifySettings]):
         self.executors, self.policy = (self._executor,), self._executor.policy
         self._rule, self._limits = self.policy.comparison, self.policy.limits
         self._rates, self._went_on = PassRates(), False
+        self._known = KnownPairs(self._rule)
+        self._constant = constant_texts(self.texts)
 
     def stage_run(self, selection: Selection | None, overwrite: bool) -> StageRun:
         run = super().stage_run(selection, overwrite)
@@ -125,60 +129,69 @@ class Verify(Stage[VerifySettings]):
 
     # -- before execution -------------------------------------------------------------------------------------
 
-    def _prepare(self, row: Row) -> Work:
+    def _prepare(self, row: Row) -> Work | Result:
         key = _sample(row.data)
         if key is not None:
             self.seen.refuse_repeated(key, row, f"repeats the id{' and index' if 'index' in row.data else ''} of", "id")
         read = self._read(row, read_prediction(row.data, self._functions))
-        calls = [] if read.verdict is not None else [(read.prediction.function.program, read.given)]
-        return Work(row, read, calls)
+        if read.verdict is not None:
+            return self._result(row, read, read.verdict)
+        return Work(row, read, [(read.prediction.function.program, read.given)])
 
     def _read(self, row: Row, prediction: Prediction) -> _Read:
-        found = read_predicted(prediction.text, prediction.function.program, prediction.io_pred, self._rule, row.line)
+        judged_here = prediction.io_pred == "o" and not self.settings.execute_outputs
+        known = self._known.of(prediction.pair) if judged_here else None
+        program, likely = prediction.function.program, None if known is None else known.likely
+        found = read_predicted(prediction.text, program, prediction.io_pred, self._rule, row.line, likely)
         read = _Read(prediction, found.value, found.style, found.fault)
-        if read.detail:
-            read.verdict = Verdict("no-answer")
-        elif prediction.io_pred == "o" and not self.settings.execute_outputs:
-            comparison = compare(read.predicted, prediction.pair.output, self._rule)
-            read.verdict = Verdict("accepted" if comparison.equal else "wrong-answer", None, comparison)
+        if found.fault:
+            read.verdict = _NO_ANSWER
+        elif known is not None:
+            expected = prediction.pair.output
+            same = found.value is expected
+            read.verdict = known.itself if same else of_comparison(compare(found.value, expected, self._rule))
         return read
 
     # -- after it ---------------------------------------------------------------------------------------------
 
     def _finish(self, work: Work) -> Result:
-        row, read, outcome = work.row, work.state, work.outcomes[0][0] if work.outcomes else None
-        prediction: Prediction = read.prediction
-        verdict, varying = read.verdict, False
-        if verdict is None:
-            assert outcome is not None
-            verdict = self._judged(outcome, read)
-            varying = outcome.varies is True
-        message = feedback_text(
-            self.texts,
-            verdict,
-            prediction.io_pred,
-            predicted=read.predicted,
-            expected=prediction.pair.output,
-            limit=self._limits.idle_s if verdict.word == "wall-limit" else self._limits.cpu_s,
-            varying=varying,
-            detail=read.detail,
-            as_json=read.style == "json",
-        )
-        members = {
-            "res": {"status": status_of(verdict.word, prediction.io_pred), "message": message},
-            "verdict": verdict.word,
-            "answer_style": read.style,
-            "function_id": prediction.function.id,
-            "pair_id": prediction.pair.id,
-            "id": prediction.id,
-        }
-        for name in ("function_id", "pair_id", "id"):
-            if row.data.get(name) is not None:
-                del members[name]
-        line = splice(row.line, row.data, members)
-        usage = [_usage_line(prediction.id, verdict.word, outcome)] if self.settings.usage else []
-        self._rates.add(row.data, prediction.function.id, prediction.pair.id, prediction.id, verdict.word)
-        return Result(row, (verdict.word,), [line], usage, counts=_counts(verdict))
+        outcome = work.outcomes[0][0]
+        return self._result(work.row, work.state, self._judged(outcome, work.state), outcome)
+
+    def _result(self, row: Row, read: _Read, verdict: Verdict, outcome: Outcome | None = None) -> Result:
+        prediction, data = read.prediction, row.data
+        io_pred, word = prediction.io_pred, verdict.word
+        message = self._constant.get((io_pred, word)) if outcome is None else None
+        if message is None:
+            message = feedback_text(
+                self.texts,
+                verdict,
+                io_pred,
+                predicted=read.predicted,
+                expected=prediction.pair.output,
+                limit=self._limits.idle_s if word == "wall-limit" else self._limits.cpu_s,
+                varying=outcome is not None and outcome.varies is True,
+                detail=read.detail,
+                as_json=read.style == "json",
+            )
+        function_id, pair_id = prediction.function.id, prediction.pair.id
+        row_id = prediction.id if self.settings.usage or data.get("id") is None else ""
+        ids, added, takes_more = {}, "", data.keys().isdisjoint(_NEW)
+        for name, value in (("function_id", function_id), ("pair_id", pair_id), ("id", row_id)):
+            if data.get(name) is None:
+                ids[name] = value
+                added += f', "{name}": "{value}"'
+                takes_more = takes_more and name not in data
+        status = status_of(word, io_pred)
+        if takes_more:
+            said = f'"res": {{"status": "{status}", "message": {dump(message)}}}'
+            line = with_members(row.line, data, f'{said}, "verdict": "{word}", "answer_style": "{read.style}"{added}')
+        else:
+            res = {"status": status, "message": message}
+            line = splice(row.line, data, {"res": res, "verdict": word, "answer_style": read.style, **ids})
+        usage = [_usage_line(row_id, word, outcome)] if self.settings.usage else ()
+        self._rates.add(data, function_id, pair_id, row_id, word)
+        return _made(row, _WORDS[word], (line,), usage, None, _counts(verdict), _NOTHING)
 
     def _is_wrong_value(self, outcome: Outcome, work: Work) -> bool:
         """Whether feedback will quote this value, or a verdict rest on it: not before a second run gave it too."""
@@ -207,12 +220,22 @@ class Verify(Stage[VerifySettings]):
 def _sample(row: dict[str, Any]) -> str | None:
     """What tells a row from all others: samples of one prompt share its id and differ in `index`. None for rows without id."""
     given, index = row.get("id"), row.get("index")
-    if not isinstance(given, str | int):
+    if given is None or not isinstance(given, str | int):
         return None
     return f"{given}\0{index}" if index else str(given)
 
 
+_made = quick(Result)
+_NEW = ("res", "verdict", "answer_style")
+_NO_ANSWER = Verdict("no-answer")
+_NOTHING: dict[str, Any] = {}
+_WORDS = {word: (word,) for word in VERDICT_WORDS}
+_USUAL = {word: {"rows": 1, "verdicts": {word: 1}} for word in VERDICT_WORDS}
+
+
 def _counts(verdict: Verdict) -> dict[str, Any]:
+    if verdict.outcome is None:
+        return _USUAL[verdict.word]
     counts: dict[str, Any] = {"rows": 1, "verdicts": {verdict.word: 1}}
     if verdict.word == "engine-error":
         counts["engine_errors"] = 1
