@@ -150,7 +150,8 @@ class OutcomeCache:
         return found[_CHECK_BYTES:]
 
     def put(self, key: bytes, body: bytes) -> None:
-        """Keeps `body`; on disk within a second, or at close. Bodies over 1 MiB are not kept."""
+        """Keeps `body`, in place of what was kept under `key`; on disk within a second, or at close. Bodies over 1 MiB are not
+        kept."""
         if os.getpid() != self._pid or self._closed or self.warning or len(body) > MAX_VALUE_BYTES:
             return
         with self._lock:
@@ -175,8 +176,9 @@ class OutcomeCache:
             with self._environment.begin(write=True) as transaction:
                 total = self._total(transaction)
                 for key in sorted(waiting):
-                    if transaction.put(key, waiting[key], overwrite=False, db=self._outcomes):
-                        total += _size(waiting[key])
+                    there = transaction.get(key, db=self._outcomes)
+                    transaction.put(key, waiting[key], db=self._outcomes)
+                    total += _size(waiting[key]) - (0 if there is None else _size(there))
                 now = _NUMBER.pack(int(time.time() * 1000))
                 for key in used:
                     if transaction.get(key, db=self._outcomes) is not None:

@@ -189,7 +189,7 @@ def _value_rule(expected: Any) -> Any:
         if isinstance(forms[0], list) and any(isinstance(each, tuple) for each in forms[0]):
             forms.append([list(each) if isinstance(each, tuple) else each for each in forms[0]])
         first = compare(forms[0], expected, PYTHON)
-        wrapped = isinstance(expected, list) and expected  # APPS wraps most values in one more list
+        wrapped = isinstance(expected, list) and len(expected) == 1  # APPS wraps most values in one more list
         for form in forms:
             if compare(form, expected, PYTHON).equal or (wrapped and compare(form, expected[0], PYTHON).equal):
                 return ""

@@ -77,8 +77,12 @@ def test_a_spoiled_entry_is_executed_again(tmp_path: Path, monkeypatch: pytest.M
         assert executed(executor) == 2
 
 
-def test_what_a_unit_answered_is_recalled_only_where_it_is_accepted(tmp_path: Path) -> None:
+@pytest.mark.parametrize("commit_s", [0.0, 3600.0])
+def test_what_a_unit_answered_is_recalled_only_where_it_is_accepted(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, commit_s: float
+) -> None:
     """Each run: which expected value is wrong, how checks are executed, and how many are executed."""
+    monkeypatch.setattr(store, "COMMIT_S", commit_s)  # what is on disk and what still waits is recalled alike
     runs = ((7, "batch", 100), (7, "batch", 0), (9, "batch", 1), (9, "batch", 0), (3, "call", None), (3, "call", 0))
     with OutcomeCache(tmp_path) as cache:
         for wrong, execution, count in runs:

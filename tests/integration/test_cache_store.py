@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from reexec.engine.cache import CacheUnusableError, OutcomeCache, health
+from reexec.engine.cache import CacheUnusableError, OutcomeCache, health, store
 from reexec.engine.cache.store import clear, default_folder
 from tests.conftest import ROOT, lacking
 
@@ -67,6 +67,26 @@ def test_what_was_kept_is_there_at_once_and_in_the_next_process(tmp_path: Path) 
     assert process.wait(60) == 0
     assert kept(tmp_path, range(10, 5010)) == 5000
     assert kept(tmp_path, range(1, 2)) == 1
+
+
+@pytest.mark.parametrize("commit_s", [0.0, 3600.0])
+def test_what_is_kept_again_takes_the_place_of_what_was_there(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, commit_s: float
+) -> None:
+    monkeypatch.setattr(store, "COMMIT_S", commit_s)  # each on disk at once, or all at the end
+    with OutcomeCache(tmp_path) as cache:
+        for number in (1, 6, 2, 5):
+            cache.put(key(1), body(number))
+            assert cache.get(key(1)) == body(number)
+        once = cache.statistics()
+    with OutcomeCache(tmp_path) as cache:
+        assert cache.get(key(1)) == body(5)
+        cache.put(key(1), body(5))
+        assert (cache.statistics().entries, cache.statistics().bytes) == (once.entries, once.bytes) == (1, once.bytes), (
+            "bytes are counted once"
+        )
+        assert cache.prune(0) == 1
+        assert cache.statistics().bytes == 0
 
 
 def test_kill_9_at_any_moment_leaves_a_file_of_whole_values(tmp_path: Path) -> None:

@@ -30,13 +30,14 @@ def run(step: List[str], environment: Dict[str, str]) -> Tuple[int, str]:
         step, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, env={**os.environ, **environment}
     )
     assert process.stdout is not None
-    while True:
-        piece = os.read(process.stdout.fileno(), PIECE_BYTES)
-        if not piece:
-            break
-        room = max(0, MOST_MESSAGE_BYTES - len(kept))
-        kept += piece[:room]
-        left_out += len(piece) - len(piece[:room])
+    with process.stdout as pipe:
+        while True:
+            piece = os.read(pipe.fileno(), PIECE_BYTES)
+            if not piece:
+                break
+            room = max(0, MOST_MESSAGE_BYTES - len(kept))
+            kept += piece[:room]
+            left_out += len(piece) - len(piece[:room])
     status = process.wait()
     text = kept.decode("utf-8", "replace")
     return status, text + (f"\n({left_out} more bytes)" if left_out else "")
