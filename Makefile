@@ -38,7 +38,7 @@ attacks: setup ## hostile programs against the sandbox
 conformance: setup ## our grades beside official ones, with the reason for each difference (30 minutes; docs/conformance.md)
 	$(BIN)/python -m scripts.conformance --write docs/conformance.md
 
-mutants: setup ## every plausible bug of tests/mutants is found by its test (half an hour; ARGS="--only pool" for a part)
+mutants: setup ## every plausible bug of tests/mutants is found by its test (20 minutes; ARGS="--only pool", "--resume")
 	$(BIN)/python -m tests.mutants.run $(ARGS)
 
 load: setup ## deadlines and whole files on a busy machine, beside the usual method (20 minutes; docs/reliability.md)

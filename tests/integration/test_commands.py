@@ -1,9 +1,11 @@
 """CommandExecutor as a library: compiled once, in order, cancelled, with a toolchain of one's own."""
 
+import json
 import threading
 from collections.abc import Generator, Iterator
 from pathlib import Path
 
+import psutil
 import pytest
 
 from reexec import Command, CommandExecutor, Script, UsageError, load_policy
@@ -11,6 +13,7 @@ from reexec.engine.commands.probe import find
 from reexec.engine.commands.toolchain import known, toolchain_named
 from reexec.engine.executor import Executor
 from tests.conftest import lacking
+from tests.support.helpers import all_gone, wait_until
 
 LIMITS = (
     "limits.cpu_s=1",
@@ -59,11 +62,14 @@ def test_languages_and_python_scripts_share_one_stream(executor: CommandExecutor
 
 def test_a_closed_stream_cancels_what_is_left(executor: CommandExecutor) -> None:
     sleeps = Command("#include <unistd.h>\nint main(void) { pause(); }", "c")
+    assert executor.submit(sleeps, "").result(60).kind == "wall-limit"  # compiled, so that the others are on their way at once
+    before = executor.statistics()
     stream = executor.run_many([(Command(ADDS, "c"), "1 1", 0), *((sleeps, "", n) for n in range(30))])
     assert isinstance(stream, Generator)
     next(stream)
     stream.close()
     assert executor.submit(Command(ADDS, "c"), "2 2").result(20).stdout == "4\n"
+    wait_until(lambda: executor.statistics().cancelled - before.cancelled >= 20, 10, "30 were on their way, two at a time")
 
 
 def test_a_toolchain_of_ones_own(executor: CommandExecutor, tmp_path: Path) -> None:
@@ -78,6 +84,47 @@ def test_a_toolchain_of_ones_own(executor: CommandExecutor, tmp_path: Path) -> N
     file.with_name("bad.toml").write_text('language = "x"\nfinds = 3\n')
     with pytest.raises(UsageError, match=r"bad\.toml"):
         executor.submit(Command(source, str(file.with_name("bad.toml"))), "")
+
+
+def test_a_toolchain_with_other_flags_is_another_one_whatever_it_calls_its_language(
+    executor: CommandExecutor, tmp_path: Path
+) -> None:
+    source = '#include <stdio.h>\n#ifndef ANSWER\n#define ANSWER 1\n#endif\nint main(void) { printf("%d\\n", ANSWER); }'
+    text = find(toolchain_named("c")).toolchain.model_dump_json()
+    files = []
+    for answer in ("2", "3"):
+        (tmp_path / answer).mkdir()
+        files.append(tmp_path / answer / "c.toml")
+        flags = json.loads(text)["compile"]["steps"][0][1:]
+        files[-1].write_text(
+            'language = "c"\ntitle = "C"\nfind = { cc = ["gcc", "cc"] }\nversion = ["{cc}", "--version"]\ninstall = "gcc"\n'
+            '[compile]\nsource = "main.c"\noutput = "main"\nprograms = ["as", "ld"]\nshows = ["/usr/include"]\n'
+            f"steps = [{json.dumps(['{cc}', f'-DANSWER={answer}', *flags])}]\n"
+        )
+    asked = [executor.submit(Command(source, name), "") for name in ("c", *map(str, files), "gcc")]
+    assert [future.result(60).stdout for future in asked] == ["1\n", "2\n", "3\n", "1\n"]
+
+
+def test_programs_run_under_the_limits_that_were_given(executor: CommandExecutor) -> None:
+    policy = executor._language("c").executor.policy
+    assert policy.limits == executor.policy.limits
+    assert (policy.prelude, policy.warm) == ((), ()), "those are of Python"
+
+
+def test_a_failure_of_the_host_is_an_outcome_of_its_own_in_a_stream(
+    executor: CommandExecutor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(content: bytes, ending: str = "") -> str:
+        raise OSError(28, "No space left on device")
+
+    fresh = Command(f"/* {threading.get_ident()} full */ {ADDS}", "c")
+    with monkeypatch.context() as patch:
+        patch.setattr(executor.artefacts, "put", full)
+        ((outcome, tag),) = executor.run_many([(fresh, "1 2", "tag")])
+    assert outcome is not None
+    assert (outcome.kind, tag) == ("engine-error", "tag")
+    assert "No space left on device" in outcome.detail
+    assert executor.submit(fresh, "1 2").result(60).stdout == "3\n", "and nothing is held against the program"
 
 
 def test_what_cannot_be_run_is_said_where_it_is_asked(executor: CommandExecutor) -> None:
@@ -102,6 +149,13 @@ def test_every_language_that_comes_with_reexec_has_names_of_its_own() -> None:
 def test_nothing_is_left_of_an_executor_that_was_shut_down() -> None:
     with CommandExecutor(load_policy("contest", settings=LIMITS), workers=1) as made:
         folder = made.artefacts.folder
+        assert made.submit(Command(ADDS, "c"), "1 1").result(60).stdout == "2\n"
+        language = made._language("c")
+        compiling = language.compiler._executor
+        assert compiling is not None
+        workers = [psutil.Process(pid) for one in (language.executor, compiling) for pid in one.worker_pids()]
+        assert workers
     assert not folder.exists()
+    all_gone(workers)
     with pytest.raises(UsageError, match="shut down"):
         made.submit(Command(ADDS, "c"), "")

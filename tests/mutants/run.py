@@ -1,15 +1,25 @@
-"""Applies each mutant in a copy of the tree and runs its test there; fails when one survives.
+"""Applies each mutant in a copy of the tree and runs its test there; fails unless every one is killed.
 
-    python -m tests.mutants.run [--only WORD] [--name NAME] [--sample N] [--jobs N] [--limit SECONDS]
+    python -m tests.mutants.run [--only PATTERN] [--name NAME] [--sample N] [--jobs N] [--limit SECONDS] [--resume]
 
-The interpreter starts once: it imports what tests need but nothing of this project, and forks for every run. Copies are made
-once for each job. First every test runs without a mutant, because a test that fails anyway kills nothing.
+The interpreter starts once: it imports what tests need but nothing of this project, and forks for every run, so that each has a
+process of its own. Copies are made once for each job. First every test runs without a mutant.
+
+    killed           the test failed
+    killed (time)    the test was not done when the limit was over
+    survived         the test passed
+    skipped          the test did not run: nothing was found out, which counts as survived
+    stale            the text of the mutant is not in its file exactly once
+    broken           the test does not pass without the mutant, or pytest could not run it
 """
 
 import argparse
 import compileall
 import contextlib
+import fnmatch
+import hashlib
 import importlib
+import json
 import os
 import random
 import shutil
@@ -19,13 +29,15 @@ import tempfile
 import time
 import traceback
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from tests.mutants.table import ROOT, Mutant, load
 
-COPIED = ("cli", "engine", "examples", "policies", "runners", "src", "tests", "benchmarks", "scripts", "docs", "pyproject.toml")
+COPIED = ("cli", "clients", "engine", "examples", "policies", "runners", "src", "tests", "benchmarks", "scripts", "docs",
+          "pyproject.toml")  # fmt: skip
 IMPORTED = (
     "pytest", "hypothesis", "hypothesis.strategies", "numpy", "pydantic", "msgpack", "psutil", "rich.console", "rich.table",
     "typer", "concurrent.futures", "asyncio", "sqlite3", "http.server", "unittest.mock",
@@ -34,20 +46,61 @@ ARGUMENTS = (
     "-q", "-x", "-p", "no:cacheprovider", "--no-header", "-rN", "-m", "", "-W", "ignore:Module already imported",
 )  # fmt: skip
 PASSED, FAILED = 0, 1  # pytest's exit codes; any other is a mistake in the table
-WORDS = {PASSED: "survived", FAILED: "killed"}
+KILLED = ("killed", "killed (time)")
 NEWER_S = 10  # a mutated file is newer than its bytecode by that much
+RESULTS = ROOT / ".mutants.jsonl"
+"""What earlier runs came to, for --resume."""
 
 
 @dataclass
-class Run:
-    """One test run, in a process and a copy of its own."""
+class Job:
+    """One run of pytest, in a process and a copy of its own. Without a mutant it asks whether the tests pass at all."""
 
-    mutant: Mutant
     copy: Path
-    pid: int
-    since: float
-    original: str
-    times: tuple[int, int]
+    tests: tuple[str, ...]
+    limit_s: float
+    mutants: tuple[Mutant, ...]
+    is_mutated: bool
+    pid: int = 0
+    since: float = 0.0
+    original: str = ""
+    times: tuple[int, int] = (0, 0)
+
+
+@dataclass(frozen=True)
+class Ended:
+    """How it ended: pytest's exit code (None: not in time), and its counts of tests."""
+
+    code: int | None
+    passed: int
+    skipped: int
+    seconds: float
+
+    @property
+    def word(self) -> str:
+        """Of a run with a mutant."""
+        if self.code is None:
+            return "killed (time)"
+        if self.code == FAILED:
+            return "killed"
+        if self.code != PASSED:
+            return "broken"
+        return "survived" if self.passed else "skipped"
+
+
+class Counting:
+    """A plugin of pytest: how many tests passed, and how many were skipped."""
+
+    def __init__(self) -> None:
+        self.counts: Counter[str] = Counter()
+
+    def pytest_runtest_logreport(self, report: Any) -> None:
+        if report.when == "call" or report.outcome == "skipped":
+            self.counts[report.outcome] += 1
+
+    def pytest_collectreport(self, report: Any) -> None:
+        if report.outcome == "skipped":
+            self.counts["skipped"] += 1
 
 
 def copy_tree(target: Path) -> Path:
@@ -65,15 +118,17 @@ def copy_tree(target: Path) -> Path:
     return target
 
 
-def fork_pytest(copy: Path, tests: Iterable[str], output: Path) -> int:
-    """The pid of a process that runs `tests` in `copy`, at the head of a process group, and exits with pytest's code."""
+def fork_pytest(copy: Path, tests: Iterable[str]) -> int:
+    """The pid of a process that runs `tests` in `copy`, at the head of a process group, and exits with pytest's code. What it
+    says is in `copy`/output, its counts in `copy`/counts."""
+    (copy / "counts").unlink(missing_ok=True)
     pid = os.fork()
     if pid:
         return pid
     code = 70
     try:
         os.setpgid(0, 0)
-        with open(output, "wb") as file:
+        with open(copy / "output", "wb") as file:
             os.dup2(file.fileno(), 1)
             os.dup2(file.fileno(), 2)
         os.chdir(copy)
@@ -86,7 +141,9 @@ def fork_pytest(copy: Path, tests: Iterable[str], output: Path) -> int:
             del sys.modules[name]
         import pytest
 
-        code = int(pytest.main([*ARGUMENTS, *tests]))
+        counting = Counting()
+        code = int(pytest.main([*ARGUMENTS, *tests], plugins=[counting]))
+        (copy / "counts").write_text(json.dumps(counting.counts))
     except BaseException:
         traceback.print_exc()
     finally:
@@ -96,94 +153,154 @@ def fork_pytest(copy: Path, tests: Iterable[str], output: Path) -> int:
         os._exit(code)
 
 
-def end(pid: int) -> None:
+def begin(job: Job) -> None:
+    if job.is_mutated:
+        [mutant] = job.mutants
+        path = job.copy / mutant.file
+        was, job.original = path.stat(), path.read_text(encoding="utf-8")
+        job.times = (was.st_atime_ns, was.st_mtime_ns)
+        path.write_text(mutant.apply(job.original), encoding="utf-8")
+        newer = was.st_mtime + NEWER_S
+        os.utime(path, (newer, newer))
+    job.since = time.monotonic()
+    job.pid = fork_pytest(job.copy, job.tests)
+
+
+def ended(job: Job) -> Ended | None:
+    """None while it runs. What it left over is ended and its copy is as it was."""
+    got, status = os.waitpid(job.pid, os.WNOHANG)
+    took = time.monotonic() - job.since
+    if not got and took < job.limit_s:
+        return None
     with contextlib.suppress(ProcessLookupError):
-        os.killpg(pid, signal.SIGKILL)
+        os.killpg(job.pid, signal.SIGKILL)
+    if not got:
+        os.waitpid(job.pid, 0)
+    if job.is_mutated:
+        path = job.copy / job.mutants[0].file
+        path.write_text(job.original, encoding="utf-8")
+        os.utime(path, ns=job.times)
+    try:
+        counts = json.loads((job.copy / "counts").read_text())
+    except (OSError, ValueError):
+        counts = {}
+    code = os.waitstatus_to_exitcode(status) if got else None
+    return Ended(code, counts.get("passed", 0), counts.get("skipped", 0), took)
 
 
-def run_baseline(copy: Path, mutants: list[Mutant], limit_s: float) -> list[str]:
-    """The tests that do not pass without a mutant. All together, which is faster; one by one where something is wrong."""
-    tests = sorted({mutant.test for mutant in mutants})
-    pid = fork_pytest(copy, dict.fromkeys(" ".join(tests).split()), copy / "output")
-    status, took = wait(pid, 20 * limit_s)
-    end(pid)
-    if status == PASSED:
-        print(f"all tests pass without a mutant, {took:.0f} s", flush=True)
-        return []
-    broken = []
-    for test in tests:
-        pid = fork_pytest(copy, test.split(), copy / "output")
-        status, _ = wait(pid, limit_s)
-        end(pid)
-        if status != PASSED:
-            broken.append(test)
-            print(f"does not pass without a mutant: {test} ({'too slow' if status is None else f'exit code {status}'})")
-            print((copy / "output").read_text(errors="replace")[-2000:])
-    return broken
+def run_all(jobs: list[Job], copies: list[Path]) -> Iterator[tuple[Job, Ended]]:
+    """Each job and how it ended, as they end. Jobs that are added to `jobs` meanwhile run as well."""
+    free, running = list(copies), list[Job]()
+    try:
+        while jobs or running:
+            while jobs and free:
+                job = jobs.pop(0)
+                job.copy = free.pop()
+                begin(job)
+                running.append(job)
+            time.sleep(0.02)
+            for job in list(running):
+                found = ended(job)
+                if found is not None:
+                    running.remove(job)
+                    yield job, found
+                    free.append(job.copy)
+    finally:
+        for job in running:
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(job.pid, signal.SIGKILL)
 
 
-def wait(pid: int, limit_s: float) -> tuple[int | None, float]:
-    """The exit code, None where it did not end in time, and the seconds that it took."""
-    since = time.monotonic()
-    while time.monotonic() - since < limit_s:
-        got, status = os.waitpid(pid, os.WNOHANG)
-        if got:
-            return os.waitstatus_to_exitcode(status), time.monotonic() - since
-        time.sleep(0.02)
-    end(pid)
-    os.waitpid(pid, 0)
-    return None, limit_s
+def unfit(mutants: list[Mutant], copies: list[Path], limit_s: float) -> dict[str, str]:
+    """By its id, each test that cannot kill anything, and the word for it. Tests of one file run together, which is faster, and
+    one by one where something is wrong with that."""
+    by_file: dict[str, dict[str, None]] = {}
+    for mutant in mutants:
+        by_file.setdefault(mutant.test.partition("::")[0], {})[mutant.test] = None
+    jobs = [Job(copies[0], tuple(dict.fromkeys(" ".join(tests).split())), limit_s * 2, (), False) for tests in by_file.values()]
+    wanted = {job.tests: list(tests) for job, tests in zip(jobs, by_file.values(), strict=True)}
+    print(f"{sum(map(len, wanted.values()))} tests of {len(jobs)} files without a mutant", flush=True)
+    found: dict[str, str] = {}
+    for job, how in run_all(jobs, copies):
+        if how.code == PASSED and not how.skipped:
+            continue
+        tests = wanted[job.tests]
+        if len(tests) > 1:
+            for test in tests:
+                one = tuple(test.split())
+                wanted[one] = [test]
+                jobs.append(Job(copies[0], one, limit_s, (), False))
+            continue
+        if how.code == PASSED and how.passed:
+            continue  # of several, some are skipped here
+        found[tests[0]] = "skipped" if how.code == PASSED else "broken"
+        why = "too slow" if how.code is None else "skipped" if how.code == PASSED else f"exit code {how.code}"
+        print(f"does not pass without a mutant: {tests[0]} ({why})", flush=True)
+        print((job.copy / "output").read_text(errors="replace")[-2000:])
+    return found
 
 
-def begin(mutant: Mutant, copy: Path) -> Run:
-    path = copy / mutant.file
-    was, original = path.stat(), path.read_text(encoding="utf-8")
-    path.write_text(mutant.apply(original), encoding="utf-8")
-    newer = was.st_mtime + NEWER_S
-    os.utime(path, (newer, newer))
-    pid = fork_pytest(copy, mutant.test.split(), copy / "output")
-    return Run(mutant, copy, pid, time.monotonic(), original, (was.st_atime_ns, was.st_mtime_ns))
+def digest_of(mutant: Mutant) -> str:
+    """Of what a result hangs on first: the entry, the mutated file, the files of its tests."""
+    digest = hashlib.sha256(repr((mutant.file, mutant.text, mutant.replacement, mutant.test)).encode())
+    for name in dict.fromkeys((mutant.file, *(test.partition("::")[0] for test in mutant.test.split()))):
+        with contextlib.suppress(OSError):
+            digest.update((ROOT / name).read_bytes())
+    return digest.hexdigest()
 
 
-def restore(run: Run) -> None:
-    path = run.copy / run.mutant.file
-    path.write_text(run.original, encoding="utf-8")
-    os.utime(path, ns=run.times)
+def killed_before() -> set[str]:
+    with contextlib.suppress(OSError, ValueError):
+        return {row["digest"] for row in map(json.loads, RESULTS.read_text().splitlines()) if row["word"] in KILLED}
+    return set()
 
 
-def run_all(mutants: list[Mutant], copies: list[Path], limit_s: float) -> Counter[str]:
+def show(number: int, count: int, word: str, seconds: float, mutant: Mutant) -> None:
+    print(f"[{number}/{count}] {word:14} {seconds:5.1f} s  {mutant.name:16} {mutant.file}  {mutant.test}", flush=True)
+    if word not in KILLED:
+        print(f"    {mutant.text!r}\n -> {mutant.replacement!r}", flush=True)
+
+
+def is_fitting(mutant: Mutant) -> bool:
+    try:
+        mutant.apply((ROOT / mutant.file).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return False
+    return True
+
+
+def is_asked_for(mutant: Mutant, pattern: str) -> bool:
+    return any(pattern in text or fnmatch.fnmatchcase(text, pattern) for text in (mutant.name, mutant.file, mutant.test))
+
+
+def run_mutants(mutants: list[Mutant], copies: list[Path], limit_s: float, is_baseline_wanted: bool) -> Counter[str]:
     words: Counter[str] = Counter()
-    in_turn = sorted(mutants, key=lambda mutant: (mutant.number, mutant.area))  # a run that is cut short has seen every area
-    waiting, free, running = in_turn[::-1], list(copies), list[Run]()
-    while waiting or running:
-        while waiting and free:
-            running.append(begin(waiting.pop(), free.pop()))
-        time.sleep(0.02)
-        for run in list(running):
-            got, status = os.waitpid(run.pid, os.WNOHANG)
-            took = time.monotonic() - run.since
-            if not got and took < limit_s:
-                continue
-            end(run.pid)
-            if not got:
-                os.waitpid(run.pid, 0)
-            word = WORDS.get(os.waitstatus_to_exitcode(status), "broken") if got else "killed (time)"
-            words[word] += 1
-            mutant = run.mutant
-            print(f"{word:14} {took:5.1f} s  {mutant.name:16} {mutant.file}  {mutant.test}", flush=True)
-            if word in ("survived", "broken"):
-                print(f"    {mutant.text!r}\n -> {mutant.replacement!r}")
-                if word == "broken":
-                    print((run.copy / "output").read_text(errors="replace")[-1500:])
-            restore(run)
-            running.remove(run)
-            free.append(run.copy)
+    stale = {mutant.name for mutant in mutants if not is_fitting(mutant)}
+    fitting = [mutant for mutant in mutants if mutant.name not in stale]
+    bad = unfit(fitting, copies, limit_s) if is_baseline_wanted else {}
+    jobs = []
+    for mutant in mutants:
+        word = "stale" if mutant.name in stale else bad.get(mutant.test)
+        if word is None:
+            jobs.append(Job(copies[0], tuple(mutant.test.split()), limit_s, (mutant,), True))
+            continue
+        words[word] += 1
+        show(words.total(), len(mutants), word, 0.0, mutant)
+    with open(RESULTS, "a", encoding="utf-8") as results:
+        for job, how in run_all(jobs, copies):
+            [mutant] = job.mutants
+            words[how.word] += 1
+            show(words.total(), len(mutants), how.word, how.seconds, mutant)
+            if how.word == "broken":
+                print((job.copy / "output").read_text(errors="replace")[-1500:], flush=True)
+            results.write(json.dumps({"mutant": mutant.name, "digest": digest_of(mutant), "word": how.word}) + "\n")
+            results.flush()
     return words
 
 
 def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--only", help="mutants whose name or file holds this word", default="")
+    parser.add_argument("--only", help="mutants whose name, file or test holds or matches this", default="", metavar="PATTERN")
     parser.add_argument("--name", action="append", help="this mutant; may be given several times")
     parser.add_argument("--sample", type=int, help="so many of them, drawn by the day")
     parser.add_argument("--jobs", type=int, default=len(os.sched_getaffinity(0)))
@@ -191,27 +308,40 @@ def main(arguments: list[str] | None = None) -> int:
         "--limit", type=float, default=120, help="seconds for each run; a mutant that makes tests hang is killed"
     )
     parser.add_argument("--no-baseline", action="store_true", help="trust that the tests pass without a mutant")
+    parser.add_argument(
+        "--resume", action="store_true",
+        help=f"leave out what {RESULTS.name} says was killed, with the same mutated file and the same files of tests",
+    )  # fmt: skip
     given = parser.parse_args(arguments)
-    mutants = [mutant for mutant in load() if given.only in mutant.name or given.only in mutant.file]
+    mutants = [mutant for mutant in load() if is_asked_for(mutant, given.only)]
     if given.name:
         mutants = [mutant for mutant in mutants if mutant.name in given.name]
     if given.sample is not None:
         mutants = random.Random(time.strftime("%F")).sample(mutants, min(given.sample, len(mutants)))
+    if not mutants:
+        print("no such mutant")
+        return 2
+    known = killed_before() if given.resume else set()
+    left = [mutant for mutant in mutants if digest_of(mutant) not in known]
+    left.sort(key=lambda mutant: (mutant.number, mutant.area))  # a run that is cut short has seen every area
+    words: Counter[str] = Counter({"killed before": len(mutants) - len(left)} if len(left) < len(mutants) else {})
     for name in IMPORTED:
         importlib.import_module(name)
-    with tempfile.TemporaryDirectory(prefix="reexec-mutants-") as name:
-        folder = Path(name)
-        folder.chmod(0o755)
-        first = copy_tree(folder / "0")
-        compileall.compile_dir(first, quiet=2, workers=1)
-        copies = [first]
-        for number in range(1, max(1, min(given.jobs, len(mutants)))):
-            shutil.copytree(first, folder / str(number), symlinks=True)
-            copies.append(folder / str(number))
-        broken = [] if given.no_baseline else run_baseline(first, mutants, 4 * given.limit)
-        words = run_all(mutants, copies, given.limit)
-    print(", ".join(f"{count} {word}" for word, count in sorted(words.items())) or "no mutants")
-    return 1 if broken or words["survived"] or words["broken"] else 0
+    began = time.monotonic()
+    if left:
+        with tempfile.TemporaryDirectory(prefix="reexec-mutants-") as name:
+            folder = Path(name)
+            folder.chmod(0o755)
+            first = copy_tree(folder / "0")
+            compileall.compile_dir(first, quiet=2, workers=1)
+            copies = [first]
+            for number in range(1, max(1, min(given.jobs, len(left)))):
+                shutil.copytree(first, folder / str(number), symlinks=True)
+                copies.append(folder / str(number))
+            words += run_mutants(left, copies, given.limit, not given.no_baseline)
+    counts = ", ".join(f"{count} {word}" for word, count in sorted(words.items()))
+    print(f"{len(mutants)} mutants in {time.monotonic() - began:.0f} s: {counts}")
+    return 0 if all(word.startswith("killed") for word in words) else 1
 
 
 if __name__ == "__main__":
