@@ -19,6 +19,7 @@ from reexec.engine.commands.inside import build
 from reexec.engine.commands.probe import Found, _first_line
 from reexec.engine.commands.toolchain import Compile, Toolchain
 from reexec.engine.outcome import Outcome, RaisedException
+from reexec.engine.own_terms import CallLimits
 from reexec.engine.program import CommandLine
 
 TOOLCHAIN = Toolchain(
@@ -37,9 +38,9 @@ class Engine:
         self.calls: list[tuple[Any, Future[Outcome]]] = []
         Engine.made.append(self)
 
-    def submit(self, program: Any, call: Any) -> Future[Outcome]:
+    def submit(self, program: Any, call: Any, *, limits: CallLimits | None = None, **_: Any) -> Future[Outcome]:
         future: Future[Outcome] = Future()
-        self.calls.append((call, future))
+        self.calls.append((limits, future))
         return future
 
     def come_to(self, outcome: Outcome) -> None:
@@ -108,6 +109,13 @@ def test_another_source_is_another_program(compiler: Compiler, artefacts: Artefa
 def files(artefacts: Artefacts) -> list[Path]:
     artefacts.folder.chmod(0o700)
     return list(artefacts.folder.iterdir())
+
+
+def test_what_came_of_lower_limits_is_known_to_those_who_have_the_same(compiler: Compiler) -> None:
+    low, as_the_policy = CallLimits(cpu_s=0.5), CallLimits(cpu_s=1000.0)
+    for limits in (low, None, as_the_policy, CallLimits(cpu_s=0.5), CallLimits(cpu_s=0.6)):
+        compiler.ready(program("a"), limits)
+    assert [limits for limits, _ in engine().calls] == [low, None, CallLimits(cpu_s=0.6)]
 
 
 def test_a_compilation_has_the_limits_of_its_language(compiler: Compiler) -> None:
