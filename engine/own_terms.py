@@ -69,14 +69,14 @@ class Files:
         for name, content in self.given.items():
             if not isinstance(content, bytes):
                 raise UsageError(f"the content of a file is bytes, not {type(content).__name__}: {name!r}")
-            path = path_of(name)
+            path = file_path(name)
             if path in contents:
                 raise UsageError(f"two files of one name: {name!r}")
             contents[path] = content
         for path in contents:
             if any(folder in contents for folder in _folders(path)):
                 raise UsageError(f"a file stands where {path!r} needs a folder")
-        data = wire.pack(contents, [path_of(name) for name in self.wanted])
+        data = wire.pack(contents, [file_path(name) for name in self.wanted])
         if len(data) > loaded_bytes():
             raise UsageError(f"files of {len(data):,} bytes; the most is {loaded_bytes():,}")
         object.__setattr__(self, "wanted", tuple(self.wanted))
@@ -87,7 +87,7 @@ class Files:
         """Raises UsageError where the policy's folder cannot hold what is given."""
         if not limits.scratch_bytes:
             raise UsageError("files need a policy with a writable folder, at $.limits.scratch_bytes")
-        paths = [path_of(name) for name in self.given]
+        paths = [file_path(name) for name in self.given]
         folders = {folder for path in paths for folder in _folders(path)}
         needed = sum(-(-len(content) // _PAGE) * _PAGE for content in self.given.values())
         if needed > limits.scratch_bytes:
@@ -100,7 +100,7 @@ class Files:
         return {self.wanted[number]: content for number, content in wire.unpack(blob, len(self.wanted)).items()}
 
 
-def path_of(name: Any) -> str:
+def file_path(name: Any) -> str:
     """The path below the folder that a name means. Raises UsageError where it means none."""
     if not isinstance(name, str):
         raise UsageError(f"the name of a file is text, not {type(name).__name__}")

@@ -158,9 +158,11 @@ class CommandExecutor:
         language = self._language(program.entry)
         data = Stdin.of(stdin)
         future = CommandFuture()
+        began = time.monotonic()
         made = language.compiler.ready(program, compile_limits, group)
 
         def start(line: CommandLine) -> OutcomeFuture:
+            future.compiled_s = time.monotonic() - began
             return language.executor.submit(line, data, group=group, limits=limits, files=files)
 
         made.add_done_callback(lambda finished: _go_on(future, finished, start))
@@ -277,6 +279,8 @@ class CommandFuture(Future[Outcome]):
 
     run: OutcomeFuture | None = None
     """Once it is compiled."""
+    compiled_s = 0.0
+    """Seconds until then; next to none where it was known."""
 
     def files(self) -> dict[str, bytes]:
         """As OutcomeFuture.files; of a program that did not compile there are none."""

@@ -21,19 +21,19 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from reexec.engine.errors import EngineError, ReexecError, UsageError
 from reexec.engine.outcome import Outcome
+from reexec.engine.own_terms import CallLimits
 from reexec.engine.program import Script, Stdin
 
 from ..graders.assertions import AssertionTest, plan_assertions
 from ..graders.lifting import Lifted, lift_all
-from ..graders.plan import Plan, Result, Run, settle
+from ..graders.plan import LIMITS_ON_TIME, Plan, Result, Run, settle
 from ..graders.text_rules import joined, text_difference
 from ..rows.text import dump_line
 from . import schemas
 from .desk import Client
 from .sandbox_fusion import parsed
 from .settings import ServiceSettings
-from .timing import within
-from .work import Shop, aside, begin, read_object
+from .work import Shop, aside, begin, outcome_of, read_object
 
 MOST_UNPACKED_BYTES = 64 << 20
 KNOWN_TESTS = 4096
@@ -107,11 +107,11 @@ def add(app: FastAPI, shop: Shop, settings: ServiceSettings) -> None:
 
     async def _run(client: Client, run: Run, limit_s: float) -> Outcome | None:
         """None where it was late."""
-        ticket = begin(shop, client, run.program, run.call, settings.request_s)
-        outcome, late = await within(limit_s, shop, ticket)
-        if outcome is not None and outcome.kind == "engine-error":
+        limits = CallLimits(cpu_s=limit_s, idle_s=limit_s)
+        outcome, _ = await outcome_of(shop, begin(shop, client, run.program, run.call, settings.request_s, limits=limits))
+        if outcome.kind == "engine-error":
             raise failure_of(outcome)
-        return None if late else outcome
+        return None if outcome.kind in LIMITS_ON_TIME else outcome
 
     async def _graded(
         request: Request,

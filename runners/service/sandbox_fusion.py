@@ -4,6 +4,8 @@ Python programs run as scripts in the executor's warm workers, those of other la
 """
 
 import asyncio
+import base64
+import signal
 import time
 from typing import Any
 
@@ -13,16 +15,17 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from reexec.engine.errors import DeadlineExceededError, EngineError, UsageError
 from reexec.engine.outcome import Outcome
+from reexec.engine.own_terms import CallLimits, Files, file_path
 from reexec.engine.program import Script, Stdin
 from reexec.policies.faults import fault_of, located, path_of
 
+from ..graders.plan import LIMITS_ON_TIME
 from ..rows.text import dump_line
 from . import schemas
 from .desk import Client
 from .languages import TOOLCHAINS
 from .settings import ServiceSettings
-from .timing import within
-from .work import Shop, Ticket, aside, begin, read_object
+from .work import Shop, Ticket, aside, begin, outcome_of, read_object
 
 MIB = 1 << 20
 
@@ -44,6 +47,7 @@ class RunCodeRequest(BaseModel):
 class CommandRunResult(BaseModel):
     status: str
     execution_time: float | None = None
+    cpu_time: float | None = None
     return_code: int | None = None
     stdout: str | None = None
     stderr: str | None = None
@@ -94,58 +98,121 @@ async def _answer(shop: Shop, client: Client, asked: RunCodeRequest, timeout_s: 
 
 
 async def _run(shop: Shop, client: Client, asked: RunCodeRequest, timeout_s: float) -> RunCodeResponse:
-    if any(content is not None for content in asked.files.values()) or asked.fetch_files:
-        return _refused("programs here get no files of their own; send what they need as stdin")
-    given = Stdin.of(asked.stdin or "")
-    compiles = False
+    files, outside = await aside(sum(map(len, filter(None, asked.files.values()))), files_of, asked)
+    given, limits = Stdin.of(asked.stdin or ""), _limits(asked.run_timeout, asked.memory_limit_MB)
     if asked.language == "python":
-        ticket = begin(shop, client, Script(asked.code), given, timeout_s)
+        ticket = begin(shop, client, Script(asked.code), given, timeout_s, limits=limits, files=files)
+        outcome, _ = await outcome_of(shop, ticket)
+        answer = _answer_of(outcome, "python")
+        answer.files = await _fetched(ticket.future, files)
     else:
-        compiles = shop.languages.compiles(asked.language)
-        began = time.monotonic()
-        ticket = Ticket(await asyncio.to_thread(shop.languages.submit, asked.language, asked.code, given), began)
-    try:
-        async with asyncio.timeout(timeout_s):
-            outcome, late = await within(asked.run_timeout, shop, ticket)
-    except TimeoutError:
-        raise DeadlineExceededError("no answer in time") from None
-    if outcome is not None and outcome.kind == "engine-error":
-        return _refused(outcome.describe())
-    if outcome is not None and outcome.exception is not None and outcome.exception.type == "CompileError":
-        refused = CommandRunResult(status="Finished", return_code=1, stdout="", stderr=f"{outcome.exception.message}\n")
-        return RunCodeResponse(status="Failed", compile_result=refused)
-    compiled = CommandRunResult(status="Finished", return_code=0, stdout="", stderr="") if compiles else None
-    ran = _late(outcome) if outcome is None or late else _run_result(outcome, asked.memory_limit_MB)
-    return RunCodeResponse(status="Success" if ran.return_code == 0 else "Failed", compile_result=compiled, run_result=ran)
+        future = await shop.languages.begin(
+            client, asked.language, asked.code, given, limits=limits, compile_limits=_limits(asked.compile_timeout), files=files
+        )
+        ticket = Ticket(future, time.monotonic())
+        try:
+            async with asyncio.timeout(timeout_s):
+                outcome, _ = await outcome_of(shop, ticket)
+        except TimeoutError:
+            raise DeadlineExceededError("no answer in time") from None
+        if future.run is None:
+            answer = _not_compiled(outcome)
+        else:
+            answer = _answer_of(outcome, asked.language)
+            answer.files = await _fetched(future, files)
+            if shop.languages.compiles(asked.language):
+                seconds = future.compiled_s
+                answer.compile_result = CommandRunResult(
+                    status="Finished", execution_time=seconds, return_code=0, stdout="", stderr=""
+                )
+    if outside and answer.status != "SandboxError":
+        answer.message = f"not in the program's folder: {', '.join(map(ascii, outside))}"[:1000]
+    return answer
+
+
+def _limits(seconds: float, memory_mb: int = -1) -> CallLimits:
+    """A time that is named counts processor time, and time asleep."""
+    return CallLimits(cpu_s=seconds, idle_s=seconds, memory_bytes=memory_mb * MIB if memory_mb > 0 else None)
+
+
+def files_of(asked: RunCodeRequest) -> tuple[Files | None, list[str]]:
+    """The files around a run, and those wanted that cannot lie in its folder. Raises UsageError."""
+    given: dict[str, bytes] = {}
+    for name, content in asked.files.items():
+        if content is None or _IGNORED in name:  # as the protocol has it
+            continue
+        try:
+            given[name] = base64.b64decode(content, validate=True)
+        except ValueError:
+            raise UsageError(f"not base64, at $.files.{ascii(name)[:80]}") from None
+    wanted, outside = [], []
+    for name in dict.fromkeys(asked.fetch_files):
+        try:
+            file_path(name)
+        except UsageError:
+            outside.append(name)
+        else:
+            wanted.append(name)
+    return (Files(given, wanted) if given or wanted else None), outside
+
+
+async def _fetched(future: Any, files: Files | None) -> dict[str, str]:
+    if files is None or not files.wanted:
+        return {}
+    found: dict[str, bytes] = future.files()
+    size = sum(map(len, found.values()))
+    return await aside(size, lambda: {name: base64.b64encode(content).decode() for name, content in found.items()})
 
 
 _KILLED = -9
 """The return code of a program that was ended."""
+_IGNORED = "IGNORE_THIS_FILE"
 
 
-def _late(outcome: Outcome | None) -> CommandRunResult:
-    if outcome is None:
-        return CommandRunResult(status="TimeLimitExceeded", stdout="", stderr="")
-    wall_s = outcome.usage.wall_s
-    return CommandRunResult(status="TimeLimitExceeded", execution_time=wall_s, stdout=outcome.stdout, stderr=outcome.stderr)
+def _not_compiled(outcome: Outcome) -> RunCodeResponse:
+    if outcome.kind == "engine-error":
+        return _refused(outcome.describe())
+    if outcome.kind in LIMITS_ON_TIME:
+        late = CommandRunResult(status="TimeLimitExceeded", execution_time=outcome.usage.wall_s, stdout="", stderr="")
+        return RunCodeResponse(status="Failed", compile_result=late)
+    raised = outcome.exception
+    said = raised.message if raised is not None else outcome.describe()
+    wrong = CommandRunResult(
+        status="Finished", execution_time=outcome.usage.wall_s, return_code=1, stdout="", stderr=f"{said}\n"
+    )
+    return RunCodeResponse(status="Failed", compile_result=wrong)
 
 
-def _run_result(outcome: Outcome, memory_mb: int) -> CommandRunResult:
+def _answer_of(outcome: Outcome, language: str) -> RunCodeResponse:
+    if outcome.kind == "engine-error":
+        return _refused(outcome.describe())
+    ran = _run_result(outcome, language)
+    return RunCodeResponse(status="Success" if ran.return_code == 0 else "Failed", run_result=ran)
+
+
+def _run_result(outcome: Outcome, language: str) -> CommandRunResult:
     """The protocol knows a return code, or that time was over; what else a policy forbids is told on stderr."""
-    wall_s, stdout, stderr = outcome.usage.wall_s, outcome.stdout, outcome.stderr
-    code, more = 0, ""
-    if 0 < memory_mb * MIB < outcome.usage.peak_bytes:
-        code, more = 1, f"MemoryError: the program used {outcome.usage.peak_bytes >> 20} MiB of {memory_mb}"
+    usage, stderr = outcome.usage, outcome.stderr
+    status, code, more = "Finished", None, ""
+    if outcome.kind in LIMITS_ON_TIME:
+        status = "TimeLimitExceeded"
     elif outcome.kind == "value":
         code = outcome.value if isinstance(outcome.value, int) else 1
-    elif outcome.kind == "exception" or outcome.kind == "memory-limit":
-        code, more = 1, _traceback(outcome)
+    elif outcome.kind == "exception" or (outcome.kind == "memory-limit" and language == "python"):
+        code, more = _code_of(outcome), _traceback(outcome)
     else:
         code, more = _KILLED, f"reexec: {outcome.describe()}"
     joined = "\n".join(filter(None, (stderr.rstrip("\n"), more)))
     return CommandRunResult(
-        status="Finished", execution_time=wall_s, return_code=code, stdout=stdout, stderr=f"{joined}\n" if more else stderr
-    )
+        status=status, execution_time=usage.wall_s, cpu_time=usage.cpu_s, return_code=code, stdout=outcome.stdout,
+        stderr=f"{joined}\n" if more else stderr,
+    )  # fmt: skip
+
+
+def _code_of(outcome: Outcome) -> int:
+    """Of a program that an exception or a signal ended: as a shell's parent sees it."""
+    name = outcome.exception.type if outcome.exception is not None else ""
+    return -signal.Signals[name].value if name in signal.Signals.__members__ else 1
 
 
 def _traceback(outcome: Outcome) -> str:
@@ -164,4 +231,5 @@ def _refused(message: str) -> RunCodeResponse:
 
 def _size(answer: RunCodeResponse) -> int:
     ran = answer.run_result
-    return len(ran.stdout or "") + len(ran.stderr or "") if ran is not None else 0
+    printed = len(ran.stdout or "") + len(ran.stderr or "") if ran is not None else 0
+    return printed + sum(map(len, answer.files.values()))

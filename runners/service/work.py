@@ -12,6 +12,7 @@ from typing import Any
 from reexec.engine.executor import Executor
 from reexec.engine.judging.verdict import Verdict, judge
 from reexec.engine.outcome import Outcome
+from reexec.engine.own_terms import CallLimits, Files
 from reexec.engine.program import Check, Program
 from reexec.policies.comparison import ComparisonRule
 
@@ -74,12 +75,13 @@ class Ticket:
 
 def begin(
     shop: Shop, client: Client, program: Program, call: Any, timeout_s: float, *, rule: ComparisonRule | None = None,
-    watch_arguments: bool = False, watch_sources: bool = False,
+    watch_arguments: bool = False, watch_sources: bool = False, limits: CallLimits | None = None, files: Files | None = None,
 ) -> Ticket:  # fmt: skip
     """Hands a call to the executor; calls of one client take turns with those of others. Raises UsageError, EngineError."""
     future = shop.executor.submit(
-        program, call, rule=rule, watch_arguments=watch_arguments, watch_sources=watch_sources, timeout=timeout_s, group=client
-    )
+        program, call, rule=rule, watch_arguments=watch_arguments, watch_sources=watch_sources, timeout=timeout_s, group=client,
+        limits=limits, files=files,
+    )  # fmt: skip
     return Ticket(future, time.monotonic())
 
 

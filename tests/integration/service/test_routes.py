@@ -187,7 +187,6 @@ def test_run_code_runs_other_languages(http: httpx.Client) -> None:
 
 def test_run_code_says_what_it_does_not_do(http: httpx.Client) -> None:
     assert "'cobol'" in http.post("/run_code", json={"language": "cobol", "code": ""}).json()["message"]
-    assert run_code(http, "print(1)", files={"a.txt": "YQ=="})["status"] == "SandboxError"
     assert run_code(http, "print(1)", files={"a.txt": None})["status"] == "Success"
     answer = http.post("/run_code", json={"code": 1, "language": "python"})
     assert answer.status_code == 400
