@@ -8,6 +8,7 @@ import typer
 
 from reexec.engine.cache import OutcomeCache, default_folder
 from reexec.engine.cache.store import clear as remove
+from reexec.engine.errors import UsageError
 
 from . import exits, options, screen
 
@@ -20,6 +21,8 @@ Folder = Annotated[
 
 
 def _none(folder: Path) -> int:
+    if folder.exists():
+        raise UsageError(f"{folder}: is a file; a cache is a folder")
     screen.out.print(f"{folder}: no cache there yet", markup=False)
     return exits.DONE
 

@@ -42,7 +42,7 @@ def call(
     program = _program(file, entry)
     arguments = _json(given, "--input")
     if not isinstance(arguments, dict | list):
-        raise UsageError("--input: an object of arguments by name, or an array of positional ones")
+        raise UsageError(f"--input {given[:80]}: expected an object of arguments by name, or an array of positional ones")
     expected = _json(expect, "--expect") if expect is not None else None
     with options.open_executor(options.effective_policy(policy, settings), 1, python) as executor:
         outcome = executor.submit(program, arguments).result()

@@ -2,6 +2,7 @@
 
 import os
 import platform
+import resource
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
@@ -10,6 +11,7 @@ import psutil
 import typer
 from rich.table import Table
 
+from reexec.engine.addresses import memory_hint
 from reexec.engine.conformance import Offer, Result, offers, run_conformance
 from reexec.engine.errors import IsolationUnavailableError, ReexecError
 from reexec.engine.executor import Executor
@@ -60,7 +62,7 @@ def doctor(
     levels = [offer.isolation for offer in found if offer.available]
     if attack:
         return _attack(levels, json)
-    findings = [_host(), usable, _nsjail(), *_kernel(), *(_isolation(offer, python) for offer in found)]
+    findings = [_host(), usable, _nsjail(), *_kernel(), *_addresses(), *(_isolation(offer, python) for offer in found)]
     isolation = levels[0].value if levels else ""
     if json:
         rows = [{"what": f.what, "ok": f.ok, "detail": f.detail, "mend": f.mend} for f in findings]
@@ -71,11 +73,14 @@ def doctor(
             table.add_column(column, overflow="fold")
         for finding in findings:
             mark = styled("ok", "green") if finding.ok else styled("missing", "red")
-            table.add_row(finding.what, mark, finding.detail + (f"\n-> {finding.mend}" if finding.mend else ""))
+            table.add_row(finding.what, mark, finding.detail)
         screen.out.print(table)
+        for finding in findings:
+            if finding.mend:  # in one piece, to be copied
+                screen.out.print(f"to mend {finding.what}: {finding.mend}", soft_wrap=True, markup=False, highlight=False)
         screen.out.print(
             styled("isolation here: ", "")
-            .append(isolation or "none", "bold")
+            .append(isolation or ("none" if usable.ok else "not tried without an interpreter"), "bold")
             .append(_ACCEPT if isolation == IsolationLevel.RESTRICTED else "")
         )
     return exits.DONE if isolation else exits.NO_ISOLATION
@@ -119,6 +124,17 @@ def _kernel() -> list[Finding]:
             wrong = value == bad and (os.geteuid() != 0 or name.startswith("user/"))
             findings.append(Finding(f"sysctl {name.replace('/', '.')}", not wrong, value, mend if wrong else ""))
     return findings
+
+
+def _addresses() -> list[Finding]:
+    """Whether a check gets the memory that policies grant by default, where this process may have few addresses."""
+    wanted = options.effective_policy("codeio", None).limits.memory_bytes
+    mend = memory_hint(wanted)
+    if not mend:
+        return []
+    hard = resource.getrlimit(resource.RLIMIT_AS)[1]
+    said = f"{hard >> 20} MiB of addresses for a process: too few for limits.memory_bytes = {wanted >> 20} MiB"
+    return [Finding("ulimit -Hv", False, said, mend)]
 
 
 _ACCEPT = "; policies must accept it: --set isolation.lowest=restricted"

@@ -101,7 +101,13 @@ def _policy_of_run(verified: Path, name: str | None, settings: list[str] | None)
 
 
 def _functions_of_run(verified: Path) -> Path:
-    manifest = manifest_of(verified) or {}
+    manifest = manifest_of(verified)
+    if manifest is None:
+        lacking = beside(verified, "manifest.json").name
+        raise UsageError(
+            f"{verified}: expected a file that `reexec verify` or `reexec grade` wrote ({lacking} is not beside it); "
+            "if it is one, give its functions with -f FILE"
+        )
     try:
         named = str(manifest["facts"]["functions"])
     except (KeyError, TypeError):

@@ -24,9 +24,9 @@ def explain_reject(record: dict[str, Any], stage: str, output: Path) -> None:
     table.add_column(overflow="fold")
     table.add_row("left out", styled(f"by {stage or 'its stage'}; it is not in {output}", screen.style_of("rejected")))
     table.add_row("reason", visible(str(record.get("reason", "?"))))
-    cause = likely_cause(str(record.get("reason", "")), text) if isinstance(text, str) else ""
+    cause = likely_cause(str(record.get("reason", "")), text, not stage.startswith("grade ")) if isinstance(text, str) else ""
     if cause:
-        table.add_row("try", visible(cause))
+        table.add_row("likely cause", visible(cause))
     table.add_row("read from", visible(f"{record.get('file', '?')}, line {record.get('line', '?')}"))
     origin = origin_of(text)
     if origin:

@@ -24,7 +24,7 @@ from reexec.runners.rows.run import beside
 
 from . import exits, options, screen
 from .grade_package import package
-from .grade_summary import grade_fields, spared_by, tell_spared
+from .grade_summary import grade_fields, spared_by, tell_losses, tell_spared
 
 app = typer.Typer(help="Grade samples of a benchmark.", no_args_is_help=True, rich_markup_mode="rich")
 
@@ -231,6 +231,8 @@ class Request:
                     on_row=meter.tell,
                     on_resume=meter.resumed,
                 )
+            if not (result.rows or result.rejected or self.json):
+                screen.tell_no_rows(self.samples)
             show_grade(task, result, executor, meter, self.output, self.json)
         return exits.of_files(result.rows, result.rejected, result.engine_errors)
 
@@ -244,11 +246,14 @@ class Request:
 
 
 def show_grade(task: Task, result: GradeSummary, executor: AnyExecutor, meter: screen.Meter, output: Path, json: bool) -> None:
-    screen.tell_rejects(result.rejected, result.first_reject, beside(output, "rejects.jsonl"))
+    tell_losses(result, output)
     if json:
         screen.summary("grade", **grade_fields(task, result, executor, meter))
         return
-    screen.out.print(screen.count_table(f"{result.rows:,} samples of {result.problems:,} problems", result.verdicts))
+    if not result.rows:
+        return
+    title = f"{screen.number_of(result.rows, 'sample')} of {screen.number_of(result.problems, 'problem')}"
+    screen.out.print(screen.count_table(title, result.verdicts))
     for k, each in result.estimates.items():
         screen.out.print(f"pass@{k} {each.value:.4f}  (95 %: {each.low:.4f} to {each.high:.4f})")
     if result.lifted is not None:

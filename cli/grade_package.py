@@ -15,7 +15,7 @@ from reexec.runners.graders.stage import grade
 from reexec.runners.rows.run import beside
 
 from . import exits, options, screen
-from .grade_summary import grade_fields, tell_spared
+from .grade_summary import grade_fields, tell_losses, tell_spared
 from .languages import with_languages
 
 COUNTS = ("as_labelled", "otherwise", "without_label")
@@ -67,13 +67,12 @@ def package(
                     task, samples, output, executor, selection=selection, overwrite=overwrite, on_row=meter.tell,
                     on_resume=meter.resumed,
                 )  # fmt: skip
-            screen.tell_rejects(result.rejected, result.first_reject, beside(output, "rejects.jsonl"))
+            tell_losses(result, output)
             if json:
                 screen.summary("grade", **grade_fields(task, result, executor, meter))
             else:
-                screen.out.print(
-                    screen.count_table(f"{result.rows:,} submissions of {result.problems:,} packages", result.verdicts)
-                )
+                title = f"{screen.number_of(result.rows, 'submission')} of {screen.number_of(result.problems, 'package')}"
+                screen.out.print(screen.count_table(title, result.verdicts))
                 told = " ".join(f"{result.more[name]:,} {name.replace('_', ' ')}," for name in COUNTS)
                 screen.out.print(told.rstrip(","))
                 tell_spared(executor)

@@ -1,10 +1,12 @@
 """What a run of `reexec grade` tells at its end."""
 
+from pathlib import Path
 from typing import Any
 
 from reexec.engine.commands import AnyExecutor
 from reexec.runners.graders.stage import GradeSummary
 from reexec.runners.graders.task import Task
+from reexec.runners.rows.run import beside
 
 from . import options, screen
 
@@ -18,6 +20,11 @@ def tell_spared(executor: AnyExecutor) -> None:
     told = options.spared(**spared_by(executor))
     if told:
         screen.out.print(told)
+
+
+def tell_losses(result: GradeSummary, output: Path) -> None:
+    rejects = beside(output, "rejects.jsonl")
+    screen.tell_rejects(result.rejected, result.first_reject, rejects, all_of_them=not result.rows, has_map=False)
 
 
 def grade_fields(task: Task, result: GradeSummary, executor: AnyExecutor, meter: screen.Meter) -> dict[str, Any]:

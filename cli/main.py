@@ -48,7 +48,7 @@ def _run() -> int:
         if type(error).__name__ == "NoArgsIsHelpError":  # its message is the whole help
             error.show()  # type: ignore[attr-defined]
             return exits.USAGE
-        return _say(f"{error.format_message()} ({_help_of(error)} shows how it is used)", exits.USAGE)
+        return _say(f"{_fault_of(error)} ({_help_of(error)} shows how it is used)", exits.USAGE)
     except UsageError as error:
         return _say(str(error), exits.USAGE)
     except IsolationUnavailableError as error:
@@ -68,6 +68,20 @@ def _run() -> int:
     except OSError as error:
         where = f"{error.filename}: " if error.filename is not None else ""
         return _say(f"{where}{os.strerror(error.errno or 0).lower()}", exits.USAGE)
+
+
+def _fault_of(error: typer.TyperException) -> str:
+    """The option, its value and what is wrong with it, where the value is."""
+    from pydantic import ValidationError
+
+    from reexec.policies.faults import worded
+
+    cause, param = error.__cause__, getattr(error, "param", None)
+    if not isinstance(cause, ValidationError) or param is None:
+        return error.format_message()
+    first = cause.errors()[0]
+    shown = "" if first["type"] == "value_error" else f" {first['input']}"
+    return f"{param.opts[0]}{shown}: {worded(first)}"
 
 
 def _help_of(error: typer.TyperException) -> str:

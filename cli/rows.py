@@ -6,6 +6,8 @@ from typing import Annotated
 import typer
 from rich.table import Table
 
+from reexec.engine.errors import UsageError
+from reexec.policies.faults import unknown
 from reexec.runners import reports
 
 from . import exits, options, screen
@@ -35,6 +37,9 @@ def rows(
     `--reason TEXT` lists all rows left out for it, with the raw file of each; `--reason ""` lists every row left out.
     """
     found = reports.find_run(output_of(run), any_stage=True)
+    known = sorted({name for name, _, _ in found.stages} | {each.stage for each in found.losses})
+    if stage and known and stage not in known:
+        raise UsageError(f"--stage: {unknown(stage, known, 'stage')}")
     if reason is not None:
         count = 0
         for row in reports.dropped(found, stage, reason):

@@ -167,28 +167,32 @@ def count_table(title: str, counts: dict[str, int]) -> "Table":
     return table
 
 
-def missing_modules_line(missing: dict[str, int]) -> str:
-    listed = ", ".join(f"{name} ({count:,})" for name, count in list(missing.items())[:8])
-    return f"modules that programs lacked: {listed}" if missing else ""
+def number_of(count: int, what: str) -> str:
+    """`1 problem`, `2 problems`."""
+    return f"{count:,} {what}" if count == 1 else f"{count:,} {what}s"
 
 
-def tell_rejects(rejected: int, first: str, rejects: Path, all_of_them: bool = False) -> None:
+def tell_rejects(rejected: int, first: str, rejects: Path, all_of_them: bool = False, has_map: bool = True) -> None:
     """The one line on stderr that says why rows are missing from the output, and where all of them are, the likely cause."""
     if rejected and all_of_them:
-        cause = _likely_cause(rejects)
+        cause = _likely_cause(rejects, has_map)
         said = f"no row could be used, {rejected:,} {'was' if rejected == 1 else 'were'} rejected (see {rejects}): {first}"
         print(visible(f"reexec: {said}{f'; {cause}' if cause else ''}"), file=sys.stderr)
     elif rejected:
-        rows = "1 row was" if rejected == 1 else f"{rejected:,} rows were"
+        rows = f"{number_of(rejected, 'row')} {'was' if rejected == 1 else 'were'}"
         more = "" if rejected == 1 else ", the first of them"
         print(visible(f"reexec: {rows} rejected (see {rejects}){more}: {first}"), file=sys.stderr)
 
 
-def _likely_cause(rejects: Path) -> str:
+def tell_no_rows(source: Path) -> None:
+    print(visible(f"reexec: {source}: no rows in it to work on"), file=sys.stderr)
+
+
+def _likely_cause(rejects: Path, has_map: bool) -> str:
     try:
         for _, line in read_lines(rejects):
             record = json.loads(line)
-            return likely_cause(record["reason"], record.get("text", ""))
+            return likely_cause(record["reason"], record.get("text", ""), has_map)
     except (ReexecError, OSError, ValueError, KeyError, TypeError):
         pass
     return ""

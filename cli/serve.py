@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from reexec.engine.errors import UsageError
+from reexec.runners.extras import missing_extra
 
 from . import exits, options
 from .terminal import visible
@@ -41,7 +42,7 @@ def serve(
     SIGTERM lets requests end, then the service. It needs the extra `serve`.
     """
     if any(importlib.util.find_spec(name) is None for name in ("fastapi", "uvicorn", "prometheus_client")):
-        raise UsageError("serving needs the extra `serve`; type: pip install 'reexec[serve]'")
+        raise missing_extra("serving", "serve")
     from reexec.runners.service.log import Log
     from reexec.runners.service.settings import ServiceSettings, tokens_of
 

@@ -108,6 +108,8 @@ def tell(done: Done, show: Show, json: bool) -> None:
     screen.tell_rejects(summary.rejected, summary.first_reject, rejects, all_of_them=exits.is_useless(summary))
     if json:
         screen.summary(summary.stage, **fields_of(done))
+    elif not (summary.read or summary.rejected):
+        screen.tell_no_rows(done.source)
     elif not exits.is_useless(summary):
         show(done)
 

@@ -18,6 +18,16 @@ def blob_bytes() -> int:
     return MAX_BLOB_BYTES if hard == resource.RLIM_INFINITY else min(MAX_BLOB_BYTES, hard // _PARTS)
 
 
+def memory_hint(memory_bytes: int) -> str:
+    """What to type where a check cannot get so much memory for want of addresses; empty where that is no matter. Half of all
+    addresses is what a check gets beside a zygote that has imported numpy."""
+    hard = resource.getrlimit(resource.RLIMIT_AS)[1]
+    if hard == resource.RLIM_INFINITY or memory_bytes <= hard // 2:
+        return ""
+    setting = f"limits.memory_bytes={hard // 2 >> 24 << 4}MiB"
+    return f"--set {setting} for one command, or export REEXEC_POLICY={setting} for all"
+
+
 def loaded_bytes() -> int:
     """The most bytes of programs that a worker keeps loaded: half of its room for them, the other half is for those of the
     checks under way."""

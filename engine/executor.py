@@ -84,12 +84,12 @@ class Executor:
         weakref.finalize(self, self._loop.stop)
 
     def _first_that_works(self, only: IsolationLevel | None) -> Loop:
-        problems: list[str] = []
+        problems: dict[str, list[str]] = {}  # isolation levels by what is wrong with them
         for isolation in levels.candidates(self.policy, only):
             backend = levels.backend_of(isolation)
             refusal = backend.refuses(self.policy) or backend.refuses_tools(self.interpreter.tools)
             if refusal:
-                problems.append(f"{isolation.value}: {refusal}")
+                problems.setdefault(refusal, []).append(isolation.value)
                 continue
             loop = Loop(self.policy, self.interpreter, isolation, self.workers)
             try:
@@ -97,16 +97,14 @@ class Executor:
             except EngineError as error:
                 if error.stage == NO_THREAD:
                     raise  # no other isolation level needs fewer
-                problems.append(f"{isolation.value}: {error}")
+                problems.setdefault(str(error), []).append(isolation.value)
                 continue
             return loop
         if only is not None:
-            raise IsolationUnavailableError(
-                f"no isolation {only.value!r} here: {problems[0].partition(': ')[2]}", stage="start worker"
-            )
+            raise IsolationUnavailableError(f"no isolation {only.value!r} here: {next(iter(problems))}", stage="start worker")
         raise IsolationUnavailableError(
             "this host cannot give the isolation that the policy asks for: "
-            + "; ".join(problems)
+            + "; ".join(f"{', '.join(names)}: {problem}" for problem, names in problems.items())
             + levels.hint(self.policy)
             + " (`reexec doctor` says what is missing)",
             stage="start worker",

@@ -22,13 +22,15 @@ def load_policy(
     separated by spaces.
     """
     tree = read_tree(str(source))
+    origins = [("" if source in preset_names() else f"{source}: ", tree)]
     from_environment = (environment or {}).get("REEXEC_POLICY", "").strip()
     if from_environment:
         if "=" in from_environment:
             for setting in from_environment.split():
-                tree = merge(tree, parse_setting(setting, "REEXEC_POLICY"))
+                origins.append((f"REEXEC_POLICY {setting}: ", parse_setting(setting, "REEXEC_POLICY")))
         else:
-            tree = merge(tree, read_tree(from_environment))
-    for setting in settings:
-        tree = merge(tree, parse_setting(setting, "--set"))
-    return Policy.of_tree(tree)
+            origins.append((f"REEXEC_POLICY {from_environment}: ", read_tree(from_environment)))
+    origins += [(f"--set {setting}: ", parse_setting(setting, "--set")) for setting in settings]
+    for _, layer in origins[1:]:
+        tree = merge(tree, layer)
+    return Policy.of_tree(tree, origins)

@@ -6,6 +6,7 @@ jail enforces it (engine). Two runs with the same `digest` and the same inputs g
 
 import hashlib
 import json
+from collections.abc import Sequence
 from enum import StrEnum
 from typing import Annotated, Any, Self
 
@@ -160,15 +161,28 @@ class Policy(BaseModel):
         return cls.of_tree(read_tree(name))
 
     @classmethod
-    def of_tree(cls, tree: dict[str, Any]) -> "Policy":
-        """A policy from plain values. Raises `PolicyError`, a line that ends in the path of the fault."""
+    def of_tree(cls, tree: dict[str, Any], origins: Sequence[tuple[str, dict[str, Any]]] = ()) -> "Policy":
+        """A policy from plain values. Raises `PolicyError`, a line that ends in the path of the fault; `origins` are how it
+        begins for each layer that the tree was merged of, the lowest first."""
         try:
             return cls.model_validate(tree)
         except ValidationError as error:
-            raise PolicyError(located(fault_of(error, cls), path_of(error))) from None
+            origin = next((name for name, layer in reversed(origins) if _holds(layer, error.errors()[0]["loc"])), "")
+            raise PolicyError(origin + located(fault_of(error, cls), path_of(error))) from None
 
     @property
     def digest(self) -> str:
         """32 hex digits over every field that can decide a verdict: all but `execution`."""
         text = json.dumps(self.model_dump(mode="json", exclude={"execution"}), sort_keys=True, separators=(",", ":"))
         return hashlib.blake2b(text.encode(), digest_size=16).hexdigest()
+
+
+def _holds(tree: Any, path: Sequence[int | str]) -> bool:
+    """Whether a tree says something of what lies at a path."""
+    for part in path:
+        if not isinstance(tree, dict):
+            return True
+        if part not in tree:
+            return False
+        tree = tree[part]
+    return True

@@ -39,16 +39,22 @@ def _read(source: str) -> dict[str, Any]:
     path = _PRESETS / f"{source}.toml" if source in preset_names() else Path(source)
     try:
         return tomllib.loads(path.read_text(encoding="utf-8"))
-    except (FileNotFoundError, IsADirectoryError):
+    except (FileNotFoundError, IsADirectoryError) as error:
+        if "/" in source or source.endswith(".toml"):
+            raise PolicyError(f"{source}: {_absent(error)}") from None
         near = difflib.get_close_matches(source, preset_names(), n=1)
         hint = f"did you mean {near[0]!r}? " if near else ""
         raise PolicyError(
             f"no policy {source!r}: {hint}presets are {', '.join(preset_names())}; anything else must be a TOML file"
         ) from None
     except OSError as error:
-        raise PolicyError(f"{source}: cannot be read ({os.strerror(error.errno or 0)})") from None
+        raise PolicyError(f"{source}: cannot be read ({os.strerror(error.errno or 0).lower()})") from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise PolicyError(f"{source}: not a TOML file ({error})") from None
+
+
+def _absent(error: OSError) -> str:
+    return "is a folder; expected a TOML file" if isinstance(error, IsADirectoryError) else "no such file"
 
 
 def merge(below: dict[str, Any], above: Mapping[str, Any]) -> dict[str, Any]:

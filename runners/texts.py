@@ -45,6 +45,9 @@ class Texts:
     def __init__(self, file: str, entries: Mapping[str, Entry], folder: Path | None = None) -> None:
         if folder is not None and not folder.is_dir():
             raise UsageError(f"{folder}: not a folder of templates")
+        known = sorted(each.name for each in _TEMPLATES.glob("*.toml"))
+        if folder is not None and not any((folder / name).exists() for name in known):
+            raise UsageError(f"{folder}: holds no template; the files that can be replaced are {', '.join(known)}")
         own = (folder / file) if folder else None
         self.path = own if own is not None and own.exists() else _TEMPLATES / file
         try:

@@ -2,6 +2,7 @@
 
 from reexec.policies.model import IsolationLevel, Policy
 
+from ..addresses import memory_hint
 from ..errors import IsolationUnavailableError
 from .backends import BACKENDS, Backend
 
@@ -14,7 +15,11 @@ def backend_of(isolation: IsolationLevel) -> Backend:
 
 
 def hint(policy: Policy) -> str:
-    """What to type where the host offers an isolation level that the policy does not accept."""
+    """What to type where a check cannot get the memory that the policy grants, or where the host offers an isolation level that
+    the policy does not accept."""
+    lower = memory_hint(policy.limits.memory_bytes)
+    if lower:
+        return f"; lower the limit: {lower}"
     weaker = BACKENDS[IsolationLevel.RESTRICTED]
     accepted = policy.isolation.lowest.strength <= weaker.level.strength
     if accepted or weaker.unavailable() or weaker.refuses(policy):

@@ -74,13 +74,7 @@ class ProvenValues:
             isolation=self._executor.isolation,
         ) as other:
             second = self._values(other, missing)
-        return {
-            key: [
-                one if one and two and compare(one[0], two[0], PYTHON).equal else None
-                for one, two in zip(first[key], second[key], strict=True)
-            ]
-            for key in missing
-        }
+        return {key: [_agreed(one, two) for one, two in zip(first[key], second[key], strict=True)] for key in missing}
 
     def _values(self, executor: AnyExecutor, missing: dict[str, list[Run]]) -> dict[str, list[Proven]]:
         found: dict[str, list[Proven]] = {key: [] for key in missing}

@@ -4,8 +4,7 @@ escaping, and a content security policy in the page forbids scripts whatever a t
 from pathlib import Path
 from typing import Any
 
-from reexec.engine.errors import UsageError
-
+from ..extras import missing_extra
 from ..rows.documents import OutputError
 from . import tree
 from .figures import EDGES_BYTES, EDGES_S, Figures
@@ -29,7 +28,7 @@ def write_report(figures: Figures, output: Path) -> int:
     try:
         import jinja2
     except ImportError:
-        raise UsageError("reports need the extra `report`; type: pip install 'reexec[report]'") from None
+        raise missing_extra("a report", "report") from None
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(_TEMPLATES), autoescape=True, trim_blocks=True, lstrip_blocks=True,
         undefined=jinja2.StrictUndefined,

@@ -9,8 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from reexec.engine.errors import UsageError
-
+from ..extras import missing_extra
 from ..rows.source import read_lines
 from ..rows.text import BadRowError, dump, parse_row
 from .dropped import dropped
@@ -61,7 +60,7 @@ def read_run(path: str | Path) -> RunTables:
     try:
         import pyarrow
     except ImportError:
-        raise UsageError("tables need the extra `parquet`; type: pip install 'reexec[parquet]'") from None
+        raise missing_extra("a table", "parquet") from None
     run = find_run(Path(path), any_stage=True)
 
     def table(name: str) -> "pyarrow.Table":

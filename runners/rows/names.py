@@ -87,8 +87,9 @@ def _at(data: Any, path: str) -> list[Any]:
     return [here]
 
 
-def likely_cause(reason: str, text: str) -> str:
-    """What to try where rows lack a field, going by the first one that was rejected; empty where that says nothing."""
+def likely_cause(reason: str, text: str, mends: bool = True) -> str:
+    """What to try where rows lack a field, going by the first one that was rejected; empty where that says nothing. `mends`:
+    whether the command has `--map`."""
     missing = _MISSING_AT.search(reason)
     try:
         row = json.loads(text)
@@ -100,5 +101,6 @@ def likely_cause(reason: str, text: str) -> str:
     theirs = next((name for name in _OTHERS.get(ours, ()) if name in row), None)
     theirs = theirs or next(iter(difflib.get_close_matches(ours, row, n=1, cutoff=0.6)), None)
     if theirs is None:
-        return f"rows have {', '.join(list(map(str, row))[:8])}, and no `{ours}`: --map {ours}=YOURS says which of them it is"
-    return f"rows have `{theirs}`, not `{ours}`: use --map {ours}={theirs}"
+        said = f"rows have {', '.join(list(map(str, row))[:8])}, and no `{ours}`"
+        return f"{said}: --map {ours}=YOURS says which of them it is" if mends else said
+    return f"rows have `{theirs}`, not `{ours}`" + (f": use --map {ours}={theirs}" if mends else "")

@@ -39,6 +39,8 @@ from .source import MAX_LINE_BYTES, open_lines, overlong_reason, read_lines
 from .text import dump_line
 
 SHARD_FILE = "shard.txt"
+_SPELLED = {"names": "--map"}
+"""Parts of the key that have another name for the person who gave them."""
 FLUSH_S = 0.5
 FLUSH_ROWS = 4096
 SCHEMA = 1
@@ -131,12 +133,14 @@ class StageRun:
                 raise UsageError(f"{path}: two outputs of one run have this name; choose another one")
             if not path.exists():
                 if not path.parent.is_dir():
-                    raise UsageError(f"{path}: its folder does not exist")
+                    raise UsageError(f"{path}: its folder does not exist; make it first")
                 continue
             if any(path.samefile(read) for read in (self.source, *also_read) if read.exists()):
                 raise UsageError(f"{path}: the output is the input; choose another name")
+            if path.is_dir():
+                raise UsageError(f"{path}: is a folder; an output is a file, give it a name")
             if not path.is_file():
-                raise UsageError(f"{path}: not a regular file; a run must be able to cut it back")
+                raise UsageError(f"{path}: not a regular file; a run must be able to cut it back, choose another name")
 
     def _resume_point(self, overwrite: bool) -> Progress:
         if overwrite:
@@ -153,7 +157,7 @@ class StageRun:
         except (OSError, ValueError, KeyError, TypeError) as error:
             raise UsageError(f"{self.manifest_path}: cannot be read ({error}); --overwrite starts anew") from None
         new = {"stage": self.stage, **self.key}
-        changed = sorted(name for name in old.keys() | new.keys() if old.get(name) != new.get(name))
+        changed = sorted(_SPELLED.get(name, name) for name in old.keys() | new.keys() if old.get(name) != new.get(name))
         if changed:
             raise UsageError(
                 f"{self.output}: was made with another {', '.join(changed)}; --overwrite replaces it, or choose another name"

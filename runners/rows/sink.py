@@ -7,8 +7,7 @@ import os
 from pathlib import Path
 from typing import Any
 
-from reexec.engine.errors import UsageError
-
+from ..extras import missing_extra
 from .documents import cannot
 
 ON_FROM_THERE = "; what was written before is whole, and run the same command again to resume"
@@ -60,6 +59,6 @@ def _compressor(path: Path) -> Any:
         try:
             import zstandard
         except ImportError:
-            raise UsageError(f"{path}: .zst files need the extra `zst`; type: pip install 'reexec[zst]'") from None
+            raise missing_extra(f"{path}: reading and writing .zst", "zst") from None
         return zstandard.ZstdCompressor().compress
     return None

@@ -13,6 +13,7 @@ from typing import Any, BinaryIO, cast
 
 from reexec.engine.errors import UsageError
 
+from ..extras import missing_extra
 from .text import BOM
 
 MAX_LINE_BYTES = 8 << 20
@@ -40,7 +41,7 @@ def _open_zst(path: Path) -> BinaryIO:
     try:
         import zstandard
     except ImportError:
-        raise UsageError(f"{path}: .zst files need the extra `zst`; type: pip install 'reexec[zst]'") from None
+        raise missing_extra(f"{path}: reading and writing .zst", "zst") from None
     return cast(BinaryIO, io.BufferedReader(_Frames(open(path, "rb"), zstandard), 1 << 17))
 
 
@@ -116,6 +117,10 @@ def read_lines(path: Path, most_bytes: int = MAX_LINE_BYTES) -> Iterator[tuple[i
                 line = line.rstrip(b"\r\n")
                 if line.strip():
                     yield number, line
+        except gzip.BadGzipFile as error:
+            if number:
+                raise UsageError(f"{path}, line {number + 1}: the file breaks off ({error})") from None
+            raise UsageError(f"{path}: is not compressed by gzip, as its name says") from None
         except BROKEN as error:
             raise UsageError(f"{path}, line {number + 1}: the file breaks off ({error})") from None
 

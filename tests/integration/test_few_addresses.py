@@ -40,7 +40,9 @@ except ReexecError as error:
     print(error)
 """
     )
-    assert "limits.memory_bytes is 1024 MiB, and the limit on addresses here (ulimit -Hv) leaves" in said
+    assert said.count("limits.memory_bytes is 1024 MiB, and the limit on addresses here (ulimit -Hv) leaves") == 1
+    assert "or export REEXEC_POLICY=limits.memory_bytes=192MiB for all" in said
+    assert "isolation.lowest" not in said  # a weaker isolation would give no more
 
 
 @pytest.mark.parametrize(("mebibytes", "word"), [(100, "value"), (160, "memory-limit")])

@@ -58,7 +58,10 @@ class Package:
 def read_package(folder: Path) -> Package:
     """Raises UsageError where the folder is no package."""
     if not (folder / "problem.yaml").is_file():
-        raise UsageError(f"{folder}: not a problem package: it has no problem.yaml")
+        what = (
+            "not a problem package: it has no problem.yaml" if folder.is_dir() else "no such folder; expected a problem package"
+        )
+        raise UsageError(f"{folder}: {what}")
     about = _yaml(folder / "problem.yaml")
     name = folder.resolve().name
     kind = " ".join(map(str, [about.get("validation", ""), *_listed(about.get("type", ""))]))

@@ -33,7 +33,7 @@ def read_manifest(folder: Path) -> Manifest | None:
     if str(folder) == "-":
         raise UsageError("-: an export is a folder; give it a name")
     if not folder.parent.is_dir():
-        raise UsageError(f"{folder}: its folder does not exist")
+        raise UsageError(f"{folder}: its folder does not exist; make it first")
     if not folder.exists():
         return None
     if not folder.is_dir():

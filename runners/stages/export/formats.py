@@ -9,8 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
-from reexec.engine.errors import UsageError
-
+from ...extras import missing_extra
 from ...rows.documents import OutputError
 from ...rows.sink import Sink
 from ...rows.text import dump
@@ -111,7 +110,7 @@ class Parquet:
             import pyarrow as arrow
             from pyarrow import parquet
         except ImportError:
-            raise UsageError(f"{path}: parquet needs the extra `parquet`; type: pip install 'reexec[parquet]'") from None
+            raise missing_extra(f"{path}: this format", "parquet") from None
         text = arrow.string()
         messages = arrow.list_(arrow.struct([("role", text), ("content", text)]))
         ids = [(name, text) for name in ("id", "function_id", "pair_id", "io_pred")]

@@ -12,6 +12,7 @@ from typing import Any
 from reexec.engine.errors import UsageError
 
 from ...digests import digest_of_file
+from ...extras import missing_extra
 from .recipe import LENGTH
 
 BYTES_PER_TOKEN = 3.0
@@ -32,7 +33,7 @@ class Lengths:
         try:
             from tokenizers import Tokenizer
         except ImportError:
-            raise UsageError(f"{tokenizer}: needs the extra `tokenizer`; type: pip install 'reexec[tokenizer]'") from None
+            raise missing_extra(f"{tokenizer}: counting tokens", "tokenizer") from None
         try:
             self.digest = digest_of_file(tokenizer)
             self._tokenizer = Tokenizer.from_file(str(tokenizer))

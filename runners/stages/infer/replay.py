@@ -37,7 +37,7 @@ class Recording:
                     self._note(line, number, offset)
                 offset += len(line)
             if not self._offsets:
-                raise UsageError(f"{path}: holds no recorded responses")
+                raise UsageError(f"{path}: holds no recorded responses (rows with `id` or `messages`, and `output`)")
         except BaseException:
             self._file.close()
             raise

@@ -65,7 +65,7 @@ def test_a_folder_instead_of_a_file_is_named(tmp_path: Path, functions: Path, re
     refused(reexec("audit", folder, "-o", output), str(folder), "a folder")
     refused(reexec("explain", folder, "x"), str(folder), "a folder")
     refused(reexec("call", folder), str(folder), "a folder")
-    refused(reexec("verify", responses, "-f", functions, "-o", folder), str(folder), "not a regular file")
+    refused(reexec("verify", responses, "-f", functions, "-o", folder), str(folder), "is a folder; an output is a file")
 
 
 def test_an_empty_functions_file_is_refused(tmp_path: Path, responses: Path) -> None:

@@ -43,7 +43,7 @@ def test_a_mapped_run_goes_on_where_it_stopped(tmp_path: Path) -> None:
     again, same = verify(tmp_path, rows, "--map", "output=completion")
     assert (first.code, again.code, again.summary["resumed_rows"], same) == (0, 0, 4, whole)
     other = verify(tmp_path, rows, "--map", "output=itemid")[0]
-    assert "was made with another names" in other.one_line()
+    assert "was made with another --map" in other.one_line()
 
 
 def test_where_no_row_can_be_used_the_likely_cause_is_told(tmp_path: Path) -> None:
