@@ -51,6 +51,8 @@ def explain_graded(
         table.add_row("why", visible(plan.detail))
     if "why" in plan.facts:
         table.add_row("asserted inside", visible(f"the jail, because {plan.facts['why']}"))
+    if "apart" in plan.facts:
+        table.add_row("judged apart", visible(f"from the solution, because {plan.facts['apart']}"))
     _add_tests(table, plan, results)
     _add_first_failure(table, plan, results)
     screen.out.print(table)
@@ -77,7 +79,7 @@ def _add_first_failure(table: Table, plan: Plan, results: list[Result]) -> None:
         if result.passed or result.word == "not-run":
             continue
         table.add_row("first failure", visible(test.name))
-        for run in test.runs:
+        for run in test.runs if test.dialogue is None else ():  # the calls of a dialogue are not known before
             if isinstance(run.call, Stdin):
                 table.add_row("stdin", visible(run.call.data.decode("utf-8", "replace")[:_MOST_TEXT]))
             else:

@@ -42,15 +42,24 @@ GradePolicy = Annotated[
 ]
 
 
-def _add(name: str, preset: str, what: str) -> None:
-    """The command of a benchmark that has no options of its own."""
+def _example(name: str, what: str) -> str:
+    files = f"--problems examples/graders/{name}.jsonl --samples examples/graders/{name}-samples.jsonl"
+    return f"{what}\n\nExample: [bold]reexec grade {name} {files} -o {name}-graded.jsonl[/]"
 
-    def grade_benchmark(
+
+def _add_assertions(name: str, what: str) -> None:
+    """The command of a benchmark whose tests are assertions."""
+
+    def grade_assertions(
         problems: ProblemFiles,
         samples: Samples,
         output: options.Output,
+        unlifted: Annotated[
+            Literal["run", "refuse"],
+            typer.Option("--unlifted", help="Tests that can only run beside the solution: run them there, or refuse."),
+        ] = "run",
         workers: options.Workers = None,
-        policy: GradePolicy = preset,
+        policy: GradePolicy = "grade",
         settings: options.Settings = None,
         python: options.Python = None,
         cache: options.Cache = None,
@@ -60,16 +69,36 @@ def _add(name: str, preset: str, what: str) -> None:
         json: options.Json = False,
     ) -> int:
         request = Request(samples, output, workers, policy, settings, python, cache, limit, shard, overwrite, json)
-        return request.run(name, problems)
+        return request.run(name, problems, unlifted=unlifted)
 
-    files = f"--problems examples/graders/{name}.jsonl --samples examples/graders/{name}-samples.jsonl"
-    grade_benchmark.__doc__ = f"{what}\n\nExample: [bold]reexec grade {name} {files} -o {name}-graded.jsonl[/]"
-    app.command(name)(grade_benchmark)
+    grade_assertions.__doc__ = _example(name, what)
+    app.command(name)(grade_assertions)
 
 
-_add("humaneval", "grade", "HumanEval: complete functions, judged by `check(candidate)`.")
-_add("mbpp", "grade", "MBPP: functions, judged by a list of assertions.")
-_add("evalplus", "evalplus", "EvalPlus: HumanEval+ and MBPP+, judged by what the canonical solution returns.")
+_add_assertions("humaneval", "HumanEval: complete functions, judged by `check(candidate)`.")
+_add_assertions("mbpp", "MBPP: functions, judged by a list of assertions.")
+
+
+def evalplus(
+    problems: ProblemFiles,
+    samples: Samples,
+    output: options.Output,
+    workers: options.Workers = None,
+    policy: GradePolicy = "evalplus",
+    settings: options.Settings = None,
+    python: options.Python = None,
+    cache: options.Cache = None,
+    limit: options.Limit = None,
+    shard: options.Shard = None,
+    overwrite: options.Overwrite = False,
+    json: options.Json = False,
+) -> int:
+    request = Request(samples, output, workers, policy, settings, python, cache, limit, shard, overwrite, json)
+    return request.run("evalplus", problems)
+
+
+evalplus.__doc__ = _example("evalplus", "EvalPlus: HumanEval+ and MBPP+, judged by what the canonical solution returns.")
+app.command("evalplus")(evalplus)
 
 
 @app.command("tests")

@@ -26,6 +26,7 @@ class Attempt:
     """One sample on its way; `results` are in the order of the plan's tests when it is done."""
 
     __slots__ = (
+        "_dialogues",
         "_done_runs", "_limit_at", "_next", "_out", "_successes", "_waiting_runs", "failed_at", "is_ready", "number", "plan",
         "results", "tag",
     )  # fmt: skip
@@ -43,6 +44,7 @@ class Attempt:
         self._successes = 0
         self._waiting_runs: deque[tuple[int, int, Run]] = deque()
         self._done_runs: dict[int, list[Outcome | None]] = {}
+        self._dialogues: dict[int, list[Outcome]] = {}
 
     @property
     def done(self) -> bool:
@@ -78,9 +80,22 @@ class Attempt:
         outcomes = self._done_runs[at]
         outcomes[index] = outcome
         if None not in outcomes:
+            done = [each for each in outcomes if each is not None]
+            dialogue = self.plan.tests[at].dialogue
+            further = dialogue.further(done) if dialogue is not None else ()
+            if further:
+                self._waiting_runs.extend((at, len(outcomes) + number, run) for number, run in enumerate(further))
+                outcomes.extend([None] * len(further))
+                return
             del self._done_runs[at]
             self._out -= 1
-            self._finish(at, [each for each in outcomes if each is not None])
+            if dialogue is not None:
+                self._dialogues[at] = done
+            self._finish(at, done)
+
+    def outcomes_of(self, at: int) -> list[Outcome]:
+        """All outcomes of a finished test that has a dialogue."""
+        return self._dialogues[at]
 
     def _finish(self, at: int, outcomes: Sequence[Outcome]) -> None:
         test = self.plan.tests[at]

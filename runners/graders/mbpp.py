@@ -5,33 +5,25 @@ The set-up code may build objects from the solution's own classes, so it runs af
 
 from typing import Any
 
-from .assertions import AssertionTest, plan_assertions
+from .assertions import AssertionTask, prepared
 from .code import code_of
-from .lifting import joined_source, lift_all
 from .lifting.rewrite import free_names, parse_quietly
 from .plan import Plan
-from .task import Task
 
 
-class Mbpp(Task):
+class Mbpp(AssertionTask):
     name = "mbpp"
     needs = ("test_list",)
 
     def prepare(self) -> None:
-        def texts() -> Any:
-            for key, problem in self.problems:
-                yield joined_source(_setup(problem), _body(problem)), key
-
-        self._tests: dict[str, AssertionTest] = {}
-        for lifted, key in lift_all(self.executor, texts()):
-            problem = self.problems[key]
-            self._tests[key] = AssertionTest(_setup(problem), _body(problem), lifted)
+        texts = ((key, _setup(problem), _body(problem), self.canonical(key)) for key, problem in self.problems)
+        self._tests = prepared(self.executor, texts)
 
     def plan(self, row: dict[str, Any], key: str) -> Plan:
         code = code_of(row, "", self._entry(key))
         if not code.text:
             return Plan(verdict="no-answer", detail=code.reason)
-        return plan_assertions(code.text, self._tests[key])
+        return self.planned(code.text, key)
 
     def _entry(self, key: str) -> str:
         test = self._tests[key]

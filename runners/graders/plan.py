@@ -9,7 +9,7 @@ import functools
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from reexec.engine.outcome import Outcome
 from reexec.engine.program import Call, Program, Script, Stdin
@@ -31,6 +31,16 @@ def inside(name: str, entry: str) -> Program:
     return Program((Path(__file__).parent / "inside" / f"{name}.py").read_text(encoding="utf-8"), entry)
 
 
+class Turns(Protocol):
+    """Runs that depend on what earlier ones came to."""
+
+    def further(self, outcomes: Sequence[Outcome]) -> tuple[Run, ...]:
+        """What runs next, in any order; may be nothing."""
+
+    def result(self, outcomes: Sequence[Outcome]) -> "Result":
+        """What all of them come to."""
+
+
 @dataclass(frozen=True, slots=True)
 class Test:
     """`decide` gets the values of all runs, in order, and returns why they are wrong ("" where they are right). A script's
@@ -42,6 +52,8 @@ class Test:
     group: str = ""
     expected: Callable[[], str] | None = None
     """What was expected, for a person."""
+    dialogue: "Turns | None" = None
+    """Where there is one, it says what runs after `runs`, and decides instead of `decide`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +89,8 @@ class Plan:
 
 def settle(test: Test, outcomes: Sequence[Outcome]) -> Result:
     """The result of a test whose runs are all done. Pure; never raises on what a program returned."""
+    if test.dialogue is not None:
+        return test.dialogue.result(outcomes)
     for outcome in outcomes:
         if outcome.kind != "value":
             word = "runtime-error" if outcome.kind == "exception" else outcome.kind

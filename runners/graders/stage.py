@@ -163,6 +163,8 @@ def _side_line(row: Row, word: str, plan: Plan, results: list[Result]) -> bytes:
         record["detail"] = plan.detail
     if "why" in plan.facts:
         record["asserted inside the jail"] = plan.facts["why"]
+    if "apart" in plan.facts:
+        record["judged apart from the solution"] = plan.facts["apart"]
     return dump(record).encode("ascii")
 
 

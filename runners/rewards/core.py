@@ -20,6 +20,7 @@ from reexec.engine.executor import Executor
 from reexec.policies.layers import load_policy
 from reexec.policies.model import Policy
 
+from ..graders.assertions import Unlifted
 from ..graders.flow import Attempt, run_attempts
 from ..graders.registry import task_named
 from .completions import completion_text
@@ -61,6 +62,7 @@ class Reward:
     policy:    a preset's name or a TOML file for everything; where None, `codeio` for pairs and the preset of each grader.
                REEXEC_POLICY is read as everywhere
     settings:  changes of it, as "limits.cpu_s=1"
+    unlifted:  a benchmark's test that can only run beside its solution is "run" there, or it is "refuse"d: no reward
     """
 
     workers: int | None = None
@@ -68,8 +70,11 @@ class Reward:
     grade: Grade = "all"
     policy: str | None = None
     settings: tuple[str, ...] = ()
+    unlifted: Unlifted = "run"
 
     def __post_init__(self) -> None:
+        if self.unlifted not in ("run", "refuse"):
+            raise UsageError(f'unlifted is {self.unlifted!r}; it must be "run" or "refuse"')
         if self.grade not in ("all", "fraction"):
             raise UsageError(f'grade is {self.grade!r}; it must be "all" or "fraction"')
         if self.timeout is not None and not self.timeout > 0:
@@ -141,7 +146,7 @@ class Reward:
             problems = [item.truth for item in items if isinstance(item.truth, Problem)]
             if problems:
                 executor = executor_for(items[0].policy, self.workers)
-                prepared = _prepared_for(executor, self.grade)
+                prepared = _prepared_for(executor, self.grade, self.unlifted)
                 prepared.prepare(problems)
         except EngineError as error:
             yield from ((item, Score(None, "engine-error", str(error), "engine")) for item in items)
@@ -234,18 +239,18 @@ class _Item:
 # -- what a process keeps ---------------------------------------------------------------------------------------
 
 _state_lock = threading.Lock()
-_prepared: dict[tuple[int, Grade], Prepared] = {}
+_prepared: dict[tuple[int, Grade, Unlifted], Prepared] = {}
 _pool: ThreadPoolExecutor | None = None
 
 
-def _prepared_for(executor: Executor, grade: Grade) -> Prepared:
+def _prepared_for(executor: Executor, grade: Grade, unlifted: Unlifted) -> Prepared:
     with _state_lock:
         for key, held in list(_prepared.items()):
             if not held.executor.is_open:
                 del _prepared[key]
-        key = (id(executor), grade)
+        key = (id(executor), grade, unlifted)
         if key not in _prepared:
-            _prepared[key] = Prepared(executor, grade)
+            _prepared[key] = Prepared(executor, grade, unlifted)
         return _prepared[key]
 
 

@@ -11,6 +11,7 @@ from reexec.engine.judging.compare import Comparison, compare
 from reexec.engine.program import Call
 from reexec.policies.comparison import ComparisonRule
 
+from ..graders.assertions import AssertionTask, Unlifted
 from ..graders.code import is_python
 from ..graders.cruxeval import literal
 from ..graders.cruxeval_answers import read_prediction
@@ -82,8 +83,8 @@ def _why(comparison: Comparison) -> str:
 class Prepared:
     """Problems that a task of one executor has made ready, found again by their content."""
 
-    def __init__(self, executor: Executor, grade: Grade) -> None:
-        self.executor, self._grade = executor, grade
+    def __init__(self, executor: Executor, grade: Grade, unlifted: Unlifted = "run") -> None:
+        self.executor, self._grade, self._unlifted = executor, grade, unlifted
         self._lock = threading.Lock()
         self._known: OrderedDict[str, tuple[Task, str] | BadTruthError] = OrderedDict()
 
@@ -126,7 +127,10 @@ class Prepared:
     def _task(self, name: str, problems: Problems) -> Task:
         if name == IoTests.name:
             return IoTests(problems, self.executor, score="first-failure" if self._grade == "all" else "fraction")
-        return task_named(name)(problems, self.executor)
+        kind = task_named(name)
+        if issubclass(kind, AssertionTask):
+            return kind(problems, self.executor, unlifted=self._unlifted)
+        return kind(problems, self.executor)
 
     def plan(self, text: str, problem: Problem) -> Plan:
         """Raises BadTruthError."""
