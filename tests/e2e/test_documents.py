@@ -93,6 +93,19 @@ def test_generated_pages_are_current() -> None:
     assert done.returncode == 0, done.stderr
 
 
+def test_every_page_can_be_reached_from_the_readme() -> None:
+    """Decisions by their folder."""
+    reached, waiting = set[Path](), [ROOT / "README.md"]
+    while waiting:
+        page = waiting.pop()
+        reached.add(page)
+        linked = [(page.parent / link).resolve() for link in _LINK.findall(page.read_text())]
+        waiting += [found for found in linked if found.suffix == ".md" and found not in reached]
+        reached |= {entry for found in linked if found.is_dir() and found.name == "decisions" for entry in found.iterdir()}
+    unreachable = {page for page in PAGES if (ROOT / "docs") in page.parents} - reached
+    assert not unreachable
+
+
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
 def test_what_a_page_names_exists(page: Path) -> None:
     text = page.read_text()
