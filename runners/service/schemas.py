@@ -4,6 +4,7 @@ from typing import Any
 
 from reexec.engine.judging.verdict import VERDICT_WORDS
 from reexec.engine.outcome import KINDS
+from reexec.policies.comparison import ComparisonRule, comparison_preset_names
 
 _Schema = dict[str, Any]
 
@@ -12,34 +13,60 @@ def _object(required: tuple[str, ...], closed: bool = True, /, **properties: _Sc
     return {"type": "object", "properties": properties, "required": list(required), "additionalProperties": not closed}
 
 
+def inlined(schema: _Schema) -> _Schema:
+    """pydantic's schema of a model without references: on an OpenAPI page they would lead elsewhere."""
+    known = schema.get("$defs", {})
+
+    def resolved(part: Any) -> Any:
+        if isinstance(part, dict):
+            if "$ref" in part:
+                return resolved(known[part["$ref"].rpartition("/")[2]])
+            return {name: resolved(item) for name, item in part.items() if name != "$defs"}
+        return [resolved(item) for item in part] if isinstance(part, list) else part
+
+    found = resolved(schema)
+    assert isinstance(found, dict)
+    return found
+
+
 _ANY: _Schema = {}
 _TEXT = {"type": "string"}
 _FLAG = {"type": ["boolean", "null"]}
 _NUMBER = {"type": "number"}
 _TIMEOUT = {"anyOf": [{"type": "number", "exclusiveMinimum": 0, "exclusiveMaximum": 1e9}, {"type": "null"}]}
-_PROGRAM = _object(
+_SOURCE = {"type": "string", "description": "Python source."}
+_FUNCTION = _object(
     ("source", "entry"),
-    kind={"enum": ["function", "script", "command", None]},
-    source={"type": "string", "description": "Python source."},
-    entry={"type": "string", "maxLength": 1000, "description": "The function to call; of a script the empty string."},
+    kind={"enum": ["function", None]},
+    source=_SOURCE,
+    entry={"type": "string", "maxLength": 1000, "description": "The function to call."},
 )
-_CALL = {
-    "oneOf": [
-        _object(("args", "kwargs"), args={"type": "array"}, kwargs={"type": "object"}),
-        _object(("stdin",), stdin={"type": "string"}),
-    ]
+_SCRIPT = _object(
+    ("kind", "source", "entry"),
+    kind={"const": "script"},
+    source=_SOURCE,
+    entry={"type": "string", "maxLength": 1000, "description": "Of no use: the empty string."},
+)
+_ARGUMENTS = _object(("args", "kwargs"), args={"type": "array"}, kwargs={"type": "object"})
+_STDIN = _object(("stdin",), stdin={"type": "string"})
+_RULE = {
+    "anyOf": [{"enum": comparison_preset_names()}, inlined(ComparisonRule.model_json_schema()), {"type": "null"}],
+    "description": "A preset's name or a rule; the policy's where it is missing.",
 }
-_CHECK = {
-    "program": _PROGRAM,
-    "call": _CALL,
-    "expected": _ANY,
-    "id": _ANY,
-    "rule": {
-        "type": ["string", "object", "null"],
-        "description": "A preset's name or a rule; the policy's where it is missing.",
-    },
-}
-_NEEDED = ("program", "call", "expected")
+
+
+def _asked(required: tuple[str, ...], **more: _Schema) -> _Schema:
+    """A function with arguments, or a script with its standard input."""
+    needed = ("program", "call", *required)
+    return {
+        "oneOf": [
+            _object(needed, program=_FUNCTION, call=_ARGUMENTS, **more),
+            _object(needed, program=_SCRIPT, call=_STDIN, **more),
+        ]
+    }
+
+
+_CHECK = {"expected": _ANY, "id": _ANY, "rule": _RULE}
 _OUTCOME = _object(
     ("kind", "value", "exception", "usage"), False, kind={"enum": sorted(KINDS)}, value=_ANY, exception=_ANY, usage=_ANY
 )
@@ -49,11 +76,11 @@ _VERDICT = _object(
 _ERROR = _object(("error",), False, error=_object(("code", "message"), code=_TEXT, message=_TEXT))
 
 _SCHEMAS: dict[str, _Schema] = {
-    "CheckRequest": _object(_NEEDED, **_CHECK, timeout_s=_TIMEOUT),
-    "ChecksRequest": _object(("checks",), checks={"type": "array", "items": _object(_NEEDED, **_CHECK)}, timeout_s=_TIMEOUT),
-    "ExecuteRequest": _object(
-        ("program", "call"), program=_PROGRAM, call=_CALL, watch_arguments=_FLAG, watch_sources=_FLAG, timeout_s=_TIMEOUT
+    "CheckRequest": _asked(("expected",), **_CHECK, timeout_s=_TIMEOUT),
+    "ChecksRequest": _object(
+        ("checks",), checks={"type": "array", "items": _asked(("expected",), **_CHECK)}, timeout_s=_TIMEOUT
     ),
+    "ExecuteRequest": _asked((), watch_arguments=_FLAG, watch_sources=_FLAG, timeout_s=_TIMEOUT),
     "Verdict": _VERDICT,
     "Verdicts": _object(("verdicts",), verdicts={"type": "array", "items": {"anyOf": [_VERDICT, _ERROR]}}),
     "Outcome": _OUTCOME,
@@ -97,19 +124,3 @@ def answers_of(text: str, schema: _Schema) -> dict[int | str, dict[str, Any]]:
         status: {"description": reason, "content": _json(_ERROR)} for status, reason in _REFUSALS.items()
     }
     return {200: {"description": text, "content": _json(inlined(schema))}, **refusals}
-
-
-def inlined(schema: _Schema) -> _Schema:
-    """pydantic's schema of a model without references: on an OpenAPI page they would lead elsewhere."""
-    known = schema.get("$defs", {})
-
-    def resolved(part: Any) -> Any:
-        if isinstance(part, dict):
-            if "$ref" in part:
-                return resolved(known[part["$ref"].rpartition("/")[2]])
-            return {name: resolved(item) for name, item in part.items() if name != "$defs"}
-        return [resolved(item) for item in part] if isinstance(part, list) else part
-
-    found = resolved(schema)
-    assert isinstance(found, dict)
-    return found

@@ -1,4 +1,4 @@
-"""Rules of the service that need no service: who is let in, how much at a time, what is late, what clients are told."""
+"""Rules of the service that need no service: who is let in, how much at a time, which limits hold, what clients are told."""
 
 import base64
 import contextlib
@@ -7,14 +7,14 @@ from typing import Any
 import pytest
 
 from reexec.engine.errors import DeadlineExceededError, EngineError, UsageError
-from reexec.engine.outcome import Outcome, Usage
+from reexec.engine.own_terms import CallLimits
+from reexec.policies.model import Limits
 from reexec.runners.rows.text import BadRowError
 from reexec.runners.service.app import timeout_of
 from reexec.runners.service.callers import client_of
 from reexec.runners.service.desk import Client, Desk
 from reexec.runners.service.faults import Refused, refusal_of
 from reexec.runners.service.settings import ServiceSettings, is_loopback
-from reexec.runners.service.timing import _is_late
 
 FIRST, SECOND = "first-token-0123456789", "second-token-0123456789"
 GUARDED = ServiceSettings(tokens=(FIRST, SECOND))
@@ -176,22 +176,16 @@ def test_what_is_no_time_is_refused_with_its_place(wanted: Any) -> None:
         timeout_of({"timeout_s": wanted}, ServiceSettings())
 
 
-@pytest.mark.parametrize(
-    ("kind", "cpu_s", "wall_s", "late"),
-    [
-        ("value", 0.9, 0.9, False),
-        ("value", 1.1, 1.1, True),
-        ("value", 0.9, 1.5, False),  # the machine was busy
-        ("value", 0.1, 1.5, True),  # it was asleep
-        ("value", 0.1, 0.9, False),
-        ("cpu-limit", 0.1, 0.1, True),
-        ("wall-limit", 0.1, 0.1, True),
-        ("memory-limit", 0.1, 0.1, False),
-        ("exception", 1.1, 1.1, True),
-    ],
-)
-def test_late_is_what_used_more_than_was_asked_for_or_slept(kind: Any, cpu_s: float, wall_s: float, late: bool) -> None:
-    assert _is_late(Outcome(kind, usage=Usage(cpu_s, wall_s)), 1.0) is late
+def test_a_request_names_lower_limits_and_never_higher_ones() -> None:
+    policy = Limits(cpu_s=10, idle_s=5, memory_bytes=100 << 20)
+    usual = (10_000_000, 5_000_000, 100 << 20)
+    assert CallLimits().under(policy) == usual
+    assert CallLimits(cpu_s=11, idle_s=11, memory_bytes=1 << 40).under(policy) == usual
+    assert CallLimits(cpu_s=0.5, idle_s=0.25, memory_bytes=50 << 20).under(policy) == (500_000, 250_000, 50 << 20)
+    assert CallLimits(cpu_s=0.5).under(policy) == (500_000, *usual[1:])
+    assert CallLimits(cpu_s=1e-9, idle_s=1e-9, memory_bytes=1).under(policy) == (1, 1, 1)
+    assert CallLimits(cpu_s=11).changes_nothing(policy)
+    assert not CallLimits(idle_s=1).changes_nothing(policy)
 
 
 # -- what is said -------------------------------------------------------------------------------------------------------
