@@ -47,6 +47,7 @@ ARGUMENTS = (
 )  # fmt: skip
 PASSED, FAILED = 0, 1  # pytest's exit codes; any other is a mistake in the table
 KILLED = ("killed", "killed (time)")
+SLOWER = 3  # times as long as without a mutant, at least: the machine may be busy
 NEWER_S = 10  # a mutated file is newer than its bytecode by that much
 RESULTS = ROOT / ".mutants.jsonl"
 """What earlier runs came to, for --resume."""
@@ -211,9 +212,10 @@ def run_all(jobs: list[Job], copies: list[Path]) -> Iterator[tuple[Job, Ended]]:
                 os.killpg(job.pid, signal.SIGKILL)
 
 
-def unfit(mutants: list[Mutant], copies: list[Path], limit_s: float) -> dict[str, str]:
-    """By its id, each test that cannot kill anything, and the word for it. Tests of one file run together, which is faster, and
-    one by one where something is wrong with that."""
+def unfit(mutants: list[Mutant], copies: list[Path], limit_s: float) -> tuple[dict[str, str], dict[str, float]]:
+    """By its id, each test that cannot kill anything, and the word for it; and how long a test may take with a mutant before
+    that is the mutant's doing. Tests of one file run together, which is faster, and one by one where something is wrong with
+    that."""
     by_file: dict[str, dict[str, None]] = {}
     for mutant in mutants:
         by_file.setdefault(mutant.test.partition("::")[0], {})[mutant.test] = None
@@ -221,7 +223,9 @@ def unfit(mutants: list[Mutant], copies: list[Path], limit_s: float) -> dict[str
     wanted = {job.tests: list(tests) for job, tests in zip(jobs, by_file.values(), strict=True)}
     print(f"{sum(map(len, wanted.values()))} tests of {len(jobs)} files without a mutant", flush=True)
     found: dict[str, str] = {}
+    limits_s: dict[str, float] = {}
     for job, how in run_all(jobs, copies):
+        limits_s |= dict.fromkeys(wanted[job.tests], max(limit_s, SLOWER * how.seconds))
         if how.code == PASSED and not how.skipped:
             continue
         tests = wanted[job.tests]
@@ -237,7 +241,7 @@ def unfit(mutants: list[Mutant], copies: list[Path], limit_s: float) -> dict[str
         why = "too slow" if how.code is None else "skipped" if how.code == PASSED else f"exit code {how.code}"
         print(f"does not pass without a mutant: {tests[0]} ({why})", flush=True)
         print((job.copy / "output").read_text(errors="replace")[-2000:])
-    return found
+    return found, limits_s
 
 
 def digest_of(mutant: Mutant) -> str:
@@ -277,12 +281,12 @@ def run_mutants(mutants: list[Mutant], copies: list[Path], limit_s: float, is_ba
     words: Counter[str] = Counter()
     stale = {mutant.name for mutant in mutants if not is_fitting(mutant)}
     fitting = [mutant for mutant in mutants if mutant.name not in stale]
-    bad = unfit(fitting, copies, limit_s) if is_baseline_wanted else {}
+    bad, limits_s = unfit(fitting, copies, limit_s) if is_baseline_wanted else ({}, {})
     jobs = []
     for mutant in mutants:
         word = "stale" if mutant.name in stale else bad.get(mutant.test)
         if word is None:
-            jobs.append(Job(copies[0], tuple(mutant.test.split()), limit_s, (mutant,), True))
+            jobs.append(Job(copies[0], tuple(mutant.test.split()), limits_s.get(mutant.test, limit_s), (mutant,), True))
             continue
         words[word] += 1
         show(words.total(), len(mutants), word, 0.0, mutant)

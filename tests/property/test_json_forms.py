@@ -120,8 +120,16 @@ def test_scripts_keep_their_kind() -> None:
 
 @pytest.mark.parametrize("kind", [Outcome, Verdict, Check, Program, Call])
 @pytest.mark.parametrize("data", [None, [], 3, "x", {}, {"kind": "value"}, {"word": "nice"}, {"source": 3, "entry": 4}])
-def test_what_is_no_form_is_a_usage_error(kind: Any, data: Any) -> None:
-    with pytest.raises(UsageError):
+def test_what_is_no_form_is_a_usage_error_that_says_what_was_expected(kind: Any, data: Any) -> None:
+    article = "an" if kind is Outcome else "a"
+    said = (
+        f"{article} {kind.__name__.lower()} has no member '"
+        if isinstance(data, dict)
+        else f" as an object, got {type(data).__name__}"
+    )
+    if kind is Program and data == {"source": 3, "entry": 4}:
+        said = "source and entry are text"
+    with pytest.raises(UsageError, match=said):
         kind.from_json(data)
 
 
@@ -135,16 +143,24 @@ def test_what_is_no_plain_value_is_refused_with_its_path(value: Any, path: str) 
 
 
 @pytest.mark.parametrize(
-    "form", [{"!": "set"}, {"!": "set", "v": [[1]]}, {"!": "int", "v": 3}, {"!": "x", "v": 1}, {"!": "dict", "v": [1]}]
+    ("form", "said"),
+    [
+        ({"!": "set"}, "a broken tagged value, at $"),
+        ({"!": "set", "v": [[1]]}, "a broken tagged value, at $"),
+        ({"!": "int", "v": 3}, "a broken tagged value, at $"),
+        ({"!": "x", "v": 1}, "unknown tag 'x', at $"),
+        ({"!": "dict", "v": [1]}, "a broken tagged value, at $"),
+    ],
 )
-def test_broken_tags_are_usage_errors(form: Any) -> None:
-    with pytest.raises(UsageError):
+def test_broken_tags_are_usage_errors(form: Any, said: str) -> None:
+    with pytest.raises(UsageError) as error:
         from_plain(form)
+    assert str(error.value) == said
 
 
 def test_a_rule_by_name_is_the_preset() -> None:
     assert Check(Program("", "f"), [], 1, rule="exact").rule == ComparisonRule.preset("exact")
-    with pytest.raises(UsageError):
+    with pytest.raises(UsageError, match="no comparison rule 'exakt': did you mean 'exact'"):
         Check(Program("", "f"), [], 1, rule="exakt")
-    with pytest.raises(UsageError):
+    with pytest.raises(UsageError, match=r"not a comparison rule, at \$\.rule"):
         Check(Program("", "f"), [], 1, rule={"rtol": -1})  # type: ignore[arg-type]

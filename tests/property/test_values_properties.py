@@ -108,7 +108,7 @@ def test_forged_tags_are_rebuilt_or_refused_and_nothing_else(value: Any) -> None
 
 @pytest.mark.parametrize("items", [[10**400, 0], {}, [], [1], "12", ["a", 1], [[1], 2], None, 5])
 def test_no_forged_complex_number_escapes(items: Any) -> None:
-    with pytest.raises(values.Refused):
+    with pytest.raises(values.Refused, match="a broken tagged value"):
         values.untag({"!": "complex", "v": items})
 
 
@@ -226,7 +226,7 @@ def test_a_cycle_depth_and_sharing_are_bounded() -> None:
     for value in (cycle, deep):
         with pytest.raises(values.Refused, match="nested deeper"):
             values.encode(value)
-    with pytest.raises((values.TooLong, values.Refused)):
+    with pytest.raises(values.TooLong):
         values.encode(wide, max_bytes=1 << 16)
 
 
@@ -238,7 +238,7 @@ def test_the_depth_limit_is_exact(depth: int) -> None:
     if depth <= values.MAX_DEPTH + 1:
         assert values.decode(values.encode(value)) == value
     else:
-        with pytest.raises(values.Refused):
+        with pytest.raises(values.Refused, match=f"nested deeper than {values.MAX_DEPTH}"):
             values.encode(value)
 
 
@@ -269,10 +269,15 @@ def test_numpy_values_are_numbers_and_lists_where_allowed() -> None:
     ]
     for value, text in cases:
         assert values.encode(value, numpy_values=True) == text
-    for value in (np.datetime64("2020-01-01"), np.array([object()]), np.array([1j])):
-        with pytest.raises(values.Refused):
+    refused: list[tuple[Any, str]] = [
+        (np.datetime64("2020-01-01"), "a numpy value of type datetime64"),
+        (np.array([object()]), "an object of type object"),
+        (np.array([1j]), "an object of type complex"),
+    ]
+    for value, reason in refused:
+        with pytest.raises(values.Refused, match=reason):
             values.encode(value, numpy_values=True)
-    with pytest.raises(values.Refused):
+    with pytest.raises(values.Refused, match="an object of type ndarray"):
         values.encode(np.array([1]))
 
 

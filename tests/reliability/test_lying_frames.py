@@ -163,12 +163,14 @@ def test_what_was_answered_before_a_lie_in_the_same_breath_is_not_lost() -> None
 def test_a_hello_that_is_no_object_ends_the_worker_and_nothing_else(name: str) -> None:
     with HandMade() as peer:
         peer.say(frames.Hello(HELLOS[name]))
-        with pytest.raises(WorkerDiedError):
+        with pytest.raises(
+            WorkerDiedError, match="hello is not an object" if name in ("list", "number") else "hello is not JSON"
+        ):
             peer.worker.receive()
 
 
 def test_a_worker_retires_only_once_it_is_up() -> None:
     with HandMade() as peer:
         peer.say(frames.Retires(b"at once"))
-        with pytest.raises(WorkerDiedError):
+        with pytest.raises(WorkerDiedError, match="retires before hello"):
             peer.worker.receive()

@@ -106,8 +106,9 @@ def test_what_has_no_plain_form_is_refused_with_its_path(name: str) -> None:
     with pytest.raises(UsageError, match="no plain form") as raised:
         Check(PROGRAM, {}, value)
     assert message.replace("$.x", "$") in str(raised.value)
-    with pytest.raises(values.Refused):
+    with pytest.raises(values.Refused) as refused:
         values.encode(value, tagged=True, numpy_values=True)
+    assert f"{refused.value.path} is {refused.value.reason}" == message.replace("$.x", "$")
 
 
 def test_positional_arguments_are_named_by_their_place() -> None:
@@ -120,10 +121,20 @@ def test_plain_values_come_back_as_they_are() -> None:
     assert Check(PROGRAM, {}, value).expected is value
 
 
-@pytest.mark.parametrize("value", [np.datetime64("2020-01-01"), {1: 2, "1": 3}, [{1}], b"a", 1j])
-def test_json_says_no_more_than_it_can(value: Any) -> None:
-    with pytest.raises(values.Refused):
+@pytest.mark.parametrize(
+    ("value", "path", "reason"),
+    [
+        (np.datetime64("2020-01-01"), "$", "a numpy value of type datetime64"),
+        ({"a": {1: 2, "1": 3}}, "$.a", "two keys are written '1' in JSON"),
+        ([{1}], "$[0]", "an object of type set"),
+        (b"a", "$", "an object of type bytes"),
+        ({"z": (1, [1j])}, "$.z[1][0]", "an object of type complex"),
+    ],
+)
+def test_json_says_no_more_than_it_can(value: Any, path: str, reason: str) -> None:
+    with pytest.raises(values.Refused) as refused:
         values.encode(value, numpy_values=True)
+    assert (refused.value.path, refused.value.reason) == (path, reason)
 
 
 def test_cycles_and_depths_are_refused() -> None:

@@ -38,9 +38,18 @@ def test_words_numbers_case_and_space(flags: str, actual: str, expected: str, eq
     assert (token_difference(actual, expected, read_flags(split_flags(flags))) == "") is equal
 
 
-@pytest.mark.parametrize("flags", ["no_such", "float_tolerance", "float_tolerance x", "float_tolerance inf"])
-def test_flags_that_the_validator_does_not_know_are_refused(flags: str) -> None:
-    with pytest.raises(BadFlagsError):
+@pytest.mark.parametrize(
+    ("flags", "said"),
+    [
+        ("case_sensitive no_such", "no flag 'no_such'"),
+        ("float_tolerance", "float_tolerance needs a number"),
+        ("float_absolute_tolerance x", "float_absolute_tolerance needs a number"),
+        ("float_relative_tolerance inf", "float_relative_tolerance needs a number"),
+        ("float_tolerance case_sensitive", "float_tolerance needs a number"),
+    ],
+)
+def test_flags_that_the_validator_does_not_know_are_refused(flags: str, said: str) -> None:
+    with pytest.raises(BadFlagsError, match=said):
         read_flags(split_flags(flags))
 
 

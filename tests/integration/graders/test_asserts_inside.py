@@ -65,7 +65,7 @@ CLOSE = "import math\nassert math.isclose(f(1), 2)\nassert abs(f(2) - 4) < 1e-9\
     ],
 )
 def test_no_trick_changes_what_the_test_uses(executor: Executor, trick: str) -> None:
-    assert kind(executor, f"{trick}\ndef f(n):\n    return 2 * n", CLOSE) in ("passes", "exception")
+    assert kind(executor, f"{trick}\ndef f(n):\n    return 2 * n", CLOSE) == "passes"
     assert kind(executor, f"{trick}\ndef f(n):\n    return 3 * n", CLOSE) == "exception"
 
 

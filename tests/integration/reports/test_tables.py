@@ -67,5 +67,5 @@ def test_arrow_takes_them(verified: Path) -> None:
 
 
 def test_what_is_no_run_is_said(tmp_path: Path) -> None:
-    with pytest.raises(UsageError):
+    with pytest.raises(UsageError, match="nix: no such file or folder"):
         list(records(find_run(tmp_path / "nix", any_stage=True), "rows"))

@@ -145,9 +145,9 @@ def test_verl_hears_an_exception_that_no_manager_takes_for_a_zero(no_engine: Any
     for name in ("compute_score", "compute_score_async"):
         with pytest.raises(EngineError, match="no reward, the engine failed"):
             Verl(VERL, name).run_many([row], [says_input({"n": 5})])
-    with pytest.raises(EngineError):
+    with pytest.raises(EngineError, match="no reward, the engine failed"):
         Verl(VERL, "compute_scores").run_batch([row], [says_input({"n": 5})])
-    with pytest.raises(EngineError):
+    with pytest.raises(EngineError, match="no reward, the engine failed"):
         Verl(VERL, "compute_score").run_old_naive(row, says_input({"n": 5}))
 
 
@@ -209,7 +209,7 @@ def test_openrlhf_gets_tensors_where_there_is_torch(monkeypatch: pytest.MonkeyPa
 
 
 def test_openrlhf_hears_an_exception(no_engine: Any) -> None:
-    with pytest.raises(EngineError):
+    with pytest.raises(EngineError, match="no reward, the engine failed"):
         openrlhf.reward_func([f"P{says_input({'n': 5})}"], ["P"], [INPUT])
     found = OpenRlhf(location("reexec.rewards.openrlhf")).reward("P", says_input({"n": 5}), INPUT)
     assert found["reward"] is None
@@ -229,9 +229,9 @@ def test_slime_rows_as_exported(rows: list[Row]) -> None:
 
 
 def test_slime_hears_an_exception(no_engine: Any) -> None:
-    with pytest.raises(EngineError):
+    with pytest.raises(EngineError, match="no reward, the engine failed"):
         Slime("reexec.rewards.slime.reward").group([SlimeSample(says_input({"n": 5}), INPUT)])
-    with pytest.raises(UsageError):
+    with pytest.raises(UsageError, match="there is nothing to judge by"):
         Slime("reexec.rewards.slime.reward").one(SlimeSample("x", None))
 
 
@@ -261,7 +261,7 @@ def test_verifiers_keeps_the_error_and_no_reward(no_engine: Any) -> None:
 def test_settings_are_given_by_one_name(module: Any) -> None:
     function = module.with_settings(workers=2, timeout=30, grade="fraction")
     assert function.args == (Reward(workers=2, timeout=30, grade="fraction"),)
-    with pytest.raises(TypeError):
+    with pytest.raises(TypeError, match="no_such"):
         module.with_settings(no_such=1)
 
 

@@ -60,7 +60,7 @@ def test_what_is_around_the_form_is_no_part_of_it(frame: str) -> None:
 
 
 def test_thinking_without_an_end_is_no_form() -> None:
-    with pytest.raises(BadFormError):
+    with pytest.raises(BadFormError, match="no section `## Main Function`"):
         parse_unified("<think>\n" + form())
 
 

@@ -13,7 +13,7 @@ from typing import Any
 import httpx
 import pytest
 
-from tests.support.helpers import reexec
+from tests.support.helpers import reexec, wait_until
 from tests.support.service import DOUBLE, Service, check, service
 
 TOKENS = ("first-token-0123456789", "second-token-0123456789")
@@ -243,6 +243,20 @@ def test_a_client_that_leaves_ends_its_calls(open_one: Service) -> None:
     while "reexec_queue_calls 0.0" not in httpx.get(f"{open_one.url}/metrics").text:
         assert time.monotonic() < deadline
         time.sleep(0.1)
+
+
+@pytest.mark.parametrize("route", ["/v1/check", "/v1/execute", "/run_code"])
+def test_a_client_that_leaves_ends_its_one_call(open_one: Service, route: str) -> None:
+    asked = nap(9)
+    if route == "/v1/execute":
+        del asked["expected"]
+    if route == "/run_code":
+        asked = {"code": "import time\ntime.sleep(9)", "language": "python"}
+    body = json.dumps(asked).encode()
+    with connect(open_one) as peer:
+        peer.sendall(b"POST %s HTTP/1.1\r\nHost: localhost\r\nContent-Length: %d\r\n\r\n" % (route.encode(), len(body)) + body)
+        wait_until(lambda: "reexec_queue_calls 1.0" in httpx.get(f"{open_one.url}/metrics").text)
+    wait_until(lambda: "reexec_queue_calls 0.0" in httpx.get(f"{open_one.url}/metrics").text, 5)
 
 
 def test_a_slow_reader_holds_up_nobody(open_one: Service) -> None:

@@ -3,10 +3,13 @@
 import base64
 import json
 import math
+import os
 import pickle
 import time
 import zlib
+from collections import OrderedDict
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -220,14 +223,21 @@ def test_assertions_that_cannot_be_lifted_run_as_they_are(http: httpx.Client) ->
     assert answer["results"] == [1, 1, 0]
 
 
-def test_a_pickle_can_name_no_function(http: httpx.Client) -> None:
+@pytest.mark.parametrize("protocol", range(pickle.HIGHEST_PROTOCOL + 1))
+def test_a_pickle_can_name_no_function(http: httpx.Client, tmp_path: Path, protocol: int) -> None:
     class Evil:
         def __reduce__(self) -> Any:
-            return (print, ("called",))
+            return (os.mkdir, (str(tmp_path / "called"),))
 
-    packed = base64.b64encode(zlib.compress(pickle.dumps([Evil()]))).decode()
-    answer = http.post("/test_program", json={"program": ADD, "tests": packed})
-    assert answer.status_code == 400
+    for tests in ([Evil()], ["assert add(1, 2) == 3", Evil()], [OrderedDict()]):
+        packed = base64.b64encode(zlib.compress(pickle.dumps(tests, protocol))).decode()
+        answer = http.post("/test_program", json={"program": ADD, "tests": packed})
+        assert answer.status_code == 400
+        assert "neither JSON nor tests" in answer.json()["error"]["message"]
+    assert not (tmp_path / "called").exists()
+
+
+def test_a_pickle_that_unpacks_without_bound_is_refused(http: httpx.Client) -> None:
     bomb = base64.b64encode(zlib.compress(b"\0" * (80 << 20))).decode()
     assert "64 MiB" in http.post("/test_program", json={"program": ADD, "tests": bomb}).json()["error"]["message"]
 
@@ -237,6 +247,8 @@ def test_open_instructs_standard_input(http: httpx.Client) -> None:
     tests = [{"input": "1\n", "output": "2\n"}, {"input": "100\n", "output": "101"}, {"input": "x", "output": ""}]
     answer = http.post("/test_program_stdio", json={"program": program, "tests": tests, "max_execution_time": 1.0}).json()
     assert answer["results"] == [1, 1, 0]
+    leaves = {"program": "print(input())\nraise SystemExit(1)", "tests": [{"input": "1", "output": "1"}]}
+    assert http.post("/test_program_stdio", json=leaves).json()["results"] == [0], "right output, and then a failure"
     hang = http.post("/test_program_stdio", json={"program": "import time\ntime.sleep(3)", "tests": tests[:1]}).json()
     assert hang == {"results": [0], "runtimes": [-1.0]}
     assert http.post("/test_program_stdio", json={"program": "", "tests": []}).json() == {"results": [], "runtimes": []}
