@@ -89,6 +89,37 @@ def test_what_is_kept_again_takes_the_place_of_what_was_there(
         assert cache.statistics().bytes == 0
 
 
+def test_a_value_of_another_key_is_no_value(tmp_path: Path) -> None:
+    with OutcomeCache(tmp_path) as cache:
+        cache.put(key(1), body(1))
+        cache._waiting[key(2)] = cache._waiting[key(1)]
+        assert cache.get(key(1)) == body(1)
+        assert cache.get(key(2)) is None
+
+
+def test_a_value_of_a_mebibyte_is_kept_and_a_longer_one_is_not(tmp_path: Path) -> None:
+    with OutcomeCache(tmp_path) as cache:
+        cache.put(key(1), bytes(1 << 20))
+        cache.put(key(2), bytes((1 << 20) + 1))
+        assert cache.get(key(1)) == bytes(1 << 20)
+        assert cache.get(key(2)) is None
+
+
+def test_a_file_counts_as_closed_only_as_its_last_user_left_it(tmp_path: Path) -> None:
+    assert not health.was_closed(tmp_path)
+    with OutcomeCache(tmp_path) as cache:
+        cache.put(key(1), body(1))
+    assert health.was_closed(tmp_path)
+    whole = (tmp_path / health.DATA).read_bytes()
+    with OutcomeCache(tmp_path) as cache:
+        assert cache.get(key(1)) == body(1)
+    assert health.was_closed(tmp_path)
+    (tmp_path / health.DATA).write_bytes(whole)  # another time, and so perhaps another content
+    assert not health.was_closed(tmp_path)
+    (tmp_path / health.DATA).write_bytes(whole + bytes(4096))
+    assert not health.was_closed(tmp_path)
+
+
 def test_kill_9_at_any_moment_leaves_a_file_of_whole_values(tmp_path: Path) -> None:
     chance = random.Random(7)
     for turn in range(5):
