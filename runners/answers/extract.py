@@ -117,6 +117,9 @@ _ESCAPED: Final = re.compile("\\\\[{\"']")
 _ENTITY: Final = re.compile("&[#a-z]")
 
 
+_QUOTED: Final = {"output": '"output"', "input": '"input"'}
+
+
 def _is_odd(text: str) -> bool:
     """Whether there may be comments, other quotes and braces, or texts that are written down in another way. Each is looked for
     by itself, because one pattern for all of them takes ten times as long."""
@@ -137,7 +140,7 @@ def _from_the_end(text: str, key: str, likely: Likely | None = None) -> Answer |
     before it and ends amid it, seeing this object's brace within a string. Out of a double-quoted string it would come
     at the quote before the key, and a bare word there ends it; out of a single-quoted one only at an apostrophe.
     """
-    at = text.rfind(f'"{key}"')
+    at = text.rfind(_QUOTED[key])
     start = text.rfind("{", 0, at) if at > 0 else -1
     if start < 0 or (start + 1 != at and not text[start + 1 : at].isspace()):
         return None

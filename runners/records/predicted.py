@@ -39,7 +39,9 @@ def read_predicted(
 
     `line` is what the text stands in, where there is such a line. `likely`: see `extract_answer`. Never raises on any text.
     """
-    answer = as_compared(extract_answer(text, "output" if io_pred == "o" else "input", likely), rule, io_pred)
+    answer = extract_answer(text, "output" if io_pred == "o" else "input", likely)
+    if answer.style != "json":
+        answer = as_compared(answer, rule, io_pred)
     value = answer.value
     if not answer.found:
         return Predicted(value, answer.style, answer.reason)

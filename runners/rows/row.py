@@ -74,6 +74,10 @@ class Selection:
     ) -> Iterator[tuple[int, int, bytes]]:
         """(line number, position among all, line) of the chosen of (line number, line). `passed_over` is told of those that
         belong to other shards."""
+        if not self.partial:
+            for position, (number, line) in enumerate(lines):
+                yield number, position, line
+            return
         taken = 0
         for position, (number, line) in enumerate(lines):
             if self.limit is not None and taken >= self.limit:

@@ -4,7 +4,7 @@ from typing import Any
 
 from reexec.engine.judging.verdict import VERDICT_WORDS, Verdict
 
-from ...rows.text import MAX_QUOTED_CHARACTERS, quoted, quoted_json
+from ...rows.text import MAX_QUOTED_CHARACTERS, dump, quoted, quoted_json
 from ...texts import Entry, Texts, TextsFile
 
 _ANY = Entry(may=("expected", "predicted", "returned", "where", "exception", "message", "detail", "limit"))
@@ -35,10 +35,16 @@ def status_of(word: str, io_pred: str) -> str:
     return _STATUS.get(word, "exception")
 
 
-def constant_texts(texts: Texts) -> dict[tuple[str, str], str]:
-    """What is said of verdicts that need no execution, by side and word, where it is the same for all predictions."""
-    names = {(side, word): f"{_SIDE[side]}.{word}" for side in _SIDE for word in ("accepted", "wrong-answer", "no-answer")}
-    return {key: texts.fill(name) for key, name in names.items() if not texts.fields(name)}
+def said_of(word: str, io_pred: str, message: str) -> str:
+    """The members that tell of a verdict, as JSON: `"res": {"status": ..., "message": ...}, "verdict": ...`."""
+    return f'"res": {{"status": "{status_of(word, io_pred)}", "message": {dump(message)}}}, "verdict": "{word}"'
+
+
+def constants(texts: Texts) -> dict[tuple[str, str], str]:
+    """`said_of` verdicts that need no execution, by side and word, where it is the same for all predictions."""
+    keys = [(side, word) for side in _SIDE for word in ("accepted", "wrong-answer", "no-answer")]
+    names = {key: f"{_SIDE[key[0]]}.{key[1]}" for key in keys}
+    return {key: said_of(key[1], key[0], texts.fill(name)) for key, name in names.items() if not texts.fields(name)}
 
 
 def feedback_text(

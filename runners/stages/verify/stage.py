@@ -6,6 +6,7 @@ One output row for every response row, in the same order, with the row's
 own text kept and `res`, `verdict`, `function_id`, `pair_id` and `id` added.
 """
 
+import json
 from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -26,10 +27,10 @@ from ...records.predicted import read_predicted
 from ...records.predictions import Prediction, read_prediction
 from ...rows.row import Result, Row, Selection
 from ...rows.run import StageRun
-from ...rows.text import dump, dump_line, splice, with_members
+from ...rows.text import dump_line, splice, with_members
 from ...settings import Flag, Settings, Templates
 from ...stage import Stage
-from .feedback import FEEDBACK_FILE, constant_texts, feedback_text, status_of
+from .feedback import FEEDBACK_FILE, constants, feedback_text, said_of
 from .known import KnownPairs, of_comparison
 from .pass_rates import PassRates, write_pass_rates
 
@@ -90,7 +91,7 @@ class Verify(Stage[VerifySettings]):
         self._rule, self._limits = self.policy.comparison, self.policy.limits
         self._rates, self._went_on = PassRates(), False
         self._known = KnownPairs(self._rule)
-        self._constant = constant_texts(self.texts)
+        self._constant = constants(self.texts)
 
     def stage_run(self, selection: Selection | None, overwrite: bool) -> StageRun:
         run = super().stage_run(selection, overwrite)
@@ -161,8 +162,8 @@ class Verify(Stage[VerifySettings]):
     def _result(self, row: Row, read: _Read, verdict: Verdict, outcome: Outcome | None = None) -> Result:
         prediction, data = read.prediction, row.data
         io_pred, word = prediction.io_pred, verdict.word
-        message = self._constant.get((io_pred, word)) if outcome is None else None
-        if message is None:
+        said = self._constant.get((io_pred, word)) if outcome is None else None
+        if said is None:
             message = feedback_text(
                 self.texts,
                 verdict,
@@ -174,21 +175,21 @@ class Verify(Stage[VerifySettings]):
                 detail=read.detail,
                 as_json=read.style == "json",
             )
+            said = said_of(word, io_pred, message)
         function_id, pair_id = prediction.function.id, prediction.pair.id
         row_id = prediction.id if self.settings.usage or data.get("id") is None else ""
-        ids, added, takes_more = {}, "", data.keys().isdisjoint(_NEW)
-        for name, value in (("function_id", function_id), ("pair_id", pair_id), ("id", row_id)):
-            if data.get(name) is None:
-                ids[name] = value
+        ids = {"function_id": function_id, "pair_id": pair_id, "id": row_id}
+        added, takes_more = "", data.keys().isdisjoint(_NEW)
+        for name, value in ids.items():
+            if name not in data:
                 added += f', "{name}": "{value}"'
-                takes_more = takes_more and name not in data
-        status = status_of(word, io_pred)
+            elif data[name] is None:
+                takes_more = False
         if takes_more:
-            said = f'"res": {{"status": "{status}", "message": {dump(message)}}}'
-            line = with_members(row.line, data, f'{said}, "verdict": "{word}", "answer_style": "{read.style}"{added}')
+            line = with_members(row.line, data, f'{said}, "answer_style": "{read.style}"{added}')
         else:
-            res = {"status": status, "message": message}
-            line = splice(row.line, data, {"res": res, "verdict": word, "answer_style": read.style, **ids})
+            lacking = {name: value for name, value in ids.items() if data.get(name) is None}
+            line = splice(row.line, data, {**json.loads(f"{{{said}}}"), "answer_style": read.style, **lacking})
         usage = [_usage_line(row_id, word, outcome)] if self.settings.usage else ()
         self._rates.add(data, function_id, pair_id, row_id, word)
         return _made(row, _WORDS[word], (line,), usage, None, _counts(verdict), _NOTHING)
