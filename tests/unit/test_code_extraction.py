@@ -40,6 +40,12 @@ def test_the_wanted_name_decides_between_blocks() -> None:
     assert "def test" in extract_code(text).text
 
 
+def test_of_several_blocks_that_define_the_wanted_name_the_last_counts() -> None:
+    first, last = "def f():\n    return 1\n", "def f():\n    return 2\n"
+    text = f"A first try:\n```python\n{first}```\nBetter:\n```python\n{last}```\nUse:\n```python\nprint(f())\n```\n"
+    assert extract_code(text, "f").text.strip() == last.strip()
+
+
 def test_a_script_block_goes_before_an_example_of_use() -> None:
     text = "```python\nn = int(input())\nprint(n)\n```\nFor instance:\n```python\nprint(3)\n```"
     assert extract_code(text).text == "n = int(input())\nprint(n)\n"

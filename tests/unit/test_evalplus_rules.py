@@ -30,6 +30,12 @@ def test_an_expected_float_switches_a_tolerance_on_for_what_follows() -> None:
         ((0.3, 1.0), [0.3, 1.0], 1e-6, False),
         ([0.3, 1.0], [0.3000001, 1.0], 1e-6, True),
         ([0.3], [0.3000001, 1.0], 1e-6, False),
+        (1e-7, 0.0, 1e-6, True),
+        (2e-6, 0.0, 1e-6, False),
+        (1e9 + 50, 1e9, 1e-6, True),  # by the relative tolerance of 1e-7
+        (1e9 + 500, 1e9, 1e-6, False),
+        ([float("inf"), 0.3], [float("inf"), 0.3000001], 1e-6, True),
+        ([float("inf"), 0.3], [float("-inf"), 0.3], 1e-6, False),
         ("a", "b", 1e-6, False),
         (float("inf"), float("inf"), 1e-6, True),
         (float("inf"), 1.0, 1e-6, False),

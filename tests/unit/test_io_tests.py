@@ -130,6 +130,9 @@ def test_a_function_goes_before_the_class_and_text_stays_text() -> None:
         ("", "\n", "lines", True),
         ("x", "", "lines", False),
         ("9" * 5000, "8" * 5000, "lines", False),
+        ("9" * 598, "9" * 598 + ".0", "lines", True),
+        ("9" * 600, "9" * 600 + ".0", "lines", False),  # beyond 600 digits a number is text
+        ("1\n2\n3\n", "1\n2\n", "lines", False),
         ("nan", "nan", "lines", True),
         ("1 1", "1 nan", "lines", False),
     ],

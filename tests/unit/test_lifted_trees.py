@@ -77,8 +77,8 @@ def test_identity_is_decided_for_singletons_alone(a: Any, b: Any, same: bool) ->
 @pytest.mark.parametrize(
     ("tree", "value"),
     [
-        (("mod", ("call", 0), ("value", 1)), "%1000000000d"),
-        (("mod", ("call", 0), ("value", 1)), b"%1000000000d"),
+        (("mod", ("call", 0), ("value", 1)), "%1000d"),
+        (("mod", ("call", 0), ("value", 1)), b"%1000d"),
         (("mul", ("call", 0), ("value", 10**12)), "x"),
         (("mul", ("value", 10**12), ("call", 0)), [1]),
         (("pow", ("call", 0), ("value", 10**9)), 3),

@@ -18,6 +18,8 @@ from reexec.runners.graders.packages.tokens import BadFlagsError, read_flags, sp
         ("float_absolute_tolerance 1e-6", "1000000.5", "1000000", False),
         ("float_relative_tolerance 1e-6", "1e-9", "0", False),
         ("float_absolute_tolerance 1e-6", "1e-9", "0", True),
+        ("float_relative_tolerance 0.5", "1", "2", True),  # of what is expected, whatever the answer's size
+        ("float_relative_tolerance 0.5", "3.1", "2", False),
         ("float_tolerance 1e-6", "nan", "1", False),
         ("float_tolerance 1e-6", "1_0", "10", False),
         ("float_tolerance 1e-6", "impossible", "Impossible", True),

@@ -1,6 +1,7 @@
 """Every outcome has its word, with the caller's id; and a path shows any name on one line of ASCII."""
 
 import json
+import re
 
 import pytest
 
@@ -8,15 +9,36 @@ from reexec import ComparisonRule
 from reexec.engine.judging.paths import MAX_NAME, render_path
 from reexec.engine.judging.verdict import VERDICT_WORDS, judge
 from reexec.engine.outcome import KINDS, Outcome
+from tests.conftest import ROOT
 
 RULE = ComparisonRule.preset("codeio")
+WORD_OF = {
+    "value": "accepted",
+    "exception": "runtime-error",
+    "cpu-limit": "cpu-limit",
+    "wall-limit": "wall-limit",
+    "memory-limit": "memory-limit",
+    "output-limit": "output-limit",
+    "process-limit": "process-limit",
+    "denied": "denied",
+    "early-exit": "early-exit",
+    "bad-result": "bad-result",
+    "engine-error": "engine-error",
+}
 
 
-@pytest.mark.parametrize("kind", sorted(KINDS))
+def test_the_words_are_those_that_are_documented() -> None:
+    section = (ROOT / "docs" / "verdicts.md").read_text().partition("## The words")[2].partition("\n## ")[0]
+    documented = re.findall(r"^\| `([a-z-]+)` \|", section, re.M)
+    assert sorted(VERDICT_WORDS) == sorted(documented)
+    assert sorted({*WORD_OF.values(), "wrong-answer", "no-answer", "nondeterministic"}) == sorted(documented)
+    assert set(WORD_OF) == KINDS
+
+
+@pytest.mark.parametrize("kind", WORD_OF)
 def test_the_word_of_each_kind_of_outcome(kind: str) -> None:
     found = judge(Outcome(kind, 5), 5, RULE, "mine")  # type: ignore[arg-type]
-    assert found.word == {"value": "accepted", "exception": "runtime-error"}.get(kind, kind)
-    assert found.word in VERDICT_WORDS
+    assert found.word == WORD_OF[kind]
     assert found.id == "mine"
     assert found.scored is (kind != "engine-error")
     assert found.accepted is (kind == "value")

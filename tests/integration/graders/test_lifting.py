@@ -90,6 +90,11 @@ def test_arguments_are_those_at_the_time_of_the_call(executor: Executor) -> None
         ("x = f(1)\nx.sort()\nassert x == [1]", "computes with a returned value"),
         ("if f(1):\n    pass", "computes with a returned value"),
         ("assert f(Node(1)) == 2", "passed on"),
+        ("abs = len\nassert abs(f(1)) == 2", "computes with a returned value"),  # a name of the test's own
+        (
+            "def isclose(a, b):\n    return True\nisclose = isclose\nassert isclose(f(1), 2)",
+            "no assertion about a function under test",
+        ),
         ("assert f(int) == 2", "type"),
         ("try:\n    f(1)\nexcept ValueError:\n    pass\nassert f(2) == 1", "handles exceptions"),
         ("assert 1 == 2", "whatever the functions return"),

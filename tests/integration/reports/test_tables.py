@@ -13,6 +13,8 @@ from reexec.runners.reports.tables import COLUMNS, read_run, records
 from tests.conftest import lacking
 from tests.support.helpers import FUNCTIONS, RESPONSES, reexec
 
+SAMPLE = {"id", "index", "function_id", "pair_id", "io_pred"}
+
 
 @pytest.fixture(scope="module")
 def verified(tmp_path_factory: pytest.TempPathFactory) -> Path:
@@ -26,6 +28,16 @@ def verified(tmp_path_factory: pytest.TempPathFactory) -> Path:
     )
     assert done.code == 1
     return output
+
+
+def test_the_columns_are_those_that_others_rely_on() -> None:
+    """By name, since programs of users read them: one that goes or is renamed is a break, and belongs into the changelog."""
+    assert {table: set(columns) for table, columns in COLUMNS.items()} == {
+        "rows": SAMPLE | {"turn", "line", "prompt", "output", "row"},
+        "verdicts": SAMPLE | {"turn", "line", "verdict", "status", "message", "answer_style", "accepted"},
+        "usage": {"turn", "id", "verdict", "cpu_s", "wall_s", "peak_bytes", "attempts", "disagreed_with"},
+        "drops": {"stage", "reason", "sentence", "file", "line", "origin", "text"},
+    }
 
 
 def test_records_have_the_columns_and_their_types(verified: Path) -> None:
