@@ -196,10 +196,16 @@ def _style_of(text: str, found: Found) -> Style:
     if text[found.start] not in "{\uff5b":
         return "escaped"
     position = found.start
-    style: Style = "python"
     if text[position - 1 : position] == "\\":
         return "latex"
-    while position < found.end and (token := TOKEN.match(text, position)):
+    if (span := text[position : found.end]).isascii() and "\\" not in span and ">" not in span:
+        return "python"  # what the other styles need has no such characters
+    return _style_by_tokens(text, position, found.end)
+
+
+def _style_by_tokens(text: str, position: int, end: int) -> Style:
+    style: Style = "python"
+    while position < end and (token := TOKEN.match(text, position)):
         blank, mark = token[0][: token.start(token.lastindex or 0) - token.start()], token[MARK] or ""
         if "\\" in blank or mark[:1] == "\\":
             return "latex"

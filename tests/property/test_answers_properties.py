@@ -16,7 +16,8 @@ from hypothesis import strategies as st
 
 from reexec.runners.answers import Answer, extract_answer
 from reexec.runners.answers.budget import Budget
-from reexec.runners.answers.extract import _by_scan, _from_the_end
+from reexec.runners.answers.extract import _by_scan, _from_the_end, _style_by_tokens, _style_of
+from reexec.runners.answers.scan import last_object
 
 # --- the slow model: the rule of scan.py, word for word, on top of Python's own parser ---
 
@@ -170,6 +171,15 @@ def test_short_way_agrees_with_the_scan(before: str, value: str, after: str) -> 
     text = f'{before}{{"output": {value}}}{after}'
     answer = _from_the_end(text, "output")
     assert answer is None or repr(answer) == repr(_by_scan(text, "output", Budget(len(text))))
+
+
+@settings(max_examples=500, deadline=None)
+@given(scraps, st.sampled_from(["{'output': %s}", "{'a': 1, 'output': %s, }", "{'output': (1, %s), # c\n}"]), scraps)
+def test_plain_python_is_known_without_its_tokens(inner: str, form: str, after: str) -> None:
+    text = form % inner + after
+    found = last_object(text, "output", Budget(len(text))).found
+    if found is not None and text[found.start] == "{" and text[found.start - 1 : found.start] != "\\":
+        assert _style_of(text, found) == _style_by_tokens(text, found.start, found.end)
 
 
 # --- any text ---
