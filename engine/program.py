@@ -5,7 +5,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from pydantic import ValidationError
+
 from reexec.policies.comparison import ComparisonRule
+from reexec.policies.faults import fault_of, located, path_of
 
 from .addresses import blob_bytes, loaded_bytes
 from .errors import UsageError
@@ -52,7 +55,8 @@ class Program:
         kind = fields.pop("kind")
         kind = "function" if kind is None else kind
         if not isinstance(kind, str) or kind not in _KINDS:
-            raise UsageError(f"no kind of program: {kind!r}, at $.kind")
+            shown = repr(kind[:80]) if isinstance(kind, str) else type(kind).__name__
+            raise UsageError(f"no kind of program: {shown}, at $.kind")
         return _KINDS[kind](**fields)
 
 
@@ -188,9 +192,12 @@ class Check:
         """The Check of `to_json`. Raises UsageError."""
         fields = members(data, "a check", "program", "call", "expected", optional=("id", "rule"))
         rule = fields["rule"]
+        program, call = Program.from_json(fields["program"]), call_from_json(fields["call"])
+        if isinstance(program, Script) != isinstance(call, Stdin):
+            raise UsageError("a function is called with args and kwargs, a script is given stdin, at $.call")
         return cls(
-            Program.from_json(fields["program"]),
-            call_from_json(fields["call"]),
+            program,
+            call,
             from_plain(fields["expected"], "$.expected"),
             from_plain(fields["id"], "$.id"),
             None if rule is None else _rule_of(rule),
@@ -202,10 +209,12 @@ def _rule_of(rule: Any) -> ComparisonRule:
         return rule
     if isinstance(rule, str):
         return ComparisonRule.preset(rule)
+    if isinstance(rule, dict):  # in JSON, 3.0 is an integer as well
+        rule = {name: int(value) if type(value) is float and value.is_integer() else value for name, value in rule.items()}
     try:
-        return ComparisonRule.model_validate(rule)
-    except ValueError as error:
-        raise UsageError(f"not a comparison rule, at $.rule: {str(error).splitlines()[-2].strip()}") from None
+        return ComparisonRule.model_validate(rule, strict=True)
+    except ValidationError as error:
+        raise UsageError(located(fault_of(error, ComparisonRule), f"$.rule{path_of(error)[1:]}")) from None
 
 
 def _input_to_json(call: Any) -> dict[str, Any]:

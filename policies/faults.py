@@ -69,7 +69,14 @@ def fault_of(error: ValidationError, root: type[BaseModel], *, secret: Sequence[
     message = worded(first)
     if shown or first["type"] in ("value_error", "missing") or isinstance(first["input"], dict) or (loc and loc[-1] in secret):
         return message
-    return f"{message} (given: {repr(first['input'])[:80]})"
+    return f"{message} (given: {_shown(first['input'])})"
+
+
+def _shown(value: Any) -> str:
+    try:
+        return repr(value)[:80]
+    except ValueError:  # an integer of more digits than the interpreter writes
+        return "a number of thousands of digits"
 
 
 def _known_keys(root: type[BaseModel], parents: Sequence[int | str]) -> list[str]:

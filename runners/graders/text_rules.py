@@ -9,6 +9,7 @@ from decimal import Decimal, InvalidOperation
 from typing import Any, Final, Literal
 
 from reexec.engine.judging.compare import compare
+from reexec.engine.rendering import render
 from reexec.policies.comparison import ComparisonRule
 
 TextRule = Literal["lines", "tokens", "numbers"]
@@ -19,8 +20,15 @@ _MOST_DIGITS: Final = 600
 def joined(text: Any) -> str:
     """Data sets keep text as one string or as a list of lines."""
     if isinstance(text, list):
-        return "\n".join(map(str, text))
-    return text if isinstance(text, str) else str(text)
+        return "\n".join(map(_text, text))
+    return _text(text)
+
+
+def _text(value: Any) -> str:
+    try:
+        return str(value)
+    except ValueError:  # an integer of more digits than the interpreter writes
+        return render(value)
 
 
 def text_difference(actual: str, expected: str, rule: TextRule) -> str:

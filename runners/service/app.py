@@ -43,7 +43,7 @@ def make_app(executor: Executor, languages: Languages, settings: ServiceSettings
     desk = Desk(settings)
     shop = Shop(executor, desk, Metrics(executor, desk), languages)
     app = FastAPI(title="reexec", version=VERSION, docs_url=None, redoc_url=None, openapi_url="/openapi.json")
-    for kind in (Refused, ReexecError, BadRowError):
+    for kind in (Refused, ReexecError, BadRowError, Exception):  # the last one is told, and raised again for the log
         app.add_exception_handler(kind, _told)
     app.add_exception_handler(HTTPException, _told_by_starlette)
     _add_v1(app, shop, settings)

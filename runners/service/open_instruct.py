@@ -49,19 +49,27 @@ class TestRequest(BaseModel):
     max_execution_time: float = Field(default=1.0, gt=0)
 
 
+_PAIR = {"type": "object", "properties": {"input": {}, "output": {}}, "required": ["input", "output"]}
+
+
+def _body(test: dict[str, Any]) -> dict[str, Any]:
+    """What FastAPI is told of a request whose tests are of this form."""
+    schema = TestRequest.model_json_schema()
+    packed = {"type": "string", "description": "An array as JSON, or packed as open-instruct does."}
+    schema["properties"]["tests"] = {"anyOf": [{"type": "array", "items": test}, packed, {"type": "null"}]}
+    return schemas.body_of(schema)
+
+
 class TestResponse(BaseModel):
     results: list[int]
     runtimes: list[float]
 
 
 def add(app: FastAPI, shop: Shop, settings: ServiceSettings) -> None:
-    options: dict[str, Any] = {
-        "openapi_extra": schemas.body_of(TestRequest.model_json_schema()),
-        "responses": schemas.answers_of("1 for each test that passed.", TestResponse.model_json_schema()),
-    }
+    responses = schemas.answers_of("1 for each test that passed.", TestResponse.model_json_schema())
     lifted = _Lifted(shop)
 
-    @app.post("/test_program", **options)
+    @app.post("/test_program", openapi_extra=_body({"type": "string"}), responses=responses)
     async def test_program(request: Request) -> Response:
         """open-instruct's: assertions about a program's functions."""
 
@@ -72,7 +80,7 @@ def add(app: FastAPI, shop: Shop, settings: ServiceSettings) -> None:
 
         return await _graded(request, plan, judge_plan)
 
-    @app.post("/test_program_stdio", **options)
+    @app.post("/test_program_stdio", openapi_extra=_body(_PAIR), responses=responses)
     async def test_program_stdio(request: Request) -> Response:
         """open-instruct's: what a program prints for what it reads."""
 
@@ -189,7 +197,7 @@ def unpacked(tests: Any) -> list[Any]:
     Raises UsageError."""
     if isinstance(tests, list):
         return tests
-    if not tests:
+    if tests is None or tests == "":
         return []
     if not isinstance(tests, str):
         raise UsageError("expected an array of tests, at $.tests")

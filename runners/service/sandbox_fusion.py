@@ -7,11 +7,11 @@ import asyncio
 import base64
 import signal
 import time
-from typing import Any
+from typing import Annotated, Any
 
 from fastapi import FastAPI, Request
 from fastapi.responses import Response
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
 from reexec.engine.errors import DeadlineExceededError, EngineError, UsageError
 from reexec.engine.outcome import Outcome
@@ -30,6 +30,11 @@ from .work import Shop, Ticket, aside, begin, outcome_of, read_object
 MIB = 1 << 20
 
 
+def _whole(value: Any) -> Any:
+    """In JSON, 3.0 is an integer as well."""
+    return int(value) if type(value) is float and value.is_integer() else value
+
+
 class RunCodeRequest(BaseModel):
     model_config = ConfigDict(strict=True)
 
@@ -38,7 +43,7 @@ class RunCodeRequest(BaseModel):
     stdin: str | None = None
     compile_timeout: float = Field(default=10, gt=0)
     run_timeout: float = Field(default=10, gt=0)
-    memory_limit_MB: int = -1  # noqa: N815 - the protocol's spelling
+    memory_limit_MB: Annotated[int, BeforeValidator(_whole)] = -1  # noqa: N815 - the protocol's spelling
     files: dict[str, str | None] = {}
     fetch_files: list[str] = []
     args: list[str] = []

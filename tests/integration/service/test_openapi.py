@@ -91,6 +91,51 @@ def test_what_is_no_kind_and_no_flag_is_said(http: httpx.Client, place: tuple[st
     assert (answer.status_code, answer.json()["error"]["code"]) == (400, "bad-request"), answer.text
 
 
+LONG = "1" + "0" * 5000
+"""More digits than the interpreter writes by itself."""
+
+
+CALLED = '"call": {"args": [], "kwargs": {}}, "expected": 1'
+
+
+@pytest.mark.parametrize(
+    ("path", "body", "status"),
+    [
+        ("/v1/check", f'{{"program": {{"source": "", "entry": "f", "kind": %s}}, {CALLED}}}', 400),
+        ("/v1/check", '{"program": {"source": "", "entry": "f"}, "call": {"args": [%s], "kwargs": {}}, "expected": %s}', 200),
+        ("/v1/check", f'{{"program": {{"source": "", "entry": "f"}}, {CALLED}, "timeout_s": %s}}', 400),
+        ("/run_code", '{"language": "python", "code": "", "run_timeout": %s}', 400),
+        ("/run_code", '{"language": "python", "code": "", "memory_limit_MB": %s}', 200),
+        ("/run_code", '{"language": "python", "code": "", "memory_limit_MB": 100.0}', 200),
+        ("/run_code", '{"language": "python", "code": "", "memory_limit_MB": 100.5}', 400),
+        ("/run_code", '{"language": "python", "code": "", "files": {"a": %s}}', 400),
+        ("/test_program", '{"program": "", "tests": ["assert 1"], "max_execution_time": %s}', 400),
+        ("/test_program", '{"program": "", "tests": [%s]}', 400),
+        ("/test_program_stdio", '{"program": "print(input())", "tests": [{"input": %s, "output": [%s]}]}', 200),
+    ],
+)  # fmt: skip
+def test_a_number_of_any_length_is_answered(http: httpx.Client, page: Any, path: str, body: str, status: int) -> None:
+    assert asked(http, page, path, body.replace("%s", LONG).encode()).status_code == status
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        {"call": {"stdin": "1"}},
+        {"program": {"kind": "script", "source": "", "entry": ""}},
+        {"rule": {"token_numbers": "yes"}},
+        {"rule": {"max_depth": 3.5}},
+        {"rule": {"numbers": "nearly"}},
+    ],
+)
+def test_what_does_not_fit_together_is_refused_alone_and_in_a_batch(http: httpx.Client, changed: dict[str, Any]) -> None:
+    wrong = {**check(1, 2), **changed}
+    alone = http.post("/v1/check", json=wrong)
+    batch = http.post("/v1/checks", json={"checks": [check(1, 2), wrong]})
+    assert (alone.status_code, batch.status_code) == (400, 400)
+    assert "$.checks[1]" in batch.json()["error"]["message"]
+
+
 def test_the_page_names_every_route(page: Any) -> None:
     assert {path for path, methods in page["paths"].items() if "post" in methods} == set(POSTS)
     assert {"/v1/health", "/v1/info", "/metrics"} <= set(page["paths"])
