@@ -149,6 +149,15 @@ def test_a_truncated_file_is_one_clear_line_and_never_a_crash(tmp_path: Path, ke
         assert cache.get(key(1)) is None
 
 
+def test_a_file_that_lacks_its_last_page_is_refused_before_it_is_mapped(tmp_path: Path) -> None:
+    start_writer(tmp_path, 0, 500).wait(60)
+    health.refuse_truncated(tmp_path)
+    path = tmp_path / health.DATA
+    os.truncate(path, path.stat().st_size - 4096)
+    with pytest.raises(CacheUnusableError, match="shorter than it was"):
+        health.refuse_truncated(tmp_path)
+
+
 def test_damaged_pages_give_no_wrong_value(tmp_path: Path) -> None:
     start_writer(tmp_path, 0, 3000).wait(60)
     path = tmp_path / health.DATA

@@ -46,6 +46,14 @@ def test_of_several_blocks_that_define_the_wanted_name_the_last_counts() -> None
     assert extract_code(text, "f").text.strip() == last.strip()
 
 
+def test_code_in_thinking_is_no_answer() -> None:
+    draft, answer = "def f():\n    return 1\n", "def f():\n    return 2\n"
+    thinking = f"<think>\nFirst:\n```python\n{draft}```\n</think>\n"
+    assert extract_code(f"{thinking}```python\n{answer}```", "f").text == answer
+    assert extract_code(f"{thinking}I do not know.", "f").text == ""
+    assert extract_code(thinking.replace("think", "thinking").upper().replace("DEF F", "def f"), "f").text == ""
+
+
 def test_a_script_block_goes_before_an_example_of_use() -> None:
     text = "```python\nn = int(input())\nprint(n)\n```\nFor instance:\n```python\nprint(3)\n```"
     assert extract_code(text).text == "n = int(input())\nprint(n)\n"

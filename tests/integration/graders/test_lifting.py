@@ -38,6 +38,8 @@ def lift(executor: Executor, source: str) -> Lifted:
         ("sorted(f(1)) == [1, 2]", [2, 1], [2, 2]),
         ("sorted(f(1), reverse=True) == [2, 1]", (1, 2), (1, 1)),
         ("math.isclose(f(1), 0.5, rel_tol=1e-3)", 0.5001, 0.51),
+        ("math.isclose(f(1), 0.5, abs_tol=0.1)", 0.55, 0.7),
+        ("math.isclose(f(1), 0.5, rel_tol=1e-9, abs_tol=0.1)", 0.55, 0.7),
         ("f(1) is None", None, 0),
         ("f(1) is True", True, 1),
         ("0 < f(1) <= 3 and len(str(f(1))) == 1", 3, 4),
