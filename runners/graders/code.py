@@ -10,13 +10,14 @@ import re
 from dataclasses import dataclass
 from typing import Any, Final
 
+from ..answers.thinking import without_thoughts
+from .blocks import blocks, is_python, python_blocks
 from .lifting.rewrite import free_names, parse_quietly
 
 _CODE_FIELDS: Final = ("solution", "code")
 _PROSE_FIELDS: Final = ("response", "output", "generation", "text", "messages")
-_PYTHON_LABELS: Final = frozenset(("", "python", "py", "python3", "py3", "python2"))
-_THOUGHT: Final = re.compile(r"^\s*<think(?:ing)?>.*?</think(?:ing)?>", re.DOTALL | re.IGNORECASE)
-_FENCE: Final = re.compile(r"^(?P<indent>[ \t]*)(?P<mark>`{3,}|~{3,})[ \t]*(?P<label>[^\s`{]*)[^`\n]*$")
+_INDENTED: Final = re.compile(r"^(?: {4}|\t)", re.MULTILINE)
+"""How Markdown marks code without fences."""
 _STARTS: Final = re.compile(r"^(?:def |class |async def |import |from \w[\w.]* import |@\w)")
 # What is read of a text on the host, whatever a model writes: each is far above what honest answers need.
 _MOST_CHARACTERS: Final = 1 << 19
@@ -36,13 +37,6 @@ class Code:
     reason: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Block:
-    label: str
-    text: str
-    closed: bool
-
-
 def code_of(row: dict[str, Any], prompt: str = "", entry: str = "") -> Code:
     """The program of a sample. `prompt` is what a `completion` continues, `entry` a name that the program must define."""
     for name in _CODE_FIELDS:
@@ -54,8 +48,8 @@ def code_of(row: dict[str, Any], prompt: str = "", entry: str = "") -> Code:
         text = _said(row.get(name))
         if text is not None:
             found = extract_code(text, entry)
-            if found.text and prompt and entry and not _defines(found.text, entry):
-                return Code(f"{prompt}{found.text}", found.how)
+            if found.text and prompt and entry:
+                return Code(_with_prompt(found.text, prompt, entry), found.how)
             return found
     return Code("", "", "the sample has none of " + ", ".join((*_CODE_FIELDS, "completion", *_PROSE_FIELDS)))
 
@@ -68,14 +62,34 @@ def code_in_language(row: dict[str, Any], names: frozenset[str]) -> Code:
         text = _said(row.get(name))
         if text is None:
             continue
-        found = [block for block in blocks(_THOUGHT.sub("", text.replace("\r\n", "\n"))) if block.text.strip()]
+        found = [block for block in blocks(_answer_in(text)) if block.text.strip()]
         chosen = [block for block in found if block.label.lower() in names] or [block for block in found if not block.label]
         if chosen:
-            return Code(chosen[-1].text, "block")
+            last = chosen[-1]
+            return Code(last.text if last.closed else _unfenced(last.text), "block")
         if found and name in _PROSE_FIELDS:
             return Code("", "", "no block of the language in the answer")
         return Code(text, name) if text.strip() else Code("", "", "no code in the answer")
     return Code("", "", "the sample has none of " + ", ".join((*_CODE_FIELDS, "completion", *_PROSE_FIELDS)))
+
+
+def _unfenced(text: str) -> str:
+    """Without a fence behind the last line of code, which CommonMark takes for code."""
+    for mark in ("```", "~~~"):
+        text = f"{text.rstrip().removesuffix(mark)}\n" if text.rstrip().endswith(mark) else text
+    return text
+
+
+def _with_prompt(text: str, prompt: str, entry: str) -> str:
+    """The program of an answer in prose to a prompt in code: what continues the prompt, and what takes names from it (imports,
+    helpers) without giving them again, stands behind it."""
+    if not _defines(text, entry):
+        return f"{prompt}{text}"
+    try:
+        given = _top_level(prompt) - {entry}
+    except SyntaxError:
+        return text
+    return f"{prompt}\n\n{text}" if given & set(free_names(parse_quietly(text))) else text
 
 
 def _said(value: Any) -> str | None:
@@ -94,6 +108,10 @@ def _said(value: Any) -> str | None:
                     return "".join(str(part.get("text", "")) for part in parts if isinstance(part, dict))
                 return parts if isinstance(parts, str) else None
     return None
+
+
+def _answer_in(text: str) -> str:
+    return without_thoughts(text.replace("\r\n", "\n").replace("\r", "\n"))
 
 
 def _by_contract(text: str, field: str, entry: str) -> Code:
@@ -123,17 +141,16 @@ def extract_code(text: str, entry: str = "") -> Code:
     """
     if len(text) > _MOST_CHARACTERS:
         return Code("", "", f"an answer of {len(text):,} characters; code is looked for in {_MOST_CHARACTERS:,} at most")
-    text = _THOUGHT.sub("", text.replace("\r\n", "\n"))
-    found = [block for block in blocks(text) if block.label.lower() in _PYTHON_LABELS and block.text.strip()]
-    found = found[-_MOST_BLOCKS:]
-    python = [block for block in found if is_python(block.text)]
+    text = _answer_in(text)
+    found = python_blocks(text)[-_MOST_BLOCKS:]
+    python = [block for block in found if is_python(block)]
     if python:
-        return Code(_chosen([block.text for block in python], entry), "block")
+        return Code(_chosen(python, entry), "block")
     if found:  # code that does not compile is still the answer
-        return Code(found[-1].text, "block")
+        return Code(found[-1], "block")
     if text.strip() and is_python(text):
         return Code(text, "text")
-    run = _longest_run(text)
+    run = _longest_run(text) or _longest_run(_INDENTED.sub("", text))
     return Code(run, "lines") if run else Code("", "", "no code in the answer")
 
 
@@ -143,8 +160,9 @@ def _chosen(texts: list[str], entry: str) -> str:
     if defining:
         at = defining[-1]
     else:
+        programs = [] if entry else [index for index, text in enumerate(texts) if _reads(text)]
         substantial = [index for index, text in enumerate(texts) if not entry and _is_substantial(text)]
-        at = substantial[-1] if substantial else at
+        at = (programs or substantial or [at])[-1]
     chosen = texts[at]
     parsed = 0
     for earlier in reversed(texts[:at]):
@@ -155,35 +173,6 @@ def _chosen(texts: list[str], entry: str) -> str:
         if missing & _top_level(earlier) and not (entry and _defines(earlier, entry)):
             chosen = f"{earlier}\n\n{chosen}"
     return chosen
-
-
-def blocks(text: str) -> list[Block]:
-    """The fenced blocks, as CommonMark reads them: a fence is closed by one of its own kind, at least as long."""
-    found: list[Block] = []
-    mark = label = ""
-    indent = 0
-    lines: list[str] = []
-    for line in text.split("\n"):
-        fence = _FENCE.match(line)
-        if not mark:
-            if fence:
-                mark, label, indent, lines = fence["mark"], fence["label"], len(fence["indent"]), []
-        elif fence and not fence["label"] and fence["mark"].startswith(mark):
-            found.append(Block(label, "\n".join(lines) + "\n", True))
-            mark = ""
-        else:
-            lines.append(line[indent:] if not line[:indent].strip() else line)
-    if mark and lines:
-        found.append(Block(label, "\n".join(lines) + "\n", False))
-    return found
-
-
-def is_python(text: str) -> bool:
-    try:
-        parse_quietly(text)
-    except SyntaxError:
-        return False
-    return True
 
 
 def _top_level(text: str) -> set[str]:
@@ -200,17 +189,25 @@ def _top_level(text: str) -> set[str]:
 
 
 def _defines(text: str, entry: str) -> bool:
+    """Whether the program has the function, or the class `Solution` has it as a method."""
     try:
-        return entry.partition(".")[0] in _top_level(text)
+        body = parse_quietly(text).body
     except SyntaxError:
         return False
+    if entry.partition(".")[0] in _top_level(text):
+        return True
+    solution = next((node for node in body if isinstance(node, ast.ClassDef) and node.name == "Solution"), None)
+    return solution is not None and any(isinstance(node, ast.FunctionDef) and node.name == entry for node in solution.body)
 
 
 def _is_substantial(text: str) -> bool:
+    """Whether it is more than an example of use, which only calls and prints."""
     body = parse_quietly(text).body
-    if any(isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef) for node in body):
-        return True
-    # A script: it reads something. An example of use only calls and prints.
+    return any(isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef) for node in body) or _reads(text)
+
+
+def _reads(text: str) -> bool:
+    """Whether it is a script that reads its input."""
     return "input(" in text or "stdin" in text or "open(" in text
 
 

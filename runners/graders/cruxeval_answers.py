@@ -9,7 +9,7 @@ import re
 from typing import Any, Final, Literal
 
 from ..answers.thinking import without_thoughts
-from .code import blocks
+from .blocks import blocks
 from .cruxeval import Mode, literal, literal_call
 from .lifting.rewrite import parse_quietly
 

@@ -12,7 +12,7 @@ from reexec.engine.program import Call
 from reexec.policies.comparison import ComparisonRule
 
 from ..graders.assertions import AssertionTask, Unlifted
-from ..graders.code import is_python
+from ..graders.blocks import is_python
 from ..graders.cruxeval import literal
 from ..graders.cruxeval_answers import read_prediction
 from ..graders.cruxeval_official import official_program
