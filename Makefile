@@ -26,8 +26,9 @@ local-model: setup ## the loop with a real small model on this machine (10 minut
 	$(BIN)/reexec pipeline examples/local.toml --folder out/local-model; test $$? -le 1
 
 # Few addresses (ulimit -Hv, in KiB): one process cannot hold all tests.
-test: setup ## the tests (minutes)
-	@case "$$(ulimit -Hv)" in unlimited|????????*|[4-9]??????) $(BIN)/pytest;; *) $(BIN)/python scripts/test_by_file.py;; esac
+test: setup ## the tests (minutes; JOBS=2: two files at a time)
+	@case "$(JOBS)/$$(ulimit -Hv)" in /unlimited|/????????*|/[4-9]??????) $(BIN)/pytest --durations=10;; \
+	  *) JOBS=$(JOBS) $(BIN)/python scripts/test_by_file.py;; esac
 
 test-slow: setup ## the tests that take long
 	$(BIN)/pytest -m slow
