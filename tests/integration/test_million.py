@@ -11,7 +11,7 @@ ROOT = Path(__file__).parents[2]
 
 def test_predictions_are_verified_counted_and_drawn(tmp_path: Path) -> None:
     picture = tmp_path / "rows.svg"
-    command = [sys.executable, "-m", "benchmarks.million", "--rows", "3000", "--svg", picture, "--folder", tmp_path]
+    command = [sys.executable, "-m", "benchmarks.million", "--rows", "3000", "--svg", str(picture), "--folder", str(tmp_path)]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     told = json.loads(done.stdout)
