@@ -5,7 +5,6 @@ import contextlib
 from typing import Any
 
 import pytest
-from reexec.runners.service.timing import _is_late
 
 from reexec.engine.errors import DeadlineExceededError, EngineError, UsageError
 from reexec.engine.own_terms import CallLimits

@@ -9,7 +9,7 @@ from __future__ import annotations
 import copy
 import math
 import operator
-from typing import Any
+from typing import Any, List
 
 MOST_CALLS = 20_000
 MOST_CHECKS = 20_000
@@ -26,14 +26,20 @@ class Node:
         self.tree, self.open, self.value = tree, is_open, value
 
 
+_refusals: List[str] = []
+"""Kept, for what a library swallows: a test that looked at a value which is not there is never lifted."""
+
+
 def _refuse(*_args: Any, **_kwargs: Any) -> Any:
-    raise NotLiftable("the test computes with a returned value")
+    _refusals.append("the test computes with a returned value")
+    raise NotLiftable(_refusals[0])
 
 
 class Value:
     """What a stand-in returns."""
 
     __hash__ = None  # type: ignore[assignment]
+    __class__ = property(_refuse)  # what isinstance() asks
 
 
 _OPERATIONS = (
@@ -44,6 +50,36 @@ _OPERATIONS = (
 ).split()
 for _name in _OPERATIONS:
     setattr(Value, "__%s__" % _name, _refuse)
+
+
+def _guarded(function: Any) -> Any:
+    """A function that works on any object, and would be told about a stand-in's."""
+
+    def call(*args: Any) -> Any:
+        if any(type(each) is Value for each in args):
+            _refuse()
+        return function(*args)
+
+    return call
+
+
+def _same(left: Any, right: Any) -> bool:
+    """`is`, as the test's text has it outside of assertions."""
+    if type(left) is Value or type(right) is Value:
+        _refuse()
+    return left is right
+
+
+_TYPES = (int, float, complex, bool, str, bytes, list, tuple, dict, set, frozenset, type(None))
+
+
+def _type_names(given: Any) -> Any:
+    """What `isinstance` is asked, by the names of plain types."""
+    kinds = given if type(given) is tuple else (given,)
+    for kind in kinds:
+        if kind not in _TYPES:
+            raise NotLiftable("the test asks for a type that is not plain")
+    return [kind.__name__ for kind in kinds]
 
 
 class Recorder:
@@ -99,13 +135,15 @@ _CONSTANT: Any = {
     "isclose": lambda a, b, r, t: math.isclose(a, b, rel_tol=r, abs_tol=t),
     "to_abs": abs, "to_round": round, "to_len": len, "to_sorted": sorted, "to_set": set, "to_frozenset": frozenset,
     "to_list": list, "to_tuple": tuple, "to_sum": sum, "to_min": min, "to_max": max, "to_str": str, "to_int": int,
-    "to_float": float, "to_bool": bool, "to_all": all, "to_any": any,
+    "to_float": float, "to_bool": bool, "to_all": all, "to_any": any, "type_name": lambda a: type(a).__name__,
+    "isinstance": lambda a, names: any(isinstance(a, kind) for kind in _TYPES if kind.__name__ in names),
 }  # fmt: skip
 
 
 def record(source: str, names: list[str]) -> dict[str, Any]:
     """`{"calls": [(name, args, kwargs), ...], "checks": [tree, ...]}`, or `{"refused": why}`."""
     recorder = Recorder()
+    del _refusals[:]
     space: dict[str, Any] = {name: recorder.stand_in(name) for name in names}
     space.update(
         {
@@ -113,6 +151,11 @@ def record(source: str, names: list[str]) -> dict[str, Any]:
             "__reexec_leaf__": recorder.leaf,
             "__reexec_op__": recorder.op,
             "__reexec_check__": recorder.check,
+            "__reexec_is__": _same,
+            "__reexec_types__": _type_names,
+            "type": _guarded(type),
+            "id": _guarded(id),
+            "callable": _guarded(callable),
         }
     )
     try:
@@ -121,4 +164,6 @@ def record(source: str, names: list[str]) -> dict[str, Any]:
         return {"refused": str(error)}
     except BaseException as error:
         return {"refused": "the test itself raises %s" % type(error).__name__}
+    if _refusals:
+        return {"refused": _refusals[0]}
     return {"calls": recorder.calls, "checks": recorder.checks}

@@ -24,6 +24,7 @@ _UNARY: Final[dict[type[ast.unaryop], str]] = {ast.Not: "not", ast.USub: "neg", 
 _CONVERT: Final = frozenset(
     "abs all any bool float frozenset int len list max min round set sorted str sum tuple".split()  # noqa: SIM905
 )
+_PLAIN_TYPES: Final = frozenset("bool bytes complex dict float frozenset int list set str tuple".split())  # noqa: SIM905
 _CLOSE: Final = ("math.isclose", "isclose", "cmath.isclose")
 
 
@@ -67,6 +68,8 @@ def rewrite(module: ast.Module) -> tuple[str, int]:
     for node in ast.walk(module):
         if isinstance(node, ast.Try | ast.TryStar | ast.With | ast.AsyncWith):
             raise NotRewritable("the test handles exceptions or contexts of its own")
+        if isinstance(node, ast.Match):
+            raise NotRewritable("the test matches patterns")
         if isinstance(node, ast.ImportFrom) and any(alias.name == "*" for alias in node.names):
             raise NotRewritable("the test imports names that it does not list")
     shadowed = {node.id for node in ast.walk(module) if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store)}
@@ -85,9 +88,22 @@ class _Rewriter(ast.NodeTransformer):
         self.assertions += 1
         return ast.Expr(_call("__reexec_check__", self._tree(node.test)))
 
+    def visit_Compare(self, node: ast.Compare) -> ast.expr:
+        """`is` outside of what becomes a tree: a stand-in's value is no object of its own."""
+        self.generic_visit(node)
+        if not any(isinstance(each, ast.Is | ast.IsNot) for each in node.ops):
+            return node
+        if len(node.ops) > 1:
+            raise NotRewritable("the test has a chain of comparisons with `is`")
+        same = _call("__reexec_is__", node.left, node.comparators[0])
+        return same if isinstance(node.ops[0], ast.Is) else ast.UnaryOp(ast.Not(), same)
+
+    def _leaf(self, node: ast.expr) -> ast.expr:
+        return _call("__reexec_leaf__", self.visit(node))
+
     def _tree(self, node: ast.expr) -> ast.expr:
         if not any(isinstance(each, ast.Call | ast.Name) for each in ast.walk(node)):
-            return _call("__reexec_leaf__", node)
+            return self._leaf(node)
         match node:
             case ast.Compare():
                 return self._comparison(node)
@@ -101,11 +117,29 @@ class _Rewriter(ast.NodeTransformer):
                 return _op(type(node).__name__.lower(), *map(self._tree, items))
             case ast.Subscript(value=value, slice=index) if not isinstance(index, ast.Slice):
                 return _op("item", self._tree(value), self._tree(index))
+            case ast.ListComp(elt=item, generators=loops) | ast.GeneratorExp(elt=item, generators=loops):
+                return self._unrolled("list", item, loops)
+            case ast.SetComp(elt=item, generators=loops):
+                return self._unrolled("set", item, loops)
             case ast.Call():
                 return self._converted(node)
-        return _call("__reexec_leaf__", node)
+        return self._leaf(node)
+
+    def _unrolled(self, name: str, item: ast.expr, loops: list[ast.comprehension]) -> ast.expr:
+        """A tree for each turn of a comprehension's loops, which run as they are."""
+        loops = [self.visit(loop) for loop in loops]
+        return _call("__reexec_op__", ast.Constant(name), ast.Starred(ast.ListComp(self._tree(item), loops), ast.Load()))
 
     def _comparison(self, node: ast.Compare) -> ast.expr:
+        match node:
+            case ast.Compare(
+                left=ast.Call(func=ast.Name(id="type"), args=[value], keywords=[]),
+                ops=[ast.Eq() | ast.Is() | ast.NotEq() | ast.IsNot() as asked],
+                comparators=[ast.Name(id=kind)],
+            ) if "type" not in self._shadowed and kind in _PLAIN_TYPES and kind not in self._shadowed:
+                wanted = _call("__reexec_leaf__", ast.Constant(kind))
+                name = "eq" if isinstance(asked, ast.Eq | ast.Is) else "ne"
+                return _op(name, _op("type_name", self._tree(value)), wanted)
         links: list[ast.expr] = []
         left = self._tree(node.left)
         for number, (operator, side) in enumerate(zip(node.ops, node.comparators, strict=True), 1):
@@ -121,7 +155,10 @@ class _Rewriter(ast.NodeTransformer):
     def _converted(self, node: ast.Call) -> ast.expr:
         name = ast.unparse(node.func) if isinstance(node.func, ast.Name | ast.Attribute) else ""
         if name in self._shadowed or _starred(node.args):
-            return _call("__reexec_leaf__", node)
+            return self._leaf(node)
+        if name == "isinstance" and len(node.args) == 2 and not node.keywords:
+            kinds = _call("__reexec_types__", self.visit(node.args[1]))
+            return _op("isinstance", self._tree(node.args[0]), _call("__reexec_leaf__", kinds))
         options = {keyword.arg: keyword.value for keyword in node.keywords}
         if name in _CONVERT and node.args and not options:
             return _op(f"to_{name}", *map(self._tree, node.args))
@@ -134,7 +171,7 @@ class _Rewriter(ast.NodeTransformer):
             return _op(
                 "isclose", *map(self._tree, node.args), self._tree(rel), self._tree(options.get("abs_tol", ast.Constant(0.0)))
             )
-        return _call("__reexec_leaf__", node)
+        return self._leaf(node)
 
 
 def _starred(items: list[ast.expr]) -> bool:

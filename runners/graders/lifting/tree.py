@@ -64,6 +64,8 @@ def _is(a: Any, b: Any) -> bool:
 def _contains(a: Any, b: Any) -> bool:
     if isinstance(b, str):
         return a in b
+    if isinstance(b, set | frozenset | dict):
+        hash(a)  # raises TypeError where Python would
     return any(_equal(a, each) for each in b)
 
 
@@ -88,6 +90,7 @@ def _mod(a: Any, b: Any) -> Any:
     return a % b
 
 
+_TYPES: Final = (int, float, complex, bool, str, bytes, list, tuple, dict, set, frozenset, type(None))
 _OPERATIONS: Final[dict[str, Callable[..., Any]]] = {
     "eq": _equal, "ne": lambda a, b: not _equal(a, b), "lt": operator.lt, "le": operator.le, "gt": operator.gt,
     "ge": operator.ge, "is": _is, "is_not": lambda a, b: not _is(a, b), "in": _contains,
@@ -98,7 +101,8 @@ _OPERATIONS: Final[dict[str, Callable[..., Any]]] = {
     "isclose": lambda a, b, r, t: math.isclose(a, b, rel_tol=r, abs_tol=t),
     "to_abs": abs, "to_round": round, "to_len": len, "to_sorted": sorted, "to_set": set, "to_frozenset": frozenset,
     "to_list": list, "to_tuple": tuple, "to_sum": sum, "to_min": min, "to_max": max, "to_str": str, "to_int": int,
-    "to_float": float, "to_bool": bool, "to_all": all, "to_any": any,
+    "to_float": float, "to_bool": bool, "to_all": all, "to_any": any, "type_name": lambda a: type(a).__name__,
+    "isinstance": lambda a, names: any(isinstance(a, kind) for kind in _TYPES if kind.__name__ in names),
 }  # fmt: skip
 
 
