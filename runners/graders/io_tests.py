@@ -82,8 +82,8 @@ class IoTests(Task):
         if toolchain is not None:
             if tests.function:
                 raise BadSampleError(
-                    f"tests that call {tests.function!r} are for Python: a program in {toolchain.language} is judged by tests over "
-                    "standard input, without fn_name, at $.fn_name"
+                    f"tests that call {tests.function!r} are for Python: a program in {toolchain.language} is judged by tests "
+                    "over standard input, without fn_name, at $.fn_name"
                 )
             named = self.language if self.language.endswith(".toml") else toolchain.language
             cases = self._scripts(Command(code.text, named), tests, stdins)

@@ -121,3 +121,15 @@ def test_a_compile_failure_is_one_word_with_the_compilers_message(tmp_path: Path
     (side,) = read_rows(tmp_path / "out.tests.jsonl")
     assert {test["verdict"] for test in side["tests"]} == {"runtime-error"}
     assert all("CompileError" in test["detail"] and "nothing_of_that_name" in test["detail"] for test in side["tests"])
+
+
+def test_tests_that_call_a_function_say_that_they_are_for_python(tmp_path: Path) -> None:
+    present("c")
+    sample = {"code": "int f(int n) { return n; }", "input_output": {"fn_name": "f", "inputs": [[1]], "outputs": [1]}}
+    done = reexec(
+        "grade", "tests", "--language", "c", "--samples", write_rows(tmp_path / "samples.jsonl", [sample]),
+        "-o", tmp_path / "out.jsonl", "--json",
+    )  # fmt: skip
+    assert done.code == 1
+    (reject,) = read_rows(tmp_path / "out.rejects.jsonl")
+    assert "tests that call 'f' are for Python: a program in c is judged by tests over standard input" in reject["reason"]
