@@ -130,6 +130,6 @@ def test_tests_that_call_a_function_say_that_they_are_for_python(tmp_path: Path)
         "grade", "tests", "--language", "c", "--samples", write_rows(tmp_path / "samples.jsonl", [sample]),
         "-o", tmp_path / "out.jsonl", "--json",
     )  # fmt: skip
-    assert done.code == 1
+    assert done.code == 2  # no row could be graded
     (reject,) = read_rows(tmp_path / "out.rejects.jsonl")
     assert "tests that call 'f' are for Python: a program in c is judged by tests over standard input" in reject["reason"]
