@@ -11,7 +11,7 @@ from typer.core import TyperCommand, TyperGroup
 
 NAMES = (
     "demo", "doctor", "call", "transform", "infer", "generate", "prompts", "verify", "revise", "assemble", "export", "pipeline",
-    "audit", "merge", "explain", "rows", "report", "grade", "serve", "policy", "env", "cache", "bench",
+    "audit", "merge", "explain", "rows", "report", "view", "grade", "serve", "policy", "env", "cache", "bench",
 )  # fmt: skip
 """Modules beside this one, in the order of the help. Each has `register(app)`, or is a group of commands with its own `app`."""
 

@@ -1,11 +1,13 @@
 """The one way to the terminal for text that is not ours: responses, programs, file names, what a server said.
 
-Owns what is shown of it: control characters as they are escaped in Python (`\\x1b`), markup off, length capped. A terminal
-obeys control characters: it can be made to set its title, its clipboard, or lines that were printed before.
+Owns what is shown of it: control characters as `runners/visible.py` writes them, markup off, length capped.
 """
 
-import re
 from typing import TYPE_CHECKING, Any, Final
+
+from reexec.runners.visible import MAX_CHARACTERS as MAX_CHARACTERS
+from reexec.runners.visible import UNSAFE
+from reexec.runners.visible import visible as visible
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -13,20 +15,7 @@ if TYPE_CHECKING:
     from rich.console import Console
     from rich.text import Text
 
-MAX_CHARACTERS: Final = 4000
 MAX_SOURCE: Final = 50_000
-
-# All that moves the cursor, changes the terminal, turns the direction of text, or is no character; not newline and tab.
-_UNSAFE: Final = re.compile(
-    "[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\ud800-\udfff\ufeff\ufff9-\ufffb]"
-)
-
-
-def visible(text: str, limit: int = MAX_CHARACTERS) -> str:
-    """`text` with control characters shown, cut after `limit` characters of it. Never raises, in time linear in the limit."""
-    shown = text if len(text) <= limit else text[:limit]
-    shown = _UNSAFE.sub(lambda found: found[0].encode("unicode_escape").decode("ascii"), shown)
-    return shown if len(text) <= limit else f"{shown} ... ({len(text) - limit:,} more characters)"
 
 
 def styled(text: str, style: str, limit: int = MAX_CHARACTERS) -> "Text":
@@ -49,7 +38,7 @@ def console(stderr: bool) -> "Console":
 
         def render(self, renderable: Any, options: Any = None) -> "Iterable[Segment]":
             for segment in super().render(renderable, options):
-                if segment.control or not _UNSAFE.search(segment.text):
+                if segment.control or not UNSAFE.search(segment.text):
                     yield segment
                 else:
                     yield Segment(visible(segment.text, len(segment.text)), segment.style)

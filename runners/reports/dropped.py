@@ -49,13 +49,18 @@ def dropped(run: RunFiles, stage: str = "", reason: str = "") -> Iterator[Droppe
 def dropped_by(losses: Losses) -> Iterator[Dropped]:
     for number, line in read_lines(losses.rejects):
         try:
-            row = parse_row(line)
+            yield dropped_row(losses, number, line)
         except BadRowError:
             continue
-        sentence, text, at = str(row.get("reason", "")), row.get("text"), row.get("line")
-        kind = sentence.partition(":")[0] if losses.drops is not None else _VARYING.sub("...", sentence)
-        place = at if isinstance(at, int) else 0
-        yield Dropped(losses.stage, kind, sentence, str(row.get("file", "")), place, origin_of(text), text, line, number)
+
+
+def dropped_row(losses: Losses, number: int, line: bytes) -> Dropped:
+    """What a line of the rejects says. Raises BadRowError."""
+    row = parse_row(line)
+    sentence, text, at = str(row.get("reason", "")), row.get("text"), row.get("line")
+    kind = sentence.partition(":")[0] if losses.drops is not None else _VARYING.sub("...", sentence)
+    place = at if isinstance(at, int) else 0
+    return Dropped(losses.stage, kind, sentence, str(row.get("file", "")), place, origin_of(text), text, line, number)
 
 
 def origin_of(text: Any) -> str:

@@ -64,6 +64,7 @@ class Loss:
 @dataclass(slots=True)
 class FunctionFigures:
     label: str
+    id: str = ""
     rows: int = 0
     accepted: int = 0
     cpu_s: float = 0.0
@@ -167,8 +168,7 @@ def _turn(figures: Figures, file: VerifiedFile) -> None:
     turn = Turn(file.turn, file.path.name)
     figures.turns.append(turn)
     store = FunctionStore(file.functions) if file.functions is not None else None
-    comparison = file.policy.get("comparison")
-    rule = ComparisonRule.model_validate(comparison) if isinstance(comparison, dict) else ComparisonRule.preset("codeio")
+    rule = rule_of(file)
     chosen = _Chosen(FAILURES_KEPT)
     by_id: dict[str, str] = {}
     for number, line, row in _rows(file.path):
@@ -177,7 +177,7 @@ def _turn(figures: Figures, file: VerifiedFile) -> None:
             continue
         turn.verdicts.setdefault(direction, Counter())[word] += 1
         function_id = str(row.get("function_id", ""))
-        function = figures.functions.setdefault(function_id, FunctionFigures(_label(function_id, store)))
+        function = figures.functions.setdefault(function_id, FunctionFigures(label_of(function_id, store), function_id))
         if file.turn == 1:
             function.rows += 1
             function.accepted += word == "accepted"
@@ -186,7 +186,10 @@ def _turn(figures: Figures, file: VerifiedFile) -> None:
         order = _order(line)
         if word != "accepted" and chosen.wants((word, direction), order):
             chosen.add(
-                (word, direction), order, number, _failure(file.turn, word, direction, number, row, function.label, store, rule)
+                (word, direction),
+                order,
+                number,
+                failure_of(file.turn, word, direction, number, row, function.label, store, rule),
             )
     for _, failures in chosen:
         figures.failures += failures
@@ -194,7 +197,14 @@ def _turn(figures: Figures, file: VerifiedFile) -> None:
         _usage(figures, file.usage, by_id)
 
 
-def _label(function_id: str, store: FunctionStore | None) -> str:
+def rule_of(file: VerifiedFile) -> ComparisonRule:
+    """By which rule the run compared."""
+    comparison = file.policy.get("comparison")
+    return ComparisonRule.model_validate(comparison) if isinstance(comparison, dict) else ComparisonRule.preset("codeio")
+
+
+def label_of(function_id: str, store: FunctionStore | None) -> str:
+    """What a function is called where people read: its entry, and what it is about."""
     position = store.position_of(function_id) if store is not None else None
     if store is None or position is None:
         return function_id[:12] or "unknown"
@@ -206,10 +216,11 @@ def _label(function_id: str, store: FunctionStore | None) -> str:
     return f"{record.program.entry} ({words[:80]}{'...' if len(words) > 80 else ''})" if words else record.program.entry
 
 
-def _failure(
+def failure_of(
     turn: int, word: str, direction: Direction, line: int, row: dict[str, Any], label: str,
-    store: FunctionStore | None, rule: ComparisonRule,
+    store: FunctionStore | None, rule: ComparisonRule, most: int = TEXT_CHARACTERS,
 ) -> Failure:  # fmt: skip
+    """Everything about one verified row that is shown side by side; texts are cut after `most` characters."""
     text = row.get("output")
     answer = extract_answer(text if isinstance(text, str) else "", direction)
     expected, known, path = None, False, ""
@@ -232,19 +243,19 @@ def _failure(
         line=line,
         id=str(row.get("id", "")),
         function=label,
-        prompt=_cut(asked[-1] if asked else ""),
-        answer=_cut(text if isinstance(text, str) else ""),
+        prompt=cut(asked[-1] if asked else "", most),
+        answer=cut(text if isinstance(text, str) else "", most),
         predicted=answer.value if answer.found else None,
         found=answer.found,
         expected=expected,
         known=known,
         path=path,
-        feedback=_cut(str(result.get("message", "")) if isinstance(result, dict) else ""),
+        feedback=cut(str(result.get("message", "")) if isinstance(result, dict) else "", most),
     )
 
 
-def _cut(text: str) -> str:
-    return text if len(text) <= TEXT_CHARACTERS else text[:TEXT_CHARACTERS] + f"\n... ({len(text):,} characters)"
+def cut(text: str, most: int = TEXT_CHARACTERS) -> str:
+    return text if len(text) <= most else text[:most] + f"\n... ({len(text):,} characters)"
 
 
 def _usage(figures: Figures, path: Path, functions: dict[str, str]) -> None:
@@ -273,6 +284,6 @@ def _losses(figures: Figures, losses: Losses) -> None:
         order = _order(row.record)
         if chosen.wants(row.reason, order):
             text = row.text if isinstance(row.text, str) else row.record.decode("utf-8", "replace")
-            chosen.add(row.reason, order, row.number, Loss(row.line, row.sentence, row.origin, _cut(text), row.place))
+            chosen.add(row.reason, order, row.number, Loss(row.line, row.sentence, row.origin, cut(text), row.place))
     for reason, kept in chosen:
         figures.losses[losses.stage, reason] = (counts[reason], kept)

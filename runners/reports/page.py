@@ -4,12 +4,10 @@ escaping, and a content security policy in the page forbids scripts whatever a t
 from pathlib import Path
 from typing import Any
 
-from ..extras import missing_extra
 from ..rows.documents import OutputError
-from . import tree
 from .figures import EDGES_BYTES, EDGES_S, Figures
+from .templates import templates
 
-_TEMPLATES = Path(__file__).parent
 _FUNNEL = {
     "raw": "raw files",
     "unified": "rewritten by the model",
@@ -25,17 +23,7 @@ _FUNNEL = {
 
 def write_report(figures: Figures, output: Path) -> int:
     """Writes the page; its size in bytes. Raises UsageError where it cannot be written or the extra is missing."""
-    try:
-        import jinja2
-    except ImportError:
-        raise missing_extra("a report", "report") from None
-    environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(_TEMPLATES), autoescape=True, trim_blocks=True, lstrip_blocks=True,
-        undefined=jinja2.StrictUndefined,
-    )  # fmt: skip
-    environment.filters["percent"] = lambda part, whole: f"{100 * part / whole:.1f} %" if whole else ""
-    environment.filters["count"] = lambda number: f"{number:,}"
-    text = environment.get_template("page.html.j2").render(**_shown(figures))
+    text = templates().get_template("page.html.j2").render(**shown(figures))
     body = text.encode("utf-8", "replace")
     try:
         making = output.with_name(f".{output.name}.unfinished")
@@ -46,7 +34,8 @@ def write_report(figures: Figures, output: Path) -> int:
     return len(body)
 
 
-def _shown(figures: Figures) -> dict[str, Any]:
+def shown(figures: Figures) -> dict[str, Any]:
+    """What the templates ask for, but for what only one kind of page has."""
     run = figures.run
     most = max(run.funnel.values(), default=1) or 1
     return {
@@ -68,7 +57,6 @@ def _shown(figures: Figures) -> dict[str, Any]:
             (stage, reason, *found) for (stage, reason), found in sorted(figures.losses.items(), key=_by_stage(figures))
         ],
         "failures": figures.failures,
-        "lines": tree.lines,
     }
 
 

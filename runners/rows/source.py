@@ -101,22 +101,33 @@ class _Frames(io.RawIOBase):
 def read_lines(path: Path, most_bytes: int = MAX_LINE_BYTES) -> Iterator[tuple[int, bytes]]:
     """(line number from 1, line without its end). A line over `most_bytes` comes as empty bytes with its number, and is never
     held in memory; blank lines are passed over. Raises UsageError where the file breaks off."""
+    for number, _, line in read_places(path, most_bytes):
+        yield number, line
+
+
+def read_places(path: Path, most_bytes: int = MAX_LINE_BYTES) -> Iterator[tuple[int, int, bytes]]:
+    """As `read_lines`, with the bytes before the line in between; a compressed file's are counted decompressed."""
     with open_lines(path) as file:
-        number = 0
+        number = after = 0
         try:
             while line := file.readline(most_bytes + 1):
                 number += 1
+                before = after
+                after += len(line)
                 if number == 1 and line.startswith(UTF_16):
                     raise UsageError(f"{path}: UTF-16 text; JSON Lines are UTF-8, save it as that")
-                line = line.removeprefix(BOM)  # files that were put one after the other have one in the middle, too
+                if line.startswith(BOM):  # files that were put one after the other have one in the middle, too
+                    line = line.removeprefix(BOM)
+                    before += len(BOM)
                 if len(line) > most_bytes and not line.endswith(b"\n"):
                     while len(line) > most_bytes and not line.endswith(b"\n"):
                         line = file.readline(most_bytes + 1)
-                    yield number, _OVERLONG
+                        after += len(line)
+                    yield number, before, _OVERLONG
                     continue
                 line = line.rstrip(b"\r\n")
                 if line.strip():
-                    yield number, line
+                    yield number, before, line
         except gzip.BadGzipFile as error:
             if number:
                 raise UsageError(f"{path}, line {number + 1}: the file breaks off ({error})") from None

@@ -12,6 +12,7 @@ import pytest
 
 from reexec.cli.commands import NAMES, load
 from tests.support.helpers import COMMAND, EXAMPLES, Done, environment, reexec, reexec_cold, wait_until
+from tests.support.viewing import address_of, start_view
 
 # The bundled responses hold programs that compute or sleep for ever; they need not do so for 5 s each here.
 SMALL = {"REEXEC_POLICY": "limits.cpu_s=1 limits.idle_s=1", "REEXEC_CACHE": "cache-of-the-examples"}
@@ -52,8 +53,8 @@ MAKES = {
 }
 
 
-STAYS = ("serve",)
-"""Runs until it is told to stop."""
+STAYS = ("serve", "view")
+"""Run until they are told to stop."""
 
 
 def commands() -> list[str]:
@@ -121,6 +122,18 @@ def test_the_example_of_serve_answers_until_it_is_told_to_stop(folder: Path) -> 
         server.terminate()
         code = server.wait(60)
     assert code == 0
+
+
+def test_the_example_of_view_answers_until_it_is_told_to_stop(folder: Path) -> None:
+    assert run_example("pipeline", folder).code == 0
+    process = start_view(*example_of("view")[1:], cwd=folder)
+    try:
+        answer = httpx.get(address_of(process), trust_env=False, timeout=30)
+        assert (answer.status_code, "<h2>Funnel</h2>" in answer.text) == (200, True)
+    finally:
+        process.terminate()
+        process.communicate(timeout=60)
+    assert process.returncode == 0
 
 
 def _is_healthy(client: httpx.Client) -> bool:

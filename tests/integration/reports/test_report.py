@@ -47,6 +47,10 @@ def report(source: Path, folder: Path) -> tuple[str, Row]:
 
 
 def chromium(page: Path, folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    return chromium_at(page.as_uri(), folder, *arguments)
+
+
+def chromium_at(address: str, folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     browser = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
     if browser is None:
         lacking("chromium")
@@ -57,7 +61,7 @@ def chromium(page: Path, folder: Path, *arguments: str) -> subprocess.CompletedP
         [
             browser, "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-sync",
             "--disable-background-networking", "--disable-component-update", f"--user-data-dir={folder / 'profile'}",
-            "--enable-logging=stderr", "--virtual-time-budget=2000", *arguments, page.as_uri(),
+            "--enable-logging=stderr", "--virtual-time-budget=2000", *arguments, address,
         ],
         capture_output=True, text=True, timeout=120, check=False,
     )  # fmt: skip
