@@ -129,6 +129,7 @@ def fork_pytest(copy: Path, tests: Iterable[str]) -> int:
     code = 70
     try:
         os.setpgid(0, 0)
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)
         with open(copy / "output", "wb") as file:
             os.dup2(file.fileno(), 1)
             os.dup2(file.fileno(), 2)
@@ -329,6 +330,7 @@ def main(arguments: list[str] | None = None) -> int:
     left = [mutant for mutant in mutants if digest_of(mutant) not in known]
     left.sort(key=lambda mutant: (mutant.number, mutant.area))  # a run that is cut short has seen every area
     words: Counter[str] = Counter({"killed before": len(mutants) - len(left)} if len(left) < len(mutants) else {})
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))  # runs under way end, copies go
     for name in IMPORTED:
         importlib.import_module(name)
     began = time.monotonic()

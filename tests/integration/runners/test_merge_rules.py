@@ -56,10 +56,20 @@ def test_the_first_reject_is_that_of_the_lowest_line_and_counts_are_of_all_rows(
     assert (tmp_path / "all.jsonl").read_bytes() == (made / "one.jsonl").read_bytes()
 
 
-@pytest.mark.parametrize("text", ["", '{"content": "print(0)"}\n', "more"])
+def test_a_shard_that_is_there_twice_is_told(made: Path, tmp_path: Path) -> None:
+    for index in range(SHARDS):
+        assert f"shard {index}/{SHARDS} is there twice" in refused([*shards(made), shards(made)[index]], tmp_path / "all.jsonl")
+    twice = [shards(made)[0], shards(made)[0], shards(made)[1]]
+    assert "shard 0/3 is there twice" in refused(twice, tmp_path / "all.jsonl")
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("text", ["", '{"content": "print(0)"}\n', "more", "changed"])
 def test_shards_of_another_input_are_refused_however_short_it_is(made: Path, tmp_path: Path, text: str) -> None:
     other = tmp_path / "other.jsonl"
-    other.write_text((made / "in.jsonl").read_text() + '{"content": "x"}\n' if text == "more" else text)
+    whole = (made / "in.jsonl").read_text()
+    texts = {"more": whole + '{"content": "x"}\n', "changed": whole.replace("print(8)", "print(9)")}
+    other.write_text(texts.get(text, text))
     assert "was made from another input" in refused(shards(made), tmp_path / "all.jsonl", source=other)
     assert not (tmp_path / "all.jsonl").exists()
 
