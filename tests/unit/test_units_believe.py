@@ -1,17 +1,21 @@
 """What of a unit's answers is believed, what is confirmed first, and what is run again alone: the rules of 0051, with a pool
 that this file plays. The real one runs them in tests/integration/test_shared_forks_run.py."""
 
+import threading
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 
 from reexec import Program, load_policy
 from reexec.engine import units
+from reexec.engine.cache.reuse import Reuse, Spared
 from reexec.engine.outcome import Outcome
 from reexec.engine.pool.answer import Answer
 from reexec.engine.pool.job import Caller, Job
 from reexec.engine.pool.sharing import FIRST_UNIT, Sharing
 from reexec.engine.protocol import claim, frames, unit
+from reexec.engine.stream import Stream
 
 PLAIN = Program("def f(n):\n    return n", "f")
 SPLITTING = claim.BYTE_OF["early-exit"]
@@ -267,3 +271,42 @@ def test_every_byte_that_arrived_is_held_by_a_check_or_given_back(pool: Pool, en
     assert sum(job.held_bytes for job in jobs) + pool.given_back_bytes == pool.arrived_bytes
     assert pool.units.in_flight == 0
     assert not list(pool.units.on_their_way())
+
+
+# -- answers that wait to be handed out ---------------------------------------------------------------------------------
+
+
+class Loop:
+    """In place of a pool's: what a stream sends."""
+
+    def __init__(self) -> None:
+        self.sent: list[Job] = []
+
+    def submit(self, jobs: list[Job]) -> None:
+        self.sent += jobs
+
+
+@pytest.mark.parametrize("ordered", [True, False])
+def test_of_a_program_that_is_believed_no_more_what_units_gave_and_nobody_has_seen_is_asked_for_again(ordered: bool) -> None:
+    loop: Any = Loop()
+    sharing = Sharing(load_policy("codeio", settings=["execution=batch"]))
+    stream = Stream(
+        loop, iter(()), lambda *_: None, lambda *_: Outcome("value"), ordered=ordered,  # type: ignore[arg-type]
+        reuse=Reuse(None, False, Spared(), threading.Lock()), sharing=sharing, accepts=lambda *_: True,
+    )  # fmt: skip
+    other = Program("def g(n):\n    return n", "g")
+    by_its_unit, by_another, alone, open_yet = (
+        Job(program, b"%d" % n, 0, lambda _: None, Caller(), n) for n, program in enumerate([PLAIN, other, PLAIN, PLAIN])
+    )
+    for job, shared in ((by_its_unit, True), (by_another, True), (alone, False)):
+        job.answer = Answer("value", b"1", shared=shared)
+    jobs = [by_its_unit, by_another, alone, open_yet]
+    (stream._line.extend if ordered else stream._crowd.update)(jobs)
+    stream._ready.extend(jobs[:3])
+    sharing.distrust(PLAIN.id)
+    stream._take_back(sharing)
+    assert [job.call for job in loop.sent] == [by_its_unit.call]
+    assert by_its_unit.answer is None
+    assert by_another.answer is not None
+    assert alone.answer is not None
+    assert ordered or list(stream._ready) == [by_another, alone]
