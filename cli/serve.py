@@ -31,6 +31,8 @@ def serve(
     connections: Annotated[int, typer.Option("--connections", help="Open connections.", metavar="N")] = 2_048,
     request_s: Annotated[float, typer.Option("--request-s", help="The longest that a request may wait.", metavar="S")] = 600.0,
     head_s: Annotated[float, typer.Option("--head-s", help="How long a connection may take to ask.", metavar="S")] = 30.0,
+    body_s: Annotated[float, typer.Option("--body-s", help="How long a body may take to come.", metavar="S")] = 60.0,
+    send_s: Annotated[float, typer.Option("--send-s", help="How long an answer may wait to be taken.", metavar="S")] = 60.0,
     drain_s: Annotated[float, typer.Option("--drain-s", help="Time for requests to end after SIGTERM.", metavar="S")] = 30.0,
     quiet: Annotated[bool, typer.Option("--quiet", help="No log line for each request.")] = False,
 ) -> int:
@@ -48,13 +50,13 @@ def serve(
 
     for name, value in (("--body-bytes", body_bytes), ("--calls", calls), ("--client-calls", client_calls),
                         ("--connections", connections), ("--request-s", request_s), ("--head-s", head_s),
-                        ("--drain-s", drain_s)):  # fmt: skip
+                        ("--body-s", body_s), ("--send-s", send_s), ("--drain-s", drain_s)):  # fmt: skip
         if value <= 0:
             raise UsageError(f"{name} {value}: must be above 0")
     chosen = ServiceSettings(
         host=host, port=port, tokens=tokens_of(os.environ), body_bytes=body_bytes, held_bytes=16 * body_bytes, calls=calls,
         client_calls=min(calls, client_calls), batch_calls=min(4_096, calls, client_calls), connections=connections,
-        request_s=request_s, head_s=head_s, drain_s=drain_s,
+        request_s=request_s, head_s=head_s, body_s=body_s, send_s=send_s, drain_s=drain_s,
     )  # fmt: skip
     from reexec.runners.service.server import serve as run
 

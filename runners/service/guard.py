@@ -34,7 +34,8 @@ class Guard:
     ) -> None:
         self._app, self._settings, self._desk = app, settings, desk
         self._metrics, self._log, self._routes = metrics, log, routes
-        self.draining = False
+        self.crowded: Callable[[], bool] = bool
+        """Whether there are more connections than the service keeps: set by who has them."""
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -47,6 +48,8 @@ class Guard:
         try:
             with self._desk.holding() as held, contextlib.ExitStack() as room:
                 headers = dict(scope["headers"])
+                if self.crowded():
+                    raise Refused(503, "too-many-connections", "too many connections are open", 5)
                 if scope["path"] not in OPEN_TO_ALL:
                     client = client_of(headers, self._settings)
                 body = await self._body(headers, receive, held)

@@ -31,14 +31,16 @@ def serve(executor: Executor, settings: ServiceSettings, log: Log, ready: Callab
     listener = _bound(settings)
     languages = Languages(executor)
     guard = make_app(executor, languages, settings, log)
+    # What uvicorn would say of its connections is not JSON, and the guard says it.
     config = uvicorn.Config(
-        guard, http=H11Protocol, ws="none", lifespan="off", log_config=None, access_log=False, server_header=False,
-        timeout_keep_alive=KEEP_ALIVE_S, limit_concurrency=settings.connections,
+        guard, http=H11Protocol, ws="none", lifespan="off", log_config=None, log_level="critical", access_log=False,
+        server_header=False, timeout_keep_alive=KEEP_ALIVE_S,
         timeout_graceful_shutdown=int(settings.drain_s), backlog=settings.connections, proxy_headers=False,
     )  # fmt: skip
     host, port = listener.getsockname()[:2]
     address = f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
     server = _Server(config, settings, log, lambda: ready(address))
+    guard.crowded = lambda: len(server.server_state.connections) > settings.connections
     log.event("serving", address=address, isolation=executor.isolation.value, workers=executor.workers)
     try:
         with listener:
