@@ -19,7 +19,8 @@ def show_audit(done: Done) -> None:
     """
     summary = done.summary
     counts = {"reproducible": done.count("reproducible"), **done.tally("reasons")}
-    screen.out.print(screen.count_table(f"{done.count('pairs'):,} pairs of {summary.rows:,} functions", counts))
+    title = f"{screen.number_of(done.count('pairs'), 'pair')} of {screen.number_of(summary.rows, 'function')}"
+    screen.out.print(screen.count_table(title, counts))
     screen.out.print(
         f"{done.meter.wall_s:.1f} s, {summary.workers} workers, isolation {summary.isolation}; report in {done.output}"
     )

@@ -22,7 +22,7 @@ def show_generate(done: Done) -> None:
     """
     summary = done.summary
     counts = {"kept": summary.rows, **done.tally("reasons")}
-    screen.out.print(screen.count_table(f"{done.count('functions_in'):,} functions", counts))
+    screen.out.print(screen.count_table(screen.number_of(done.count("functions_in"), "function"), counts))
     screen.out.print(
         f"{done.count('pairs_kept'):,} proven pairs, {done.count('trivial'):,} functions with one constant output; "
         f"{done.meter.wall_s:.1f} s, {summary.workers} workers, isolation {summary.isolation}"

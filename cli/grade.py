@@ -290,8 +290,5 @@ def show_grade(task: Task, result: GradeSummary, executor: AnyExecutor, meter: s
     if result.resumed_rows and not meter.rows:
         screen.out.print(f"{output} is complete already; nothing to do")
     else:
-        screen.out.print(
-            f"{meter.rows:,} rows in {meter.wall_s:.1f} s: {meter.rows_per_s:,.0f} rows/s, "
-            f"{executor.workers} workers, isolation {executor.isolation.value}"
-        )
+        screen.out.print(screen.pace(meter, executor.workers, executor.isolation.value))
         tell_spared(executor)

@@ -172,6 +172,11 @@ def number_of(count: int, what: str) -> str:
     return f"{count:,} {what}" if count == 1 else f"{count:,} {what}s"
 
 
+def pace(meter: Meter, workers: int, isolation: str) -> str:
+    at_once = f"{number_of(workers, 'worker')}, isolation {isolation}"
+    return f"{number_of(meter.rows, 'row')} in {meter.wall_s:.1f} s: {meter.rows_per_s:,.0f} rows/s, {at_once}"
+
+
 def tell_rejects(rejected: int, first: str, rejects: Path, all_of_them: bool = False, has_map: bool = True) -> None:
     """The one line on stderr that says why rows are missing from the output, and where all of them are, the likely cause."""
     if rejected and all_of_them:

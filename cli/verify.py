@@ -21,14 +21,11 @@ def show_verify(done: Done) -> None:
     NAME.rejects.jsonl. Re-running an interrupted command resumes it.
     """
     summary, meter = done.summary, done.meter
-    screen.out.print(screen.count_table(f"{summary.rows:,} predictions", done.tally("verdicts")))
+    screen.out.print(screen.count_table(screen.number_of(summary.rows, "prediction"), done.tally("verdicts")))
     if summary.left_alone:
         screen.out.print(f"{done.output} is complete already; nothing to do")
     else:
-        screen.out.print(
-            f"{meter.rows:,} rows in {meter.wall_s:.1f} s: {meter.rows_per_s:,.0f} rows/s, "
-            f"{summary.workers} workers, isolation {summary.isolation}"
-        )
+        screen.out.print(screen.pace(meter, summary.workers or 0, summary.isolation or ""))
     told = options.spared(summary.passing["recalled"], summary.passing["shared"])
     if told:
         screen.out.print(told)

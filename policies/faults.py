@@ -17,6 +17,7 @@ _PLAIN = {
     "less_than_equal": "must be at most {le}",
     "less_than": "must be less than {lt}",
     "literal_error": "expected {expected}",
+    "missing": "a key is missing",
     "enum": "expected {expected}",
 }
 _EXPECTED = {
