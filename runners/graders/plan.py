@@ -36,9 +36,11 @@ class Turns(Protocol):
 
     def further(self, outcomes: Sequence[Outcome]) -> tuple[Run, ...]:
         """What runs next, in any order; may be nothing."""
+        ...
 
     def result(self, outcomes: Sequence[Outcome]) -> "Result":
         """What all of them come to."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)

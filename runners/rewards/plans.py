@@ -84,7 +84,8 @@ class Prepared:
     """Problems that a task of one executor has made ready, found again by their content."""
 
     def __init__(self, executor: Executor, grade: Grade, unlifted: Unlifted = "run") -> None:
-        self.executor, self._grade, self._unlifted = executor, grade, unlifted
+        self.executor, self._grade = executor, grade
+        self._unlifted: Unlifted = unlifted
         self._lock = threading.Lock()
         self._known: OrderedDict[str, tuple[Task, str] | BadTruthError] = OrderedDict()
 

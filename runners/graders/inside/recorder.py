@@ -39,7 +39,7 @@ class Value:
     """What a stand-in returns."""
 
     __hash__ = None  # type: ignore[assignment]
-    __class__ = property(_refuse)  # what isinstance() asks
+    __class__ = property(_refuse)  # pyright: ignore[reportIncompatibleMethodOverride]  # what isinstance() asks
 
 
 _OPERATIONS = (
