@@ -67,7 +67,8 @@ class Pages:
                 filters["stage"] = stage_of(now.run, turn)
             return f"{request.scope['root_path']}/rows?{Filters(**filters).address()}"
 
-        made = {name: value for name, value in shown(now.figures).items() if name != "title"}
+        found = now.book.kept("overview", lambda: shown(now.figures))
+        made = {name: value for name, value in found.items() if name != "title"}
         return self._render("overview.html.j2", request, **made, link=link, rows=now.book.rows)
 
     def rows(self, request: Request) -> str:

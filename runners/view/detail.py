@@ -52,6 +52,8 @@ class Details:
         self._run, self._book = run, book
         self._stores: dict[Path, FunctionStore | None] = {}
         self._lock = threading.Lock()
+        for turn in run.turns:
+            self._store(turn.functions)  # now, because it reads the file once, and no page may wait for that
 
     def listed(self, place: Place) -> Listed:
         line = self._book.line_of(place)

@@ -16,8 +16,6 @@ import httpx
 
 from tests.support.helpers import COMMAND, environment
 
-READING_S = 120
-
 
 @dataclass
 class View:

@@ -49,7 +49,8 @@ def test_every_row_of_a_reason_is_listed_with_its_raw_file_made_visible(verified
         for item, line in ((7, 4), (8, 5), (9, 6))
     ]
     assert len(rows(verified, "--reason", "").out.splitlines()) == 5
-    assert rows(verified, "--reason", "itemid", "--stage", "generate").out == "no row was left out for such a reason\n"
+    assert rows(verified, "--reason", "other", "--stage", "verify").out == "no row was left out for such a reason\n"
+    assert "unknown stage 'generate'" in reexec("rows", verified, "--reason", "itemid", "--stage", "generate").one_line()
     assert rows(verified.with_name("v.rejects.jsonl"), "--reason", "itemid is 8", "--json").summary["rows"] == 1
 
 

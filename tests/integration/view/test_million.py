@@ -10,7 +10,8 @@ import pytest
 from tests.support.large_run import LargeRun
 from tests.support.viewing import View, viewing
 
-LIMIT_S = 1.0
+LIMIT_S = {20_000: 5.0, 1_000_000: 1.0}
+"""By rows; the small run is part of `make test`, where other tests and programs take the processor."""
 QUESTIONS: list[tuple[str, dict[str, str]]] = [
     ("", {}),
     ("rows", {}),
@@ -49,9 +50,9 @@ def test_every_answer_comes_within_a_second(large: tuple[View, int]) -> None:
         kind, _, number = path.partition("/")
         at = f"{kind}/{int(number) * rows // 1_000_000}" if number else path
         took[f"{path} {query}"] = slowest_of(view, at, query)
-    slow = {name: seconds for name, seconds in took.items() if seconds > LIMIT_S}
+    slow = {name: seconds for name, seconds in took.items() if seconds > LIMIT_S[rows]}
     if slow:  # another program may have had the processor: what counts is the page
-        slow = {name: seconds for name, seconds in slow.items() if _again(view, name, rows) > LIMIT_S}
+        slow = {name: seconds for name, seconds in slow.items() if _again(view, name, rows) > LIMIT_S[rows]}
     assert not slow, took
 
 
