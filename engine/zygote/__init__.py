@@ -11,6 +11,7 @@ supervision  waits for the end of a check that takes its time: deadlines
 ending       how an end is read
 capture      standard output and error of a check, up to a cap
 scratch      the writable folder, as it was made for every check
+own_terms    limits and files that one check has for itself
 group        the control group that checks run in
 forking      the fork itself
 determinism  clocks and entropy of the programs, where the policy gives them their own
