@@ -256,7 +256,7 @@ def test_a_client_that_leaves_ends_its_one_call(open_one: Service, route: str) -
     with connect(open_one) as peer:
         peer.sendall(b"POST %s HTTP/1.1\r\nHost: localhost\r\nContent-Length: %d\r\n\r\n" % (route.encode(), len(body)) + body)
         wait_until(lambda: "reexec_queue_calls 1.0" in httpx.get(f"{open_one.url}/metrics").text)
-    wait_until(lambda: "reexec_queue_calls 0.0" in httpx.get(f"{open_one.url}/metrics").text, 5)
+    wait_until(lambda: "reexec_queue_calls 0.0" in httpx.get(f"{open_one.url}/metrics").text, 7)
 
 
 def test_a_slow_reader_holds_up_nobody(open_one: Service) -> None:
