@@ -37,7 +37,8 @@ def rows(
     `--reason TEXT` lists all rows left out for it, with the raw file of each; `--reason ""` lists every row left out.
     """
     found = reports.find_run(output_of(run), any_stage=True)
-    known = sorted({name for name, _, _ in found.stages} | {each.stage for each in found.losses})
+    stages = {name for name, _, _ in found.stages} or ({"verify"} if found.turns else set())
+    known = sorted(stages | {each.stage for each in found.losses})
     if stage and known and stage not in known:
         raise UsageError(f"--stage: {unknown(stage, known, 'stage')}")
     if reason is not None:
