@@ -129,7 +129,7 @@ def _done(output: Path) -> int:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.million", description=__doc__.partition("\n")[0])
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.million", description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("--rows", type=int, default=1_000_000)
     parser.add_argument("--svg", type=Path, help="draw rows/s and memory over time here")
     parser.add_argument("--folder", type=Path, help="where to write; a temporary one where missing")

@@ -4,7 +4,7 @@
 """
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 from reexec.engine.program import Program
 from reexec.engine.quick import quick
@@ -51,7 +51,8 @@ def read_predicted(
         named = by_name(program.source, program.entry, value)
         value = value if named is None else named
     where = text.encode("utf-8", "surrogatepass") if line is None else line
-    return Predicted(value, answer.style, _why_not_arguments(value) or why_not_sendable(where, value))
+    fault = _why_not_arguments(value) or why_not_sendable(where, cast(dict[str, Any], value))
+    return Predicted(value, answer.style, fault)
 
 
 def _why_not_arguments(value: Any) -> str:
