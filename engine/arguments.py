@@ -12,6 +12,9 @@ from .errors import UsageError
 from .folding import fold_argument
 from .program import Call
 
+_SHORT = 1 << 16
+"""Every worker takes so much."""
+
 
 def encode_call(call: Call) -> tuple[bytes, int]:
     """The bytes of a call's arguments, and the options of its frame that say how to read them.
@@ -23,7 +26,7 @@ def encode_call(call: Call) -> tuple[bytes, int]:
         data = marshal.dumps(arguments, 2)
     except ValueError as error:
         raise UsageError(f"the arguments cannot be sent: {error}") from None
-    if len(data) > blob_bytes():
+    if len(data) > _SHORT and len(data) > blob_bytes():
         most = blob_bytes() >> 20
         raise UsageError(f"the arguments of a call are {len(data) >> 20} MiB; a worker takes at most {most} MiB")
     return data, 0

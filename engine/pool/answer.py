@@ -11,6 +11,8 @@ from ..protocol import claim, frames, unit
 
 KILLED, CANCELLED, UNIT = claim.WORDS[claim.KILLED], claim.WORDS[claim.CANCELLED], "unit"
 """Kinds of an answer that are no kinds of an Outcome."""
+_WORDS = claim.WORDS
+_new = tuple.__new__  # without the step of Python that a named tuple's own constructor takes
 
 
 class Answer(NamedTuple):
@@ -39,8 +41,8 @@ class Answer(NamedTuple):
 def of_result(result: frames.Result) -> Answer:
     """The answer that a zygote gave."""
     _, kind, flags, cpu_us, wall_us, peak_kib, payload, note, stdout, stderr, files = result
-    word = UNIT if kind == unit.UNIT else claim.WORDS.get(kind, "")
-    return Answer(word, payload, note, cpu_us, wall_us, peak_kib, flags, stdout, stderr, files=files)  # type: ignore[arg-type]  # the host's blobs are bytes
+    word = UNIT if kind == unit.UNIT else _WORDS.get(kind, "")
+    return _new(Answer, (word, payload, note, cpu_us, wall_us, peak_kib, flags, stdout, stderr, 1, None, False, files))
 
 
 def of_the_host(kind: OutcomeKind, detail: str) -> Answer:

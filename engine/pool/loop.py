@@ -5,7 +5,7 @@ Its own failures must not leave callers waiting: whatever escapes ends every job
 
 import heapq
 import os
-import selectors
+import select
 import signal
 import threading
 import time
@@ -35,6 +35,7 @@ LATE_S = 5.0
 """Past `wall_s` without an answer a worker is stuck, for whatever reason."""
 _TICK_S = 0.5
 _BELL_S = 0.02
+_LOOK_S = 0.1
 
 
 NO_THREAD = "start executor"
@@ -44,8 +45,10 @@ NO_THREAD = "start executor"
 class Loop:
     def __init__(self, policy: Policy, interpreter: Interpreter, isolation: IsolationLevel, workers: int) -> None:
         self.policy, self.isolation = policy, isolation
-        self._selector = selectors.DefaultSelector()
-        self._fleet = Fleet(policy, interpreter, isolation, workers, self._watch, self._selector.unregister)
+        self._poller = select.epoll()
+        self._watched: dict[int, Worker] = {}
+        """By the descriptor of its socket."""
+        self._fleet = Fleet(policy, interpreter, isolation, workers, self._watch, self._unwatch)
         self._workers = self._fleet.workers
         self._scheduler = Scheduler(workers)
         self._preload = Preload(policy)
@@ -57,7 +60,9 @@ class Loop:
         """Workers whose check was cancelled and is not ended yet."""
         self.callbacks = Callbacks()
         self._wake = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
-        self._selector.register(self._wake, selectors.EVENT_READ)
+        self._poller.register(self._wake, select.EPOLLIN)
+        self._next_look_s = 0.0
+        """When workers are looked at for the next time, beside what they say."""
         self._bells: set[Mailbox] = set()
         self._last_bell = 0.0
         self._stopping = False
@@ -83,7 +88,7 @@ class Loop:
             self._thread.start()
         except RuntimeError as error:
             self._stopping = self._closed = True
-            self._selector.close()
+            self._poller.close()
             os.close(self._wake)
             message = f"this process may start no thread ({error}); `ulimit -v` and `ulimit -u` bound that"
             raise EngineError(message, stage=NO_THREAD, retry_helps=True) from None
@@ -168,33 +173,35 @@ class Loop:
             self._fleet.end_all()
             self._ring_bells()
             self.callbacks.stop()
-            self._selector.close()
+            self._poller.close()
             os.close(self._wake)
             self._first.set()
 
     def _round(self) -> None:
         now = time.monotonic()
+        scheduler, workers = self._scheduler, self._workers
         self._take_inbox(now)
         self._take_recalls()
-        self._scheduler.active = self._fleet.active
-        self._scheduler.assign(self._workers, now)
-        while (key := self._scheduler.wanted(self._workers)) is not None and not self._stopping:
+        scheduler.active = self._fleet.active
+        scheduler.assign(workers, now)
+        while (key := scheduler.wanted(workers)) is not None and not self._stopping:
             self._start_worker(key)
-            self._scheduler.active = self._fleet.active  # where none came up, it makes do with fewer
-        for worker in list(self._workers):
+            scheduler.active = self._fleet.active  # where none came up, it makes do with fewer
+        idle = True
+        for worker in tuple(workers):
             if worker.wants_to_write():
                 self._attempt(worker, worker.flush)
-        for worker in self._workers:
-            events = selectors.EVENT_READ | (selectors.EVENT_WRITE if worker.wants_to_write() else 0)
-            if self._selector.get_key(worker).events != events:
-                self._selector.modify(worker, events)
-        quiet = all(worker.state is State.IDLE for worker in self._workers) and not len(self._scheduler)
+            idle = idle and worker.state is State.IDLE
+            if worker.wants_to_write() is not worker.waits_for_room and worker.state is not State.DEAD:
+                self._wait_for_room(worker)
+        quiet = idle and not len(scheduler)
         self._ring_bells(quiet)
-        for key_, _ in self._selector.select(self._pause_s(quiet)):
-            if key_.fileobj == self._wake:
+        for descriptor, _ in self._poller.poll(self._pause_s(quiet)):
+            worker_ = self._watched.get(descriptor)
+            if worker_ is not None:
+                self._attempt(worker_, self._receive, worker_)
+            elif descriptor == self._wake:
                 os.eventfd_read(self._wake)
-            elif isinstance(key_.fileobj, Worker):
-                self._attempt(key_.fileobj, self._receive, key_.fileobj)
         self._hold_deadlines()
         if not quiet:
             self._hold_backstops()
@@ -328,7 +335,17 @@ class Loop:
     # -- workers ----------------------------------------------------------------------------------------------
 
     def _watch(self, worker: Worker) -> None:
-        self._selector.register(worker, selectors.EVENT_READ)
+        self._poller.register(worker, select.EPOLLIN)
+        self._watched[worker.fileno()] = worker
+
+    def _unwatch(self, worker: Worker) -> None:
+        self._poller.unregister(worker)
+        del self._watched[worker.fileno()]
+
+    def _wait_for_room(self, worker: Worker) -> None:
+        """Its socket has taken all that there was for it, or has not: whether we are to be told when it takes more."""
+        worker.waits_for_room = worker.wants_to_write()
+        self._poller.modify(worker, select.EPOLLIN | (select.EPOLLOUT if worker.waits_for_room else 0))
 
     def _start_worker(self, key: frozenset[str]) -> None:
         error = self._fleet.start(key)
@@ -378,6 +395,11 @@ class Loop:
 
     def _hold_backstops(self) -> None:
         now = time.monotonic()
+        if self._recalled:
+            self._give_up_recalled(now)
+        if now < self._next_look_s:
+            return
+        self._next_look_s = now + _LOOK_S
         self._fleet.review(now)
         # A zygote holds wall_s itself, for compiling and again for running, and says when a long compilation is over.
         limit = self.policy.limits.backstop_s + LATE_S
@@ -386,6 +408,9 @@ class Loop:
                 self._bury(worker, WorkerEnd.SILENT, "the worker stayed silent past the backstop")
             elif worker.state is State.STARTING and now - worker.head_since > START_S:
                 self._bury(worker, WorkerEnd.SILENT, f"no hello within {START_S:.0f} s")
+
+    def _give_up_recalled(self, now: float) -> None:
+        """Workers that do not end a check which was cancelled."""
         for worker in list(self._recalled):
             head = worker.in_flight[0] if worker.in_flight else None
             if head is not None and head.cancelled:

@@ -113,17 +113,24 @@ class Scheduler:
         checks that travel ahead of their answers hide latency, and must not wait behind a long one while a place is free."""
         if not len(self):
             return
-        starting = sum(worker.state is State.STARTING for worker in workers)
-        busy = sum(worker.state in (State.BUSY, State.DRAINING) for worker in workers)
+        starting = busy = 0
+        idle: list[Worker] = []
+        for worker in workers:
+            state = worker.state
+            if state is State.IDLE:
+                idle.append(worker)
+            elif state is State.STARTING:
+                starting += 1
+            elif state is not State.DEAD:
+                busy += 1
         self._yielding = self._kinds_that_yield(now)
-        for worker in sorted(workers, key=lambda worker: -worker.idle_since):
+        for worker in sorted(idle, key=_idle_since, reverse=True):
             if busy >= self.active:
                 break
-            if worker.state is State.IDLE:
-                job = self._for_idle(worker, now, starting)
-                if job is not None:
-                    worker.give(job)
-                    busy += 1
+            job = self._for_idle(worker, now, starting)
+            if job is not None:
+                worker.give(job)
+                busy += 1
         if busy + starting < self.active or self._somebody_waits_alone(now, starting):
             return
         deepening = [worker for worker in workers if worker.state is State.BUSY and worker.key not in self._yielding]
@@ -158,20 +165,30 @@ class Scheduler:
             job = self._of(caller, kind)
             if job is not None:
                 caller.served_at = now
-                del callers[place]
-                if caller.queues:
-                    callers.append(caller)
+                if place or len(callers) > 1 or not caller.queues:
+                    del callers[place]
+                    if caller.queues:
+                        callers.append(caller)
                 return job
         return None
 
     def _of(self, caller: Caller, kind: Kind) -> Job | None:
         queue = caller.queues.get(kind)
-        job = queue.head() if queue is not None else None
-        if queue is None or job is None or _is_gated(caller, job):
+        if queue is None:
             return None
-        queue.jobs.popleft()
+        jobs = queue.jobs
+        job = jobs[0] if jobs else None
+        if job is None or job.cancelled:
+            job = queue.head()
+        if job is None or (caller.limit_bytes is not None and _is_gated(caller, job)):
+            return None
+        jobs.popleft()
         queue.live -= 1
-        self._gone(caller, kind, queue)
+        waiting = self._waiting
+        if queue.live and waiting[kind] > 1:
+            waiting[kind] -= 1
+        else:
+            self._gone(caller, kind, queue)
         return job
 
     @staticmethod
@@ -186,6 +203,8 @@ class Scheduler:
 
     def _somebody_waits_alone(self, now: float, starting: int) -> bool:
         """Whether a place is to become free for a job that must be alone, and no worker is on its way for it."""
+        if not self._alone and not self._later:
+            return False
         self._now = now
         return len(self._alone) + sum(1 for _ in self._overdue()) > starting
 
@@ -240,6 +259,10 @@ class Scheduler:
             if count > idle + starting.count(kind):
                 return kind
         return None
+
+
+def _idle_since(worker: Worker) -> float:
+    return worker.idle_since
 
 
 def _is_gated(caller: Caller, job: Job) -> bool:

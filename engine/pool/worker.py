@@ -36,7 +36,9 @@ MAX_ANSWER_BYTES = 8 << 20
 IN_FLIGHT_S = 0.05
 LONG_S = 0.02
 """Nothing is given to a worker whose check has run for longer; what is behind it comes back."""
-_RECEIVE_BYTES = 1 << 18
+_RECEIVE_BYTES, _LONG_RECEIVE_BYTES = 1 << 15, 1 << 18
+"""Taken at once: more where the last time filled it. A buffer of the larger size is a mapping of its own each time, which costs
+as much as ten results."""
 
 
 class State(Enum):
@@ -83,7 +85,10 @@ class Worker:
         self._decoder = frames.Decoder(frames.ZYGOTE_SAYS, limits.output_bytes + 2 * limits.capture_bytes + (1 << 20))
         self._limits, self._capture_bytes = limits, limits.capture_bytes
         self._most_files_bytes = max(limits.output_bytes, claim.REPORT_BYTES) + files.HEAD_BYTES
+        self._receive_bytes = _RECEIVE_BYTES
         self._out = bytearray(frames.encode(frames.SetUp(setup)))
+        self.waits_for_room = False
+        """Whether the I/O thread is to be told when its socket takes more; the thread's own."""
         self._next_id = 0
         self._death: WorkerDiedError | None = None
         self.mean_s = 0.001
@@ -192,17 +197,22 @@ class Worker:
         if self._death is not None:
             raise self._death
         try:
-            data = self.launched.channel.recv(_RECEIVE_BYTES)
+            data = self.launched.channel.recv(self._receive_bytes)
         except BlockingIOError:
             return []
         except OSError as error:
             raise WorkerDiedError(WorkerEnd.HUNG_UP, f"the worker hung up ({error.strerror})") from None
         if not data:
             raise WorkerDiedError(WorkerEnd.HUNG_UP, "the worker hung up")
+        self._receive_bytes = _RECEIVE_BYTES if len(data) < self._receive_bytes else _LONG_RECEIVE_BYTES
         done: list[tuple[Job, Answer]] = []
         try:
+            now = time.monotonic()
             for frame in self._decoder.feed(data):
-                done += self._take(frame)
+                if type(frame) is frames.Result:
+                    done.append(self._answered(frame, now))
+                else:
+                    self._take(frame)
             return done
         except frames.ProtocolError as error:
             self._death = WorkerDiedError(WorkerEnd.BROKE_PROTOCOL, f"the worker broke the protocol: {error}")
@@ -220,30 +230,34 @@ class Worker:
         returned, self._returned = self._returned, []
         return returned
 
-    def _take(self, frame: Any) -> list[tuple[Job, Answer]]:
+    def _answered(self, frame: frames.Result, now: float) -> tuple[Job, Answer]:
+        in_flight = self.in_flight
+        answer = of_result(frame)
+        kind = answer.kind
+        job = in_flight[0] if in_flight and in_flight[0].tag == frame.check_id else self._head_job(frame.check_id)
+        if (answer.stdout or answer.stderr) and max(len(answer.stdout), len(answer.stderr)) > self._capture_bytes:
+            raise frames.ProtocolError("more was printed than is kept")
+        if answer.files and (job.files is None or not job.files.wanted or len(answer.files) > self._most_files_bytes):
+            raise frames.ProtocolError("files that nobody wanted")
+        if kind == CANCELLED and not job.cancelled:
+            raise frames.ProtocolError("nobody cancelled it")
+        if (kind == UNIT) != bool(job.members):
+            raise frames.ProtocolError("a unit for a check, or a check for a unit")
+        in_flight.popleft()
+        job.worker = None
+        self._bytes_in_flight -= job.sent_bytes
+        self.answered += 1
+        self.mean_s += (answer.wall_us / 1e6 - self.mean_s) * 0.2
+        self._mean_bytes += (len(answer.payload) - self._mean_bytes) * 0.2
+        self.head_since = now
+        if not in_flight and self.state is State.BUSY:
+            self.state = State.IDLE
+            self.idle_since = now
+        return job, answer
+
+    def _take(self, frame: Any) -> None:
+        """Any other frame."""
         match frame:
-            case frames.Result():
-                job = self._head_job(frame.check_id)
-                if max(len(frame.stdout), len(frame.stderr)) > self._capture_bytes:
-                    raise frames.ProtocolError("more was printed than is kept")
-                if frame.files and (job.files is None or not job.files.wanted or len(frame.files) > self._most_files_bytes):
-                    raise frames.ProtocolError("files that nobody wanted")
-                answer = of_result(frame)
-                if answer.kind == CANCELLED and not job.cancelled:
-                    raise frames.ProtocolError("nobody cancelled it")
-                if (answer.kind == UNIT) != bool(job.members):
-                    raise frames.ProtocolError("a unit for a check, or a check for a unit")
-                self.in_flight.popleft()
-                job.worker = None
-                self._bytes_in_flight -= job.sent_bytes
-                self.answered += 1
-                self.mean_s += (frame.wall_us / 1e6 - self.mean_s) * 0.2
-                self._mean_bytes += (len(answer.payload) - self._mean_bytes) * 0.2
-                self.head_since = time.monotonic()
-                if not self.in_flight and self.state is State.BUSY:
-                    self.state = State.IDLE
-                    self.idle_since = self.head_since
-                return [(job, answer)]
             case frames.Compiled():
                 self._head_job(frame.check_id)
                 self.head_since = time.monotonic()
@@ -264,7 +278,6 @@ class Worker:
                 if self.state is State.STARTING:
                     raise frames.ProtocolError("retires before hello")
                 self.state = State.DRAINING
-        return []
 
     def _head_job(self, check_id: int) -> Job:
         """The check that the zygote must be at. Raises ProtocolError where it speaks of another one."""

@@ -31,7 +31,7 @@ table before the host looks at it; a frame that does not fit is a `ProtocolError
 from __future__ import annotations
 
 import struct
-from typing import Any, Dict, NamedTuple, Tuple, Type, Union
+from typing import Any, Dict, List, NamedTuple, Tuple, Type, Union
 
 Blob = Union[bytes, memoryview]
 """bytes on the host; in the zygote, a view of the place where the bytes lie."""
@@ -234,7 +234,7 @@ def encode_check(check_id: int, program: int, options: int, call: bytes) -> byte
     return head.pack(head.size - LENGTH.size + len(call), _CHECK.code, check_id, program, options, len(call)) + call
 
 
-def whole(view: memoryview, at: int, end: int, table: Table, max_frame_bytes: int) -> Layout | None:
+def whole(view: Blob, at: int, end: int, table: Table, max_frame_bytes: int) -> Layout | None:
     """The layout of the frame at `at`, once all of it lies before `end`; None where more must come. Raises ProtocolError."""
     if end - at < LENGTH.size:
         return None
@@ -251,10 +251,15 @@ def whole(view: memoryview, at: int, end: int, table: Table, max_frame_bytes: in
     return layout
 
 
-def size_at(view: memoryview, at: int) -> int:
+def size_at(view: Blob, at: int) -> int:
     """Bytes of the whole frame at `at`."""
     size: int = LENGTH.unpack_from(view, at)[0]
     return LENGTH.size + size
+
+
+_new = tuple.__new__
+_CODE_AT = LENGTH.size
+_RESULT_CODE, _RESULT_BYTES, _read_result = RESULT.code, RESULT.head.size, RESULT.head.unpack_from
 
 
 class Decoder:
@@ -265,26 +270,54 @@ class Decoder:
         self._table = peer_says
         self._max = max_frame_bytes
         self._buffer = bytearray()
+        """The beginning of a frame whose rest has not come."""
         self._error: ProtocolError | None = None
 
     def feed(self, data: bytes) -> list[Any]:
         """The frames that `data` completes. Raises ProtocolError."""
         if self._error is not None:
             raise self._error
-        self._buffer += data
-        found: list[Any] = []
-        at = 0
         try:
+            if not self._buffer:  # nearly always: the frames are read where they arrived
+                found, at = self._read(data)
+                if at < len(data):
+                    self._buffer += memoryview(data)[at:]
+                return found
+            self._buffer += data
             with memoryview(self._buffer) as view:
-                while True:
-                    layout = whole(view, at, len(view), self._table, self._max)
-                    if layout is None:
-                        break
-                    end = at + size_at(view, at)
-                    found.append(layout.decode(bytes(view[at:end]), 0))
-                    at = end
+                missing = whole(view, 0, len(view), self._table, self._max) is None
+            if missing:
+                return []
+            arrived = bytes(self._buffer)
+            found, at = self._read(arrived)
+            self._buffer[:] = memoryview(arrived)[at:]
+            return found
         except ProtocolError as error:
             self._error = error
             raise
-        del self._buffer[:at]
-        return found
+
+    def _read(self, data: bytes) -> Tuple[List[Any], int]:
+        """The frames that lie in `data` as a whole, and where the next one begins. Raises ProtocolError."""
+        found: List[Any] = []
+        at, end = 0, len(data)
+        table, most = self._table, self._max
+        result = _RESULT_CODE if table.get(_RESULT_CODE) is RESULT else -1
+        while True:
+            # A result is read here in one go where its lengths fit; what is wrong with one that does not is said below.
+            if end - at >= _RESULT_BYTES and data[at + _CODE_AT] == result:
+                (size, _, check_id, kind, flags, cpu_us, wall_us, peak_kib, *lengths) = _read_result(data, at)
+                begin = at + _RESULT_BYTES
+                after = at + _CODE_AT + size
+                if size <= most and after <= end and begin + sum(lengths) == after:
+                    fields = [check_id, kind, flags, cpu_us, wall_us, peak_kib]
+                    for length in lengths:
+                        fields.append(data[begin : begin + length] if length else b"")
+                        begin += length
+                    found.append(_new(Result, fields))
+                    at = after
+                    continue
+            layout = whole(data, at, end, table, most)
+            if layout is None:
+                return found, at
+            found.append(layout.decode(data, at))
+            at += size_at(data, at)

@@ -57,7 +57,7 @@ pipe2, close, set_blocking = os.pipe2, os.close, os.set_blocking
 setrlimit, RLIMIT_AS, gc_enable = resource.setrlimit, resource.RLIMIT_AS, gc.enable
 
 HARNESS_BROKEN = 70  # exit code of a child whose program broke the harness around it
-FLUSH_S = 0.012
+FLUSH_S = 0.02
 LONG_BYTES = 1 << 16
 LONG_COMPILATION_S = 0.5
 # An answer or a wish about a check that had ended when it came, and what went back to the host.
