@@ -37,8 +37,8 @@ IN_FLIGHT_S = 0.05
 LONG_S = 0.02
 """Nothing is given to a worker whose check has run for longer; what is behind it comes back."""
 _RECEIVE_BYTES, _LONG_RECEIVE_BYTES = 1 << 15, 1 << 18
-"""Taken at once: more where the last time filled it. A buffer of the larger size is a mapping of its own each time, which costs
-as much as ten results."""
+"""Taken at once, and what is taken then where that was filled. A buffer of the larger size is a mapping of its own each time,
+which costs as much as several results."""
 
 
 class State(Enum):
@@ -85,7 +85,6 @@ class Worker:
         self._decoder = frames.Decoder(frames.ZYGOTE_SAYS, limits.output_bytes + 2 * limits.capture_bytes + (1 << 20))
         self._limits, self._capture_bytes = limits, limits.capture_bytes
         self._most_files_bytes = max(limits.output_bytes, claim.REPORT_BYTES) + files.HEAD_BYTES
-        self._receive_bytes = _RECEIVE_BYTES
         self._out = bytearray(frames.encode(frames.SetUp(setup)))
         self.waits_for_room = False
         """Whether the I/O thread is to be told when its socket takes more; the thread's own."""
@@ -197,14 +196,16 @@ class Worker:
         if self._death is not None:
             raise self._death
         try:
-            data = self.launched.channel.recv(self._receive_bytes)
+            data = self.launched.channel.recv(_RECEIVE_BYTES)
+            if len(data) == _RECEIVE_BYTES:
+                with contextlib.suppress(OSError):  # told by the next call
+                    data += self.launched.channel.recv(_LONG_RECEIVE_BYTES)
         except BlockingIOError:
             return []
         except OSError as error:
             raise WorkerDiedError(WorkerEnd.HUNG_UP, f"the worker hung up ({error.strerror})") from None
         if not data:
             raise WorkerDiedError(WorkerEnd.HUNG_UP, "the worker hung up")
-        self._receive_bytes = _RECEIVE_BYTES if len(data) < self._receive_bytes else _LONG_RECEIVE_BYTES
         done: list[tuple[Job, Answer]] = []
         try:
             now = time.monotonic()
