@@ -36,7 +36,7 @@ MAX_ANSWER_BYTES = 8 << 20
 IN_FLIGHT_S = 0.05
 LONG_S = 0.02
 """Nothing is given to a worker whose check has run for longer; what is behind it comes back."""
-_RECEIVE_BYTES, _LONG_RECEIVE_BYTES = 1 << 15, 1 << 18
+RECEIVE_BYTES, LONG_RECEIVE_BYTES = 1 << 15, 1 << 18
 """Taken at once, and what is taken then where that was filled. A buffer of the larger size is a mapping of its own each time,
 which costs as much as several results."""
 
@@ -196,10 +196,10 @@ class Worker:
         if self._death is not None:
             raise self._death
         try:
-            data = self.launched.channel.recv(_RECEIVE_BYTES)
-            if len(data) == _RECEIVE_BYTES:
+            data = self.launched.channel.recv(RECEIVE_BYTES)
+            if len(data) == RECEIVE_BYTES:
                 with contextlib.suppress(OSError):  # told by the next call
-                    data += self.launched.channel.recv(_LONG_RECEIVE_BYTES)
+                    data += self.launched.channel.recv(LONG_RECEIVE_BYTES)
         except BlockingIOError:
             return []
         except OSError as error:

@@ -45,6 +45,7 @@ def test_what_one_side_says_the_other_one_hears_in_any_pieces(role: str, data: s
     heard = [frame for piece in cut(stream, data) for frame in decoder.feed(piece)]
     assert heard == said
     assert [type(frame) for frame in heard] == [type(frame) for frame in said]
+    assert frames.Decoder(table, 1 << 20).feed(stream) == said, "in one piece"
 
 
 @pytest.mark.parametrize("role", ROLES)

@@ -11,6 +11,7 @@ from reexec.engine.pool.worker import (
     MAX_ANSWER_BYTES,
     MAX_IN_FLIGHT,
     MAX_IN_FLIGHT_BYTES,
+    RECEIVE_BYTES,
     State,
     WorkerDiedError,
 )
@@ -146,3 +147,25 @@ def test_only_what_waits_behind_the_running_check_is_handed_back(worker: Scripte
     assert worker.take_returned() == [jobs[1]]
     assert list(worker.in_flight) == [jobs[0], jobs[2]]
     refused(worker, frames.Returns(jobs[0].tag))
+
+
+def test_a_long_result_and_those_behind_it_are_taken_in_one_go(worker: ScriptedWorker) -> None:
+    jobs = [job_for(CALLER) for _ in range(3)]
+    for job in jobs:
+        worker.give(job)
+    payloads = [b"1", b"2" * 100_000, b"3"]
+    done = worker.say(*(result(job.tag, payload=payload) for job, payload in zip(jobs, payloads, strict=True)))
+    assert [(job, answer.payload) for job, answer in done] == list(zip(jobs, payloads, strict=True))
+
+
+def test_results_that_fill_a_receive_count_where_the_worker_hangs_up_behind_them(worker: ScriptedWorker) -> None:
+    job = job_for(CALLER)
+    worker.give(job)
+    said = frames.encode(result(job.tag, payload=b"1" * (RECEIVE_BYTES - len(frames.encode(result(job.tag, payload=b""))))))
+    assert len(said) == RECEIVE_BYTES
+    worker.theirs.sendall(said)
+    worker.theirs.close()
+    ((answered, answer),) = worker.receive()
+    assert (answered, answer.kind) == (job, "value")
+    with pytest.raises(WorkerDiedError, match="hung up"):
+        worker.receive()
