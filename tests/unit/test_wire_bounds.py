@@ -90,8 +90,8 @@ def test_while_compiling_only_code_may_be_long() -> None:
 # -- frames ---------------------------------------------------------------------------------------------------
 
 
-def test_the_largest_frame_passes_and_one_byte_more_does_not() -> None:
-    frame = frames.Retires(b"r" * 1000)
+@pytest.mark.parametrize("frame", [frames.Retires(b"r" * 1000), frames.Result(1, 1, 0, 1, 1, 1, b"r" * 1000, b"", b"", b"")])
+def test_the_largest_frame_passes_and_one_byte_more_does_not(frame: frames.Retires | frames.Result) -> None:
     body = frames.encode(frame)
     most = len(body) - frames.LENGTH.size
     assert frames.Decoder(frames.ZYGOTE_SAYS, most).feed(body) == [frame]
