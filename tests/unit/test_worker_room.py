@@ -158,14 +158,14 @@ def test_a_long_result_and_those_behind_it_are_taken_in_one_go(worker: ScriptedW
     assert [(job, answer.payload) for job, answer in done] == list(zip(jobs, payloads, strict=True))
 
 
-def test_results_that_fill_a_receive_count_where_the_worker_hangs_up_behind_them(worker: ScriptedWorker) -> None:
+def test_results_that_fill_a_receive_count_where_nothing_is_behind_them(worker: ScriptedWorker) -> None:
     job = job_for(CALLER)
     worker.give(job)
     said = frames.encode(result(job.tag, payload=b"1" * (RECEIVE_BYTES - len(frames.encode(result(job.tag, payload=b""))))))
     assert len(said) == RECEIVE_BYTES
     worker.theirs.sendall(said)
-    worker.theirs.close()
     ((answered, answer),) = worker.receive()
     assert (answered, answer.kind) == (job, "value")
+    worker.theirs.close()
     with pytest.raises(WorkerDiedError, match="hung up"):
         worker.receive()
