@@ -124,6 +124,7 @@ def test_what_was_written_before_a_bad_end_comes_back(executor: Executor, ending
 
 HOSTILE = """
 import os
+os.symlink('good2', 'inner')
 os.symlink('/etc/passwd', 'link')
 os.symlink('/etc', 'folder')
 os.symlink('..', 'up')
@@ -140,7 +141,7 @@ os.rename('good', 'good2')
 
 
 def test_links_pipes_and_large_files_do_not_come_back(executor: Executor) -> None:
-    names = ["link", "folder/passwd", "up/etc/passwd", "pipe", "dir", "locked/in", "sparse", "good", "good2"]
+    names = ["link", "inner", "folder/passwd", "up/etc/passwd", "pipe", "dir", "locked/in", "sparse", "good", "good2"]
     outcome, found = run(executor, HOSTILE, Files({}, names))
     assert outcome.value == 0, outcome
     assert found == {"good2": b"good"}
