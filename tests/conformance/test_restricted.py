@@ -164,7 +164,7 @@ policy = load_policy("codeio", settings=['isolation.lowest="restricted"', "limit
 with Executor(policy, workers=1) as executor:
     print(executor.isolation.value, executor.check(Program("def f():\\n    return 1", "f"), [], 1).word)
 try:
-    Executor(workers=1)
+    Executor(load_policy("codeio", settings=["limits.memory_bytes=64MiB"]), workers=1)
 except IsolationUnavailableError as error:
     print(error)
 """
