@@ -68,6 +68,23 @@ def own_temporary_folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[P
     assert not left, f"temporary folders of workers were left over: {left}"
 
 
+@pytest.fixture(scope="session", autouse=True)
+def own_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """Nothing that another run kept is believed here, and nothing of this run is by a user: not even what code kept that a
+    mutant was put into. What installers keep, and the libraries unpacked for nsjail, stay where they are."""
+    usual = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
+    folder = tmp_path_factory.mktemp("cache")
+    native = usual / "reexec" / "native"
+    if native.is_dir():
+        (folder / "reexec").mkdir()
+        (folder / "reexec" / "native").symlink_to(native)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("XDG_CACHE_HOME", str(folder))
+        for variable, name in (("UV_CACHE_DIR", "uv"), ("PIP_CACHE_DIR", "pip")):
+            patch.setenv(variable, os.environ.get(variable) or str(usual / name))
+        yield folder
+
+
 def lacking(reason: str) -> NoReturn:
     """This host lacks a capability: the test is skipped and says so; in CI that is a failure, but where so few addresses are
     allowed that .ci/run itself says what is left out."""
