@@ -334,7 +334,7 @@ class Worker:
 
 def start_error(log: str, reason: str) -> EngineError:
     """Why a worker did not come up, in nsjail's or Python's own last words."""
-    lines = [line for line in log.splitlines() if line.strip()]
+    lines = [line for line in log.splitlines() if line.strip() and not line.startswith(("[W]", "[I]"))]
     if lines and (lines[-1].startswith(" ") or "Traceback" in lines[-1]):  # a traceback that was still being written
         lines = reason.strip().splitlines()
     said = next((line for line in lines if line.startswith(("[E]", "[F]"))), lines[-1] if lines else reason)

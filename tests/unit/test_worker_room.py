@@ -14,6 +14,7 @@ from reexec.engine.pool.worker import (
     RECEIVE_BYTES,
     State,
     WorkerDiedError,
+    start_error,
 )
 from reexec.engine.protocol import claim, frames
 from tests.support.workers import ScriptedWorker, job_for
@@ -169,3 +170,9 @@ def test_results_that_fill_a_receive_count_where_nothing_is_behind_them(worker: 
     worker.theirs.close()
     with pytest.raises(WorkerDiedError, match="hung up"):
         worker.receive()
+
+
+def test_what_kept_a_worker_from_starting_is_no_warning_of_nsjail() -> None:
+    warning = "[W][2026-11-27T04:07:27+0000][1] containPrepareEnv():124 setpriority(19)"
+    assert str(start_error(f"OSError: no memory\n{warning}", "hung up")).endswith("did not come up: OSError: no memory")
+    assert str(start_error(warning, "hung up")).endswith("did not come up: hung up")
