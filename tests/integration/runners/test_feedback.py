@@ -123,7 +123,10 @@ def test_a_template_that_lacks_something_is_refused_before_the_run(template: str
         FEEDBACK_FILE.load(own(tmp_path, template))
 
 
-def test_a_folder_without_the_file_means_ours_and_no_folder_is_refused(tmp_path: Path) -> None:
+def test_a_folder_with_other_templates_means_ours_and_one_without_any_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match=r"holds no template; the files that can be replaced are .*feedback\.toml"):
+        FEEDBACK_FILE.load(tmp_path)
+    (tmp_path / "revise.toml").write_text("")
     assert FEEDBACK_FILE.load(tmp_path).digest == DEFAULT.digest
     with pytest.raises(UsageError, match="not a folder of templates"):
         FEEDBACK_FILE.load(tmp_path / "none")

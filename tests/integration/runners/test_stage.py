@@ -157,10 +157,10 @@ def test_a_real_stage_survives_its_own_faults(tmp_path: Path, monkeypatch: pytes
     module: Any = predicted
     real = module.extract_answer
 
-    def faulty(text: str, key: str) -> Any:
+    def faulty(text: str, *more: Any) -> Any:
         if "2" in text:
             raise AssertionError("nobody thought of this")
-        return real(text, key)
+        return real(text, *more)
 
     monkeypatch.setattr(module, "extract_answer", faulty)
     summary = verify(
