@@ -142,10 +142,12 @@ def main() -> None:
 
 
 def figures(moments: list[Moment]) -> dict[str, Any]:
-    """Rows a second from the first to the last row, processor time a row, and resident memory once a tenth is done and at the
-    most. Where other work takes the processors, the second says more than the first."""
+    """Rows a second from the first to the last row that were seen (from the start where a run was over before the second look),
+    processor time a row, and resident memory once a tenth is done and at the most. Where other work takes the processors, the
+    second says more than the first."""
     working = [moment for moment in moments if moment.rows >= moments[-1].rows / 10]
-    begin, end = next(m for m in moments if m.rows), moments[-1]
+    end = moments[-1]
+    begin = next((moment for moment in moments if 0 < moment.rows < end.rows), moments[0])
     return {
         "rows": end.rows,
         "rows_per_s": round((end.rows - begin.rows) / max(1e-9, end.elapsed_s - begin.elapsed_s)),
