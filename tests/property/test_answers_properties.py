@@ -354,6 +354,11 @@ def test_time_is_linear(name: str, around: str) -> None:
             gc.enable()
         return best
 
-    # Four times the text: 4 if linear, 16 if quadratic. Below a millisecond for the longer one there is no telling.
-    longer = seconds(4_800)
-    assert longer < 0.001 or longer / seconds(1_200) < 9
+    # Four times the text: 4 if linear, 16 if quadratic, whenever it is measured. Below a millisecond there is no telling.
+    ratios = []
+    while len(ratios) < 3:
+        longer = seconds(4_800)
+        ratios.append(0.0 if longer < 0.001 else longer / seconds(1_200))
+        if ratios[-1] < 9:
+            return
+    pytest.fail(f"four times the text takes {ratios} times as long")

@@ -162,5 +162,5 @@ def test_a_rule_by_name_is_the_preset() -> None:
     assert Check(Program("", "f"), [], 1, rule="exact").rule == ComparisonRule.preset("exact")
     with pytest.raises(UsageError, match="no comparison rule 'exakt': did you mean 'exact'"):
         Check(Program("", "f"), [], 1, rule="exakt")
-    with pytest.raises(UsageError, match=r"not a comparison rule, at \$\.rule"):
+    with pytest.raises(UsageError, match=r"must be 0 or more \(given: -1\), at \$\.rule\.rtol"):
         Check(Program("", "f"), [], 1, rule={"rtol": -1})  # type: ignore[arg-type]
