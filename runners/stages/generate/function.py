@@ -25,6 +25,8 @@ _TIMEOUTS = 12  # pairs that ran into a limit of time, as _DEAD_ROUNDS
 _SLOW = ("cpu-limit", "wall-limit")
 _FOR_GOOD = ("generator-exception", "generator-missing-module", "generator-reads-clock", "generator-varies")
 
+_BY_LUCK = ("generator-reads-clock", "generator-varies")  # what earlier rounds gave agreed by luck
+
 
 @dataclass(slots=True)
 class Made:
@@ -153,6 +155,9 @@ class _Inputs:
         if why.reason in _FOR_GOOD:
             self._made.drop(why.reason, why.detail)
             self._dead = _DEAD_ROUNDS
+            if why.reason in _BY_LUCK:
+                self._ready.clear()
+                self._made.pairs.clear()
             return
         self._dead += 1
         if length > 1:

@@ -7,7 +7,8 @@ seeds and addresses; an input counts where both gave it, in the same call.
 
 Entropy is a stream that the driver seeds for each call, the same on both sides: what a generator draws from the system is as
 reproducible as what it draws from `random`. What still differs between two runs of the same side has a source that nothing
-here seeds; of such a generator no call counts, because those that agree do so by luck.
+here seeds; of such a generator no call counts, because those that agree do so by luck. A repeated input says of which call,
+so that two runs that draw from few values in another order are seen to differ.
 
 What comes back was written beside the generator's code: it is text, read as JSON and measured here.
 """
@@ -39,7 +40,7 @@ def __reexec_inputs(seed, first, count, want, longest):
             return value.tolist()
         raise TypeError("%s cannot be written as JSON" % type(value).__name__)
 
-    answers, seen = [], set()
+    answers, seen = [], {}
     for index in range(first, first + count):
         key = "%s:%d" % (seed, index)
         random.seed(key)
@@ -61,10 +62,10 @@ def __reexec_inputs(seed, first, count, want, longest):
         if len(text) > longest:
             answers.append(["too-large", ""])
         elif text in seen:
-            answers.append(["repeated", ""])
+            answers.append(["repeated", str(seen[text])])
         else:
             answers.append(["value", text])
-            seen.add(text)
+            seen[text] = index
             if len(seen) >= want:
                 break
     return answers

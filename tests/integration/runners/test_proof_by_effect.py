@@ -85,7 +85,10 @@ DROPPED = {
     "generator-reads-clock: year": makes("import datetime", "datetime.date.today().year"),
     "generator-reads-clock: upper bound": makes("import datetime, random", "random.randint(1990, datetime.date.today().year)"),
     "generator-reads-clock: seed": makes("import random, time", "[random.seed(time.time()), random.random()][1]"),
-    "generator-varies: the device": makes("", "open('/dev/urandom', 'rb').read(1)[0] % 3"),
+    "generator-varies: the device": makes("", "open('/dev/urandom', 'rb').read(8)[0] % 3"),
+    "generator-varies: the device, from the second round on": makes(
+        "calls = []", "[calls.append(0), len(calls) % 3 if len(calls) < 33 else open('/dev/urandom', 'rb').read(8)[0]][1]"
+    ),
 }
 
 
