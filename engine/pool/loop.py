@@ -164,9 +164,11 @@ class Loop:
             self._stopping = True
             with self._door:
                 self._closed = True
-            self._take_recalls()
             self._counts["submitted"] += sum(job.checks for job in self._inbox)
-            for job in [*self._scheduler.drain(), *self._inbox, *(j for w in self._workers for j in w.in_flight)]:
+            left = [*self._scheduler.drain(), *self._inbox, *(j for w in self._workers for j in w.in_flight)]
+            for job in self._recalls:  # no worker is told any more: nothing may fail here, or others would wait for ever
+                job.cancelled = job.cancelled or job.answer is None
+            for job in left:
                 self._counts["cancelled"] += job.checks
                 if not job.cancelled:
                     self._shut_out(job)

@@ -13,7 +13,8 @@ from concurrent.futures import CancelledError
 
 import pytest
 
-from reexec import Check, DeadlineExceededError, Executor, Program, ReexecError, load_policy
+from reexec import Check, DeadlineExceededError, EngineError, Executor, Program, ReexecError, load_policy
+from reexec.engine.pool.worker import Worker
 
 LIMIT_S = 30
 POLICY = load_policy("codeio", settings=[f"limits.cpu_s={LIMIT_S}", f"limits.idle_s={LIMIT_S}"])
@@ -221,3 +222,17 @@ def test_what_a_program_returns_is_decoded_by_the_reader_and_not_by_the_io_threa
     assert executor.check(DOUBLE, [1], 2).accepted
     assert threads
     assert "reexec-io" not in threads
+
+
+def test_an_io_thread_that_fails_at_a_cancellation_leaves_nobody_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
+    def fails(worker: Worker) -> None:
+        raise OSError("out of room")
+
+    with Executor(POLICY, workers=3) as executor:
+        cancelled, also_cancelled, waiting = (executor.submit(SLEEP, []) for _ in range(3))
+        wait_for(lambda: sum(bool(worker.in_flight) for worker in executor._loop._workers) == 3)
+        monkeypatch.setattr(Worker, "cancel_head", fails)
+        executor._loop.cancel(future.job for future in (cancelled, also_cancelled) if future.job is not None)
+        assert waiting.result(timeout=60).kind == "engine-error"
+        with pytest.raises(EngineError, match="out of room"):
+            executor.submit(DOUBLE, [1]).result(timeout=60)
