@@ -77,7 +77,6 @@ class Turn:
     file: str
     verdicts: dict[str, Counter[str]] = field(default_factory=dict)
     """Direction to verdict to count."""
-    missing_modules: Counter[str] = field(default_factory=Counter)
 
     @property
     def rows(self) -> int:

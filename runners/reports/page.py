@@ -4,10 +4,12 @@ escaping, and a content security policy in the page forbids scripts whatever a t
 from pathlib import Path
 from typing import Any
 
+from ..environment import Lacked
 from ..rows.documents import OutputError
 from .figures import EDGES_BYTES, EDGES_S, Figures
 from .templates import templates
 
+MODULES_SHOWN = 50  # of each stage
 _FUNNEL = {
     "raw": "raw files",
     "unified": "rewritten by the model",
@@ -57,7 +59,17 @@ def shown(figures: Figures) -> dict[str, Any]:
             (stage, reason, *found) for (stage, reason), found in sorted(figures.losses.items(), key=_by_stage(figures))
         ],
         "failures": figures.failures,
+        "missing": _missing(figures),
+        "to_install": list(dict.fromkeys(one.package for _, found in run.missing for one in found.modules if one.package)),
     }
+
+
+def _missing(figures: Figures) -> list[tuple[str, str, list[Lacked], int]]:
+    """Stage, what is counted, the modules that were missed most, and how many are not shown."""
+    return [
+        (stage, found.unit, found.modules[:MODULES_SHOWN], max(0, len(found.modules) - MODULES_SHOWN))
+        for stage, found in figures.run.missing
+    ]
 
 
 def _by_stage(figures: Figures) -> Any:

@@ -7,6 +7,7 @@ from typing import Any
 
 from reexec.engine.errors import UsageError
 
+from ..environment import LackedReport, lacked
 from ..rows.run import beside
 
 PIPELINE = "pipeline.json"
@@ -41,6 +42,8 @@ class RunFiles:
     stages: list[tuple[str, str, float]] = field(default_factory=list)
     """Name, state, seconds."""
     facts: dict[str, str] = field(default_factory=dict)
+    missing: list[tuple[str, LackedReport]] = field(default_factory=list)
+    """Of each stage whose programs lacked modules: its name, and which."""
 
 
 def find_run(path: Path, any_stage: bool = False) -> RunFiles:
@@ -53,7 +56,7 @@ def find_run(path: Path, any_stage: bool = False) -> RunFiles:
     manifest = manifest_of(path)
     if any_stage and manifest is not None and manifest.get("stage") != "verify":
         stage = str(manifest.get("stage", ""))
-        return RunFiles(path.name, losses=_losses(stage, path))
+        return RunFiles(path.name, losses=_losses(stage, path), missing=_missing(stage, path))
     if manifest is None or manifest.get("stage") != "verify":
         raise UsageError(
             f"{path}: expected a file that `reexec verify` wrote (with its manifest beside it), or a pipeline's folder"
@@ -61,6 +64,7 @@ def find_run(path: Path, any_stage: bool = False) -> RunFiles:
     run = RunFiles(path.name)
     run.turns.append(_verified(1, path, manifest))
     run.losses += _losses("verify", path)
+    run.missing += _missing("verify", path)
     run.facts = _facts(manifest)
     return run
 
@@ -98,6 +102,7 @@ def _pipeline(folder: Path) -> RunFiles:
         if not outputs:
             continue
         run.losses += _losses(name, outputs[0])
+        run.missing += _missing(name, outputs[0])
         if name.startswith("verify-") and outputs[0].exists():
             manifest = manifest_of(outputs[0]) or {}
             run.turns.append(_verified(int(name.rpartition("-")[2]), outputs[0], manifest))
@@ -120,6 +125,17 @@ def _verified(turn: int, path: Path, manifest: dict[str, Any]) -> VerifiedFile:
 def _losses(stage: str, output: Path) -> list[Losses]:
     rejects, drops = beside(output, "rejects.jsonl"), beside(output, "drops.jsonl")
     return [Losses(stage, rejects, drops if drops.is_file() else None)] if rejects.is_file() else []
+
+
+def _missing(stage: str, output: Path) -> list[tuple[str, LackedReport]]:
+    """Empty where the stage's manifest knows of none."""
+    if not beside(output, "manifest.json").is_file():
+        return []
+    try:
+        found = lacked(output)
+    except UsageError:  # a stage that runs no program
+        return []
+    return [(stage, found)] if found.modules else []
 
 
 def _facts(manifest: dict[str, Any]) -> dict[str, str]:

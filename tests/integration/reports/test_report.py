@@ -6,12 +6,14 @@ import shutil
 import subprocess
 from pathlib import Path
 
+import html5lib
 import pytest
 
 from reexec.runners.reports import tree
 from tests.conftest import lacking
 from tests.support import limited_host
 from tests.support.helpers import FUNCTIONS, RESPONSES, SMALL, Row, read_rows, reexec, write_rows
+from tests.support.lacking_modules import verify_without_modules
 
 HOSTILE = [
     "<script>document.title='owned'</script>",
@@ -109,7 +111,9 @@ def test_the_page_loads_nothing_and_prints_nothing_to_the_console(verified: Path
     assert "CONSOLE" not in done.stderr
 
 
-def test_what_a_model_wrote_never_runs(tmp_path: Path) -> None:
+@pytest.fixture(scope="module")
+def hostile(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("hostile")
     functions = [{"refcode": "def f(n):\n    return n\n", "funcname": "f", "problem_description": text, "io_requirements": "",
                   "ios": [{"input": {"n": text}, "output": text}]} for text in HOSTILE]  # fmt: skip
     responses = [
@@ -117,11 +121,15 @@ def test_what_a_model_wrote_never_runs(tmp_path: Path) -> None:
          "output": f"{text} {json.dumps({'output': text + '!'})}"}
         for item, text in enumerate(HOSTILE)
     ]  # fmt: skip
-    write_rows(tmp_path / "functions.jsonl", functions)
-    write_rows(tmp_path / "responses.jsonl", responses)
-    output = tmp_path / "<img src=x onerror=alert(1)>.jsonl"
-    assert reexec("verify", tmp_path / "responses.jsonl", "-f", tmp_path / "functions.jsonl", "-o", output).code == 0
-    text, _ = report(output, tmp_path)
+    write_rows(folder / "functions.jsonl", functions)
+    write_rows(folder / "responses.jsonl", responses)
+    output = folder / "<img src=x onerror=alert(1)>.jsonl"
+    assert reexec("verify", folder / "responses.jsonl", "-f", folder / "functions.jsonl", "-o", output).code == 0
+    return output
+
+
+def test_what_a_model_wrote_never_runs(hostile: Path, tmp_path: Path) -> None:
+    text, _ = report(hostile, tmp_path)
     opened = tmp_path / "open.html"
     opened.write_text(text.replace("<details>", "<details open>"))
     for page in (tmp_path / "report.html", opened):
@@ -133,6 +141,64 @@ def test_what_a_model_wrote_never_runs(tmp_path: Path) -> None:
         assert "CONSOLE" not in done.stderr
 
 
+@pytest.fixture(scope="module")
+def lacking_modules(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return verify_without_modules(tmp_path_factory.mktemp("lacking"))
+
+
+def test_modules_that_programs_lacked_are_counted(lacking_modules: Path, verified: Path, tmp_path: Path) -> None:
+    text, _ = report(lacking_modules, tmp_path)
+    section = text.partition('<section id="missing">')[2].partition("</section>")[0]
+    found = re.findall(r'<tr><td>(.*?)</td><td>(.*?)</td><td class="n">(.*?)</td></tr>', section)
+    assert found == [("no_such_module_a", "none known", "2"), ("&lt;b&gt;x&lt;/b&gt;", "none known", "1")]
+    assert "To install them" not in section
+    assert 'id="missing"' not in report(verified, tmp_path)[0]
+
+
+def test_packages_that_bring_the_missing_modules_are_named(lacking_modules: Path, tmp_path: Path) -> None:
+    for file in lacking_modules.parent.glob("verified.*"):
+        shutil.copy(file, tmp_path)
+    place = tmp_path / "verified.manifest.json"
+    manifest = json.loads(place.read_text())
+    manifest["progress"]["counts"]["missing_modules"] = {"cv2": 1, "yaml": 3, "own_file": 2}
+    place.write_text(json.dumps(manifest))
+    text, _ = report(tmp_path / "verified.jsonl", tmp_path)
+    assert "uv pip install --python DIR/bin/python pyyaml opencv-python-headless</p>" in text
+    manifest["progress"]["counts"]["missing_modules"] = {f"own_{number}": 1 for number in range(60)}
+    place.write_text(json.dumps(manifest))
+    text, _ = report(tmp_path / "verified.jsonl", tmp_path)
+    assert "and 10 more" in text
+    manifest["progress"]["counts"]["missing_modules"] = ["not", "a", "table"]
+    place.write_text(json.dumps(manifest))
+    assert 'id="missing"' not in report(tmp_path / "verified.jsonl", tmp_path)[0]
+
+
+def test_the_page_is_html_without_a_fault_and_asks_for_nothing(
+    verified: Path, lacking_modules: Path, hostile: Path, tmp_path: Path
+) -> None:
+    """What holds without a browser, as the HTML specification reads the page; the tests above look with one."""
+    for source in (verified, lacking_modules, hostile):
+        text, _ = report(source, tmp_path)
+        parser = html5lib.HTMLParser(namespaceHTMLElements=False)
+        tree = parser.parse(text)
+        assert parser.errors == []
+        elements = [element for element in tree.iter() if isinstance(element.tag, str)]
+        assert {element.tag for element in elements} <= {
+            "html", "head", "meta", "title", "style", "body", "header", "h1", "h2", "h3", "p", "nav", "ul", "li", "a", "main",
+            "section", "table", "thead", "tbody", "tr", "th", "td", "span", "div", "details", "summary", "pre", "mark",
+        }  # fmt: skip
+        assert sum(element.tag == "style" for element in elements) == 1
+        names = [element.get("id") for element in elements if element.get("id")]
+        assert len(names) == len(set(names))
+        for element in elements:
+            assert not set(element.attrib) & {"src", "srcset", "style", "action", "background", "ping"}
+            assert not [name for name in element.attrib if name.startswith("on")]
+            assert element.get("href", f"#{names[0]}").removeprefix("#") in names
+        (rule,) = (element.get("content") for element in elements if element.get("http-equiv") == "Content-Security-Policy")
+        assert rule.startswith("default-src 'none'; style-src 'unsafe-inline'")
+        assert "url(" not in text.partition("<style>")[2].partition("</style>")[0]
+
+
 @pytest.mark.parametrize("source", ["nothing-here", "functions"])
 def test_what_is_no_run_is_refused_in_one_line(source: str, tmp_path: Path) -> None:
     path = FUNCTIONS if source == "functions" else tmp_path / source
@@ -140,6 +206,26 @@ def test_what_is_no_run_is_refused_in_one_line(source: str, tmp_path: Path) -> N
     assert done.code == 2
     assert str(path) in done.one_line()
     assert not (tmp_path / "report.html").exists()
+
+
+def test_texts_can_be_read_on_every_ground_in_light_and_dark() -> None:
+    """4.5 to 1 and more (WCAG AA)."""
+    style = (Path(tree.__file__).parent / "look.css.j2").read_text()
+    themes = [dict(re.findall(r"--(\w+): (#\w+)", block)) for block in re.findall(r":root \{(.*?)\}", style)]
+    assert len(themes) == 2
+    for theme in themes:
+        pairs = [(ink, ground) for ink in ("ink", "soft", "bar", "good", "bad") for ground in ("paper", "card")]
+        for ink, ground in (*pairs, ("ink", "mark")):
+            dark, bright = sorted((brightness(theme[ink]), brightness(theme[ground])))
+            assert (bright + 0.05) / (dark + 0.05) >= 4.5, (ink, ground, theme)
+
+
+def brightness(colour: str) -> float:
+    """Relative luminance, 0 to 1."""
+    digits = colour[1:] if len(colour) == 7 else "".join(2 * digit for digit in colour[1:])
+    parts = [int(digits[at : at + 2], 16) / 255 for at in (0, 2, 4)]
+    red, green, blue = (part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4 for part in parts)
+    return 0.2126 * red + 0.7152 * green + 0.0722 * blue
 
 
 def test_the_line_that_differs_is_marked() -> None:

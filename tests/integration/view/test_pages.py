@@ -10,6 +10,7 @@ import pytest
 
 from reexec.runners.view.words import holds
 from tests.support.helpers import FUNCTIONS, RESPONSES, SMALL, read_rows, reexec
+from tests.support.lacking_modules import verify_without_modules
 from tests.support.large_run import Known, LargeRun
 from tests.support.viewing import View, said, viewing
 
@@ -134,6 +135,15 @@ def test_the_overview_counts_what_the_file_holds(real: tuple[View, Path]) -> Non
             listed.rows()
             == [n for n, row in enumerate(rows) if (row["verdict"], names[row["io_pred"]]) == (word, direction)][:50]
         )
+
+
+def test_missing_modules_lead_to_the_rows_that_lack_them(tmp_path: Path) -> None:
+    with viewing(verify_without_modules(tmp_path)) as view:
+        page = view.get()
+        assert page.faults == []
+        assert "#missing" in page.links()
+        for module, numbers in (("no_such_module_a", [0, 1]), ("<b>x</b>", [2])):
+            assert view.get(page.link(module).split("/", 2)[2]).rows() == numbers
 
 
 def test_a_row_shows_both_sides_with_the_place_that_differs(real: tuple[View, Path]) -> None:
