@@ -9,6 +9,7 @@ from typing import Any
 
 from fastapi import FastAPI, Request
 from fastapi.responses import Response, StreamingResponse
+from starlette.datastructures import Headers
 from starlette.exceptions import HTTPException
 
 from reexec.engine.errors import ReexecError, UsageError
@@ -21,7 +22,7 @@ from ..rows.text import BadRowError, dump_line
 from . import open_instruct, sandbox_fusion, schemas
 from .desk import Client, Desk
 from .faults import Refused, refusal_of
-from .guard import Guard
+from .guard import OPEN_TO_ALL, Guard
 from .languages import Languages
 from .log import Log
 from .metrics import CONTENT_TYPE, Metrics
@@ -42,13 +43,18 @@ def client_in(request: Request) -> Client:
 def make_app(executor: Executor, languages: Languages, settings: ServiceSettings, log: Log) -> Guard:
     desk = Desk(settings)
     shop = Shop(executor, desk, Metrics(executor, desk), languages)
-    app = FastAPI(title="reexec", version=VERSION, docs_url=None, redoc_url=None, openapi_url="/openapi.json")
+    app = FastAPI(
+        title="reexec", version=VERSION, docs_url=None, redoc_url=None, openapi_url="/openapi.json",
+        redirect_slashes=False,  # a redirect names the scheme that is seen here: behind TLS it would lead to plain HTTP
+    )  # fmt: skip
     for kind in (Refused, ReexecError, BadRowError, Exception):  # the last one is told, and raised again for the log
         app.add_exception_handler(kind, _told)
     app.add_exception_handler(HTTPException, _told_by_starlette)
     _add_v1(app, shop, settings)
     sandbox_fusion.add(app, shop, settings)
     open_instruct.add(app, shop, settings)
+    if settings.tokens:
+        schemas.ask_for_tokens(app.openapi(), OPEN_TO_ALL)  # FastAPI keeps the page that it has made
     routes = frozenset(getattr(route, "path", "") for route in app.routes)
     return Guard(app, settings, desk, shop.metrics, log, routes)
 
@@ -60,8 +66,12 @@ async def _told(_: Request, error: Exception) -> Response:
 
 async def _told_by_starlette(_: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
-    words = {404: "not-found", 405: "method-not-allowed"}
-    refusal = Refused(error.status_code, words.get(error.status_code, "bad-request"), str(error.detail))
+    allowed = Headers(error.headers).get("allow", "")
+    known = {
+        404: ("not-found", "no such route; GET /openapi.json lists them"),
+        405: ("method-not-allowed", f"this route takes {allowed}"),
+    }
+    refusal = Refused(error.status_code, *known.get(error.status_code, ("bad-request", str(error.detail))))
     return Response(refusal.body(), error.status_code, dict(error.headers or {}), "application/json")
 
 
@@ -123,6 +133,7 @@ def _add_v1(app: FastAPI, shop: Shop, settings: ServiceSettings) -> None:
         room.enter_context(shop.desk.admitted(client, len(asked)))
         return StreamingResponse(_verdicts(shop, client, asked, timeout_s, room), media_type="application/json")
 
+    @app.head("/v1/health", include_in_schema=False)  # as some load balancers ask
     @app.get("/v1/health", responses=schemas.answers("Health"))
     async def health() -> Response:
         """Whether calls are taken: 200, or 503 with the reason."""

@@ -4,6 +4,7 @@ import base64
 import binascii
 import hmac
 import re
+import secrets
 from collections.abc import Mapping
 
 from .desk import Client
@@ -51,3 +52,10 @@ def _name(headers: Mapping[bytes, bytes]) -> str:
     if name and not _NAME.fullmatch(name):
         raise Refused(400, "bad-request", "X-Client-ID: 1 to 64 letters, digits and . _ : @ -")
     return name
+
+
+def request_id_of(headers: Mapping[bytes, bytes]) -> str:
+    """The name of a request in the log and in its answer: the client's X-Request-ID, or one of our own where there is none that
+    is a short name."""
+    given = headers.get(b"x-request-id", b"").decode("latin-1")
+    return given if _NAME.fullmatch(given) else secrets.token_hex(8)

@@ -8,7 +8,7 @@ import traceback
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any
 
-from .callers import client_of
+from .callers import client_of, request_id_of
 from .desk import Client, Desk, Held
 from .faults import Refused, refusal_of
 from .log import Log
@@ -43,11 +43,12 @@ class Guard:
                 await self._app(scope, receive, send)
             return
         began = time.monotonic()
-        exchange = _Exchange(send, self._settings.send_s)
+        headers: dict[bytes, bytes] = dict(scope["headers"])
+        request_id = request_id_of(headers)
+        exchange = _Exchange(send, self._settings.send_s, request_id)
         client, held_bytes = Client(), 0
         try:
             with self._desk.holding() as held, contextlib.ExitStack() as room:
-                headers = dict(scope["headers"])
                 if self.crowded():
                     raise Refused(503, "too-many-connections", "too many connections are open", 5)
                 if scope["path"] not in OPEN_TO_ALL:
@@ -60,14 +61,14 @@ class Guard:
         except asyncio.CancelledError:  # the time to drain is over
             await exchange.refuse(Refused(503, "shutting-down", "the service is shutting down", 5))
         except TimeoutError:
-            self._log.event("slow-reader", client=client.name)
+            self._log.event("slow-reader", client=client.name, id=request_id)
             raise ConnectionResetError("a client took nothing of its answer") from None
         except Refused as refusal:
-            await self._discard(dict(scope["headers"]), refusal, receive)
+            await self._discard(headers, refusal, receive)
             await exchange.refuse(refusal)
         except Exception as error:
             place = traceback.extract_tb(error.__traceback__)[-1]
-            self._log.event("error", error=type(error).__name__, file=place.filename, line=place.lineno)
+            self._log.event("error", error=type(error).__name__, file=place.filename, line=place.lineno, id=request_id)
             await exchange.refuse(refusal_of(error))
         finally:
             route = scope["path"] if scope["path"] in self._routes else "other"
@@ -75,12 +76,14 @@ class Guard:
             self._log.request(
                 method=scope["method"] if len(scope["method"]) < 10 else "?", route=route, status=exchange.status,
                 wall_s=round(time.monotonic() - began, 4), token=client.token, client=client.name,
-                bytes_in=held_bytes, bytes_out=exchange.sent_bytes,
+                bytes_in=held_bytes, bytes_out=exchange.sent_bytes, id=request_id,
             )  # fmt: skip
 
     # -- in ---------------------------------------------------------------------------------------------------
 
     async def _body(self, headers: dict[bytes, bytes], receive: Receive, held: Held) -> bytes:
+        if headers.get(b"content-encoding", b"identity").lower() not in (b"", b"identity"):
+            raise Refused(415, "unsupported-encoding", "send the body without Content-Encoding; compressed ones are not read")
         most = self._settings.body_bytes
         too_long = Refused(413, "body-too-large", f"a request of more than {most:,} bytes")
         with contextlib.suppress(ValueError):
@@ -145,8 +148,9 @@ class Guard:
 class _Exchange:
     """The answer on its way out, in pieces that a client must take in time."""
 
-    def __init__(self, send: Send, send_s: float) -> None:
+    def __init__(self, send: Send, send_s: float, request_id: str) -> None:
         self._send, self._send_s = send, send_s
+        self._named = (b"x-request-id", request_id.encode())
         self.held: Held | None = None
         self.status = 0
         self.sent_bytes = 0
@@ -156,7 +160,7 @@ class _Exchange:
     async def send(self, message: Message) -> None:
         if message["type"] == "http.response.start":
             self.status, self._started = message["status"], True
-            await self._send(message)
+            await self._send({**message, "headers": [*message["headers"], self._named]})
             return
         body, more = message.get("body", b""), message.get("more_body", False)
         if self.held is not None:

@@ -1,5 +1,6 @@
 """JSON schemas of /v1 for its OpenAPI page: the forms of engine/json_form.py, as far as a schema can say them."""
 
+from collections.abc import Container
 from typing import Any
 
 from reexec.engine.judging.verdict import VERDICT_WORDS
@@ -93,6 +94,7 @@ _REFUSALS = {
     403: "Not from this machine.",
     408: "The request came too slowly.",
     413: "Too long.",
+    415: "A compressed body.",
     429: "This client has too many calls on their way; Retry-After.",
     500: "An error in reexec itself.",
     503: "Full, shutting down, or the executor failed; Retry-After.",
@@ -124,3 +126,11 @@ def answers_of(text: str, schema: _Schema) -> dict[int | str, dict[str, Any]]:
         status: {"description": reason, "content": _json(_ERROR)} for status, reason in _REFUSALS.items()
     }
     return {200: {"description": text, "content": _json(inlined(schema))}, **refusals}
+
+
+def ask_for_tokens(page: dict[str, Any], open_to_all: Container[str]) -> None:
+    """Says on an OpenAPI page which routes want the service's token."""
+    page.setdefault("components", {})["securitySchemes"] = {"token": {"type": "http", "scheme": "bearer"}}
+    for path, methods in page["paths"].items():
+        for operation in methods.values():
+            operation["security"] = [] if path in open_to_all else [{"token": []}]

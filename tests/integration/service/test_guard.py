@@ -1,6 +1,8 @@
 """Who is served, how much at a time, and what becomes of clients that misbehave."""
 
+import gzip
 import json
+import re
 import signal
 import socket
 import subprocess
@@ -214,6 +216,65 @@ def test_half_open_requests_are_ended_and_others_served(open_one: Service) -> No
     for peer in peers:
         assert ended_after(peer) < 25
         peer.close()
+
+
+def test_a_request_has_a_name_in_its_answer_and_in_the_log(small: Service) -> None:
+    own = httpx.post(f"{small.url}/v1/check", json=check(1, 2), headers=bearer(**{"x-request-id": "run-7.step:12"}))
+    assert own.headers["x-request-id"] == "run-7.step:12"
+    made = [
+        httpx.get(f"{small.url}/v1/health").headers["x-request-id"],
+        httpx.get(f"{small.url}/v1/info").headers["x-request-id"],  # refused
+        httpx.get(f"{small.url}/nothing", headers=bearer()).headers["x-request-id"],
+        httpx.post(f"{small.url}/v1/checks", json={"checks": [check(1, 2)]}, headers=bearer()).headers["x-request-id"],
+        httpx.get(f"{small.url}/v1/health", headers={"x-request-id": 'a b; "c"'}).headers["x-request-id"],
+        httpx.get(f"{small.url}/v1/health", headers={"x-request-id": "x" * 65}).headers["x-request-id"],
+    ]
+    assert all(re.fullmatch("[0-9a-f]{16}", name) for name in made)
+    assert len(set(made)) == len(made)
+    wait_until(lambda: {"run-7.step:12", *made} <= {line["id"] for line in small.events()})
+
+
+def test_a_compressed_body_is_refused_with_its_reason(open_one: Service) -> None:
+    body = gzip.compress(json.dumps(check(1, 2)).encode())
+    answer = httpx.post(f"{open_one.url}/v1/check", content=body, headers={"content-encoding": "gzip"})
+    assert (answer.status_code, answer.json()["error"]["code"]) == (415, "unsupported-encoding")
+    plain = httpx.post(f"{open_one.url}/v1/check", json=check(1, 2), headers={"content-encoding": "Identity"})
+    assert plain.json()["word"] == "accepted"
+
+
+def test_what_is_no_route_is_said_and_leads_nowhere_else(open_one: Service) -> None:
+    for path in ("/v1/check/", "/v2/check", "/", "//evil.example/", "/v1/%63heck%00"):
+        answer = httpx.post(open_one.url + path, json=check(1, 2))
+        assert (answer.status_code, answer.json()["error"]["code"]) == (404, "not-found")
+        assert "/openapi.json" in answer.json()["error"]["message"]
+        assert "location" not in answer.headers
+    answer = httpx.get(f"{open_one.url}/v1/check")
+    assert (answer.status_code, answer.headers["allow"]) == (405, "POST")
+    assert answer.json()["error"]["message"] == "this route takes POST"
+
+
+def test_health_can_be_asked_for_without_a_body(small: Service) -> None:
+    with httpx.Client() as http:
+        for _ in range(3):  # the connection stays in step
+            answer = http.head(f"{small.url}/v1/health")
+            assert (answer.status_code, answer.content) == (200, b"")
+            assert http.get(f"{small.url}/v1/health").json() == {"status": "ok"}
+
+
+def test_requests_that_come_at_once_are_answered_in_order(open_one: Service) -> None:
+    asked = b""
+    for number in range(20):
+        body = json.dumps(check(number, 2 * number, id=number)).encode()
+        asked += b"POST /v1/check HTTP/1.1\r\nHost: localhost\r\nContent-Length: %d\r\n\r\n" % len(body) + body
+    answers = b""
+    with connect(open_one) as peer:
+        peer.sendall(asked)
+        while answers.count(b'"id"') < 20:
+            part = peer.recv(65536)
+            assert part, answers
+            answers += part
+    assert [int(number) for number in re.findall(rb'"id": (\d+)}', answers)] == list(range(20))
+    assert answers.count(b'"word": "accepted"') == 20
 
 
 def test_garbage_gets_an_answer_and_no_more(open_one: Service) -> None:

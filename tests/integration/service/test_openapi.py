@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -139,6 +140,19 @@ def test_what_does_not_fit_together_is_refused_alone_and_in_a_batch(http: httpx.
 def test_the_page_names_every_route(page: Any) -> None:
     assert {path for path, methods in page["paths"].items() if "post" in methods} == set(POSTS)
     assert {"/v1/health", "/v1/info", "/metrics"} <= set(page["paths"])
+
+
+def test_the_page_says_which_routes_want_a_token(page: Any, tmp_path: Path) -> None:
+    assert "securitySchemes" not in page.get("components", {})
+    token = "0123456789abcdef"
+    with service(tmp_path, "--workers", "1", env={"REEXEC_TOKEN": token}) as asking:
+        found = httpx.get(f"{asking.url}/openapi.json", headers={"authorization": f"Bearer {token}"}).json()
+        assert found["components"]["securitySchemes"] == {"token": {"type": "http", "scheme": "bearer"}}
+        for path, methods in found["paths"].items():
+            for method, operation in methods.items():
+                refused = httpx.request(method, asking.url + path).status_code == 401
+                assert operation["security"] == ([{"token": []}] if refused else [])
+        assert found["paths"].keys() == page["paths"].keys()
 
 
 @pytest.mark.parametrize("path", POSTS)
