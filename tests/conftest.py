@@ -8,6 +8,7 @@ from collections.abc import Generator, Iterator
 from pathlib import Path
 from typing import NoReturn
 
+import hypothesis
 import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -18,6 +19,13 @@ from tests.support import limited_host  # noqa: E402
 
 if limited_host.is_limited():
     limited_host.adapt()
+
+# The same examples in every run, on a machine of any speed: a property that fails, fails for everybody who runs it. To look for
+# new ones: pytest --hypothesis-profile=explore.
+_ANY_SPEED = hypothesis.settings(deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow])
+hypothesis.settings.register_profile("explore", _ANY_SPEED)
+hypothesis.settings.register_profile("fixed", _ANY_SPEED, derandomize=True, database=None)
+hypothesis.settings.load_profile("fixed")
 
 # Started in the background of a shell, this process ignores Ctrl-C, and so would every command that a test interrupts.
 signal.signal(signal.SIGINT, signal.default_int_handler)

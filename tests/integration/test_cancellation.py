@@ -1,5 +1,5 @@
 """Nobody waits for what nobody wants: closed iterators, timeouts, cancelled futures and Ctrl-C give their workers back at once.
-Bounds hold on a busy machine: a check that would have to wait waits for tens of seconds."""
+Bounds hold on a busy machine: a check that would have to wait waits for minutes."""
 
 import asyncio
 import os
@@ -14,15 +14,16 @@ from concurrent.futures import CancelledError
 import pytest
 
 from reexec import Check, DeadlineExceededError, EngineError, Executor, Program, ReexecError, load_policy
+from reexec.engine.pool import loop
 from reexec.engine.pool.worker import Worker
 
-LIMIT_S = 30
+LIMIT_S = 120
 POLICY = load_policy("codeio", settings=[f"limits.cpu_s={LIMIT_S}", f"limits.idle_s={LIMIT_S}"])
 DOUBLE = Program("def f(n):\n    return 2 * n", "f")
 LOOP = Program("def f():\n    while True:\n        pass", "f")
 SLEEP = Program("import time\ndef f():\n    time.sleep(1000)", "f")
-BOUND_S = 5.0
-"""The promise is 0.2 s; this machine may be ten times too busy."""
+BOUND_S = 40.0
+"""The promise is 0.2 s; this machine may be far too busy. Who waited for a check would wait for LIMIT_S."""
 
 
 @pytest.fixture(scope="module")
@@ -40,7 +41,7 @@ def is_free(executor: Executor, bound_s: float = BOUND_S) -> None:
 
 def adds_up(executor: Executor) -> None:
     """Every call is counted once, as done or as cancelled."""
-    until = time.monotonic() + 20
+    until = time.monotonic() + 60
     while (counts := executor.statistics()).submitted != counts.completed + counts.cancelled:
         assert time.monotonic() < until, counts
         time.sleep(0.01)
@@ -51,7 +52,7 @@ def all_running(executor: Executor) -> bool:
 
 
 def wait_for(holds: Callable[[], bool]) -> None:
-    until = time.monotonic() + 20
+    until = time.monotonic() + 60
     while not holds():
         assert time.monotonic() < until
         time.sleep(0.005)
@@ -74,16 +75,16 @@ def test_a_closed_iterator_gives_its_workers_back(executor: Executor, program: P
     assert after.cancelled - before.cancelled == submitted - 9
 
 
-def test_a_cancelled_check_costs_no_worker(executor: Executor) -> None:
-    """But on a machine so busy that the zygote does not get to it within 0.1 s."""
-    before = executor.statistics().workers_started
-    for program in (LOOP, SLEEP) * 4:
-        future = executor.submit(program, [])
-        wait_for(future.running)
-        time.sleep(0.05)
-        assert future.cancel()
-        assert executor.check(DOUBLE, [4], 8).accepted
-    assert executor.statistics().workers_started - before < 4
+def test_a_cancelled_check_costs_no_worker(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(loop, "RECALL_S", 30.0)  # the zygote of a busy machine does not get to it within 0.1 s
+    with Executor(POLICY, workers=1) as executor:
+        for program in (LOOP, SLEEP) * 4:
+            future = executor.submit(program, [])
+            wait_for(future.running)
+            time.sleep(0.05)
+            assert future.cancel()
+            assert executor.check(DOUBLE, [4], 8).accepted
+        assert executor.statistics().workers_started == 1
 
 
 def test_the_timeout_of_check_many_is_the_callers_time(executor: Executor) -> None:
@@ -105,7 +106,7 @@ def test_the_timeout_of_check_and_submit(executor: Executor, program: Program) -
         executor.check(program, [], None, timeout=0.2)
     future = executor.submit(program, [], timeout=0.2)
     with pytest.raises(DeadlineExceededError):
-        future.result(20)
+        future.result(60)
     assert time.monotonic() - began < BOUND_S
     is_free(executor)
     adds_up(executor)
@@ -160,8 +161,8 @@ def test_asyncio_wait_for_gives_the_workers_back(executor: Executor) -> None:
 
 def test_ctrl_c_in_check_ends_the_check(executor: Executor) -> None:
     timer = threading.Timer(0.3, lambda: os.kill(os.getpid(), signal.SIGINT))
-    timer.start()
-    with pytest.raises(KeyboardInterrupt):
+    with pytest.raises(KeyboardInterrupt):  # noqa: PT012 - wherever it is by then
+        timer.start()
         executor.check(LOOP, [], None)
     timer.join()
     is_free(executor)
@@ -183,7 +184,7 @@ def test_ctrl_c_in_a_stream_ends_the_process_soon() -> None:
     time.sleep(0.5)
     began = time.monotonic()
     process.send_signal(signal.SIGINT)
-    _, errors = process.communicate(timeout=20)
+    _, errors = process.communicate(timeout=60)
     assert time.monotonic() - began < BOUND_S
     assert b"KeyboardInterrupt" in errors
 
@@ -198,7 +199,7 @@ def test_callbacks_may_wait_for_other_calls(executor: Executor) -> None:
         done.set()
 
     executor.submit(DOUBLE, [1]).add_done_callback(callback)
-    assert done.wait(20)
+    assert done.wait(60)
     assert found == [42]
 
 

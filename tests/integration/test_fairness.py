@@ -7,12 +7,14 @@ from collections.abc import Iterator
 import pytest
 
 from reexec import Check, Executor, Program, Verdict, load_policy
+from reexec.engine.pool import scheduler
+from tests.support.helpers import wait_until
 
-POLICY = load_policy("codeio", settings=["limits.cpu_s=5", "limits.idle_s=5"])
+POLICY = load_policy("codeio", settings=["limits.cpu_s=5", "limits.idle_s=60"])
 DOUBLE = Program("def f(n):\n    return 2 * n", "f")
 NUMPY = Program("import numpy as np\ndef f(n):\n    return int(np.int64(n) * 2)", "f")
 NAP = Program("import time\ndef f(s):\n    time.sleep(s)\n    return s", "f")
-MIXED = Program("import time\ndef f(n):\n    if n % 30 == 29:\n        time.sleep(1.5)\n    return n", "f")
+MIXED = Program("import time\ndef f(n):\n    if n % 30 == 29:\n        time.sleep(50)\n    return n", "f")
 SLOT_S = 0.2
 
 
@@ -52,42 +54,38 @@ def test_a_check_beside_a_bulk_of_slow_ones_waits_for_about_one_slot(executor: E
     try:
         while not bulk.done:
             time.sleep(0.01)
-        waits = []
+        before = []
         for _ in range(3):
-            began = time.monotonic()
+            done = len(bulk.done)
             assert executor.check(program, [3], 6).accepted
-            waits.append(time.monotonic() - began)
-        done = len(bulk.done)
+            before.append(len(bulk.done) - done)
     finally:
         bulk.close()
-    assert sorted(waits)[1] < 5 * SLOT_S, f"waited {waits}"  # without turns: 300 slots
-    assert done < 100
+    assert sorted(before)[1] < 40, f"so many of the bulk's came before it: {before}"  # without turns: 300
 
 
 def test_the_bulk_goes_on_beside_many_small_calls(executor: Executor) -> None:
     bulk = Bulk(executor, [Check(NAP, [0.01], 0.01)] * 400)
     try:
-        before = len(bulk.done)
-        began = time.monotonic()
-        while time.monotonic() - began < 1.0:
+        before, until = len(bulk.done), time.monotonic() + 60
+        while len(bulk.done) < before + 3:
             assert executor.check(DOUBLE, [3], 6).accepted
-        assert len(bulk.done) > before
+            assert time.monotonic() < until, "it stands still"
     finally:
         bulk.close()
 
 
 def test_what_is_behind_a_check_that_takes_its_time_goes_elsewhere(executor: Executor) -> None:
     """Nearly all checks of this bulk are short, so many are handed out ahead; those behind a long one must not wait for it."""
-    began = time.monotonic()
-    verdicts = list(executor.check_many((Check(MIXED, [n], n, id=n) for n in range(59)), ordered=False))
-    late = [verdict.id for verdict in verdicts[-2:]]
-    assert time.monotonic() - began < 12
-    assert 29 in late, "a short check came after the long one before it"
+    verdicts = executor.check_many((Check(MIXED, [n], n, id=n) for n in range(59)), ordered=False)
+    first = {next(verdicts).id for _ in range(57)}
+    verdicts.close()  # type: ignore[attr-defined]
+    assert 29 not in first, "a short check came after the long one before it"
 
 
 def test_streams_share_the_workers_evenly(executor: Executor) -> None:
     bulks = [Bulk(executor, [Check(NAP, [0.02], 0.02)] * 500) for _ in range(3)]
-    time.sleep(2.0)
+    wait_until(lambda: sum(len(bulk.done) for bulk in bulks) >= 150, 120)
     done = [len(bulk.done) for bulk in bulks]
     for bulk in bulks:
         bulk.close()
@@ -97,17 +95,15 @@ def test_streams_share_the_workers_evenly(executor: Executor) -> None:
 
 def test_groups_of_submitted_calls_get_turns_as_streams_do(executor: Executor) -> None:
     bulk = [executor.submit(NAP, [SLOT_S], group="bulk") for _ in range(100)]
-    began = time.monotonic()
     assert executor.submit(DOUBLE, [4], group="small").result().value == 8
-    waited = time.monotonic() - began
     unfinished = sum(not future.done() for future in bulk)
     for future in bulk:
         future.cancel()
-    assert unfinished > 80
-    assert waited < 6 * SLOT_S
+    assert unfinished > 50, "it came behind the bulk"
 
 
-def test_a_confirmation_runs_behind_other_work_and_alone() -> None:
+def test_a_confirmation_runs_behind_other_work_and_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(scheduler, "LATER_S", 600.0)  # however long the other work takes here
     source = (
         "import time\ndef f(s):\n    began = time.process_time()\n    while time.process_time() - began < s:\n"
         "        pass\n    return s"

@@ -23,7 +23,7 @@ ALLOCATES = Program(
 
 @pytest.fixture(scope="module")
 def executor() -> Iterator[Executor]:
-    with Executor(load_policy("codeio", settings=["limits.cpu_s=5", "limits.idle_s=0.3"]), workers=1) as executor:
+    with Executor(load_policy("codeio", settings=["limits.cpu_s=60", "limits.idle_s=0.3"]), workers=1) as executor:
         yield executor
 
 
@@ -31,9 +31,9 @@ def test_idle_below_cpu_ends_a_sleeper_by_its_own_word(executor: Executor) -> No
     """Long before the processor's limit would, and a check that works for as long is left alone."""
     assert executor.submit(SLEEPS, [0]).result().value == "woke"
     began = time.monotonic()
-    outcome = executor.submit(SLEEPS, [60]).result()
+    outcome = executor.submit(SLEEPS, [100]).result()
     assert outcome.kind == "wall-limit"
-    assert time.monotonic() - began < 4.5, "it waited for the processor's limit"
+    assert time.monotonic() - began < 45, "it waited for the processor's limit"
     assert executor.submit(BURNS, [0.6]).result().value == "done"
 
 
@@ -45,13 +45,13 @@ def test_a_check_below_its_limit_keeps_its_value(executor: Executor) -> None:
 def test_where_the_kernel_does_not_tell_only_the_backstop_ends_a_sleeper(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(run_delay.RunDelays, "of", lambda self, check_id: (-1, 0, False))
     policy = load_policy(
-        "codeio", settings=["limits.cpu_s=0.5", "limits.idle_s=0.2", "limits.wall_s=2", "limits.confirm=false"]
+        "codeio", settings=["limits.cpu_s=0.5", "limits.idle_s=0.2", "limits.wall_s=4", "limits.confirm=false"]
     )
     with Executor(policy, workers=1) as executor:
         assert executor.submit(SLEEPS, [0.8]).result().value == "woke", "idle_s cannot be measured here"
         outcome = executor.submit(SLEEPS, [60]).result()
     assert outcome.kind == "wall-limit"
-    assert outcome.usage.wall_s >= 2
+    assert outcome.usage.wall_s >= 4
 
 
 def test_a_kernel_that_tells_is_believed(monkeypatch: pytest.MonkeyPatch) -> None:

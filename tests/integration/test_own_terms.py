@@ -1,7 +1,6 @@
 """What one call has of its own: limits lower than the policy's, files in its folder and files that come back."""
 
 import os
-import time
 from collections.abc import Iterator
 from typing import Any
 
@@ -29,16 +28,14 @@ def run(executor: Executor, source: str, files: Files | None = None, **limits: A
 
 
 def test_a_lower_limit_on_time_ends_a_call_with_the_policys_words(executor: Executor) -> None:
-    began = time.monotonic()
     spins = executor.submit(Program("def f():\n    while True:\n        pass", "f"), [], limits=CallLimits(cpu_s=0.3)).result(
         60
     )
     assert spins.kind == "cpu-limit"
-    assert 0.3 <= spins.usage.cpu_s < 0.6
+    assert 0.3 <= spins.usage.cpu_s < 0.6, "the policy's own limit is 10 s"
     sleeps, _ = run(executor, "import time\nprint('so far', flush=True)\ntime.sleep(9)", idle_s=0.3)
-    assert (sleeps.kind, sleeps.stdout) == ("wall-limit", "so far\n")
+    assert (sleeps.kind, sleeps.stdout) == ("wall-limit", "so far\n"), "the policy's own limit is 10 s"
     assert sleeps.usage.cpu_s < 0.3 <= sleeps.usage.wall_s
-    assert time.monotonic() - began < 9, "the policy's own limits are 10 s"
 
 
 def test_a_lower_limit_on_memory_is_held_while_the_program_runs(executor: Executor) -> None:

@@ -60,8 +60,11 @@ install(SHIFT)
 for read in (time.time, time.perf_counter, time.process_time):
     first = read()
     assert round(read() - first, 1) > 0.1, read
-first = time.monotonic()
-assert 0 < time.monotonic() - first < 0.1
+elapsed = []
+for _ in range(50):  # another process may have the processor between any two
+    first = time.monotonic()
+    elapsed.append(time.monotonic() - first)
+assert 0 < min(elapsed) < 0.1
 assert time.time() * 1e9 < time.time_ns()
 """
     )
