@@ -52,6 +52,8 @@ class Memory:
 
 def may_be_kept(job: Job) -> bool:
     """Whether what a call comes to says what the same call will come to."""
+    if job.limits is not None or job.files is not None:  # terms of its own, which no key holds
+        return False
     return not job.options & ~_OPTIONS and job.stdin is None and not may_vary(job.program.source)
 
 

@@ -12,6 +12,7 @@ from reexec.engine.cache import Memory, Reuse, Spared, outcomes, reuse
 from reexec.engine.cache.outcomes import may_be_kept, may_be_shared
 from reexec.engine.cache.reuse import Found
 from reexec.engine.jail.interpreter import Interpreter
+from reexec.engine.own_terms import CallLimits, Files
 from reexec.engine.pool.answer import Answer
 from reexec.engine.pool.job import Caller, Job
 from reexec.engine.program import Stdin
@@ -142,11 +143,13 @@ def test_what_may_vary_is_not_kept(source: str) -> None:
     assert not may_be_kept(asked)
 
 
-def test_what_is_asked_for_more_than_a_value_or_reads_a_standard_input_is_not_kept() -> None:
+def test_what_is_asked_for_more_than_a_value_or_has_own_terms_or_reads_a_standard_input_is_not_kept() -> None:
     script = job()
     script.stdin = Stdin(b"")
     options = (frames.WATCH_ARGUMENTS, frames.WATCH_SOURCES, frames.PYTHON_VALUES | frames.WATCH_ARGUMENTS)
-    for asked in (script, *(job(options=option) for option in options)):
+    limited, filed = job(), job()
+    limited.limits, filed.files = CallLimits(cpu_s=0.1), Files({"a": b""})
+    for asked in (script, limited, filed, *(job(options=option) for option in options)):
         assert not may_be_kept(asked)
     assert may_be_kept(job(options=frames.PYTHON_VALUES | frames.TAGGED_CALL))
 
