@@ -94,6 +94,8 @@ def parsed[M: BaseModel](model: type[M], data: dict[str, Any]) -> M:
 async def _answer(shop: Shop, client: Client, asked: RunCodeRequest, timeout_s: float) -> RunCodeResponse:
     if asked.language != "python" and asked.language not in TOOLCHAINS:
         return _refused(f"the language {asked.language!r} does not run here; known: python, {', '.join(sorted(TOOLCHAINS))}")
+    if asked.args:  # a program without them would answer for another one
+        return _refused("arguments of the command line are not passed here, at $.args; give them as standard input")
     try:
         return await _run(shop, client, asked, timeout_s)
     except DeadlineExceededError:

@@ -94,7 +94,9 @@ def read(response: httpx.Response) -> Any:
             after_s = float(response.headers.get("retry-after", 1))
         except ValueError:
             after_s = 1.0
-        raise AskAgain(EngineError(f"{response.url}: {message} ({status} {code})"), after_s)
+        name = response.headers.get("x-request-id", "")[:64]
+        known_as = f", request {name} in its log" if name else ""
+        raise AskAgain(EngineError(f"{response.url}: {message} ({status} {code}{known_as})"), after_s)
     raise UsageError(f"{message} ({status} {code})")
 
 

@@ -9,9 +9,21 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 import reexec_client
-from reexec_client import AsyncClient, Call, Check, Client, DeadlineExceededError, EngineError, Program, Script, UsageError
+from reexec_client import (
+    AsyncClient,
+    Call,
+    Check,
+    Client,
+    DeadlineExceededError,
+    EngineError,
+    Program,
+    Script,
+    UsageError,
+    wire,
+)
 
 from reexec import Check as OwnCheck
 from reexec import Executor, load_policy
@@ -148,6 +160,17 @@ def test_a_cancelled_task_ends_its_call_in_the_service(served: Service) -> None:
             return time.monotonic() - began
 
     assert asyncio.run(cancel()) < 4
+
+
+def test_a_failure_of_the_service_names_the_request_in_its_log() -> None:
+    asked = httpx.Request("POST", "http://service/v1/check")
+    body = {"error": {"code": "internal-error", "message": "an error"}}
+    named = httpx.Response(500, json=body, headers={"x-request-id": "0a1b"}, request=asked)
+    with pytest.raises(wire.AskAgain) as told:
+        wire.read(named)
+    assert str(told.value) == "http://service/v1/check: an error (500 internal-error, request 0a1b in its log)"
+    with pytest.raises(wire.AskAgain, match=r"an error \(500 internal-error\)$"):
+        wire.read(httpx.Response(500, json=body, request=asked))
 
 
 def test_every_name_of_the_client_is_one_of_reexecs() -> None:

@@ -190,7 +190,10 @@ def test_run_code_runs_other_languages(http: httpx.Client) -> None:
 
 def test_run_code_says_what_it_does_not_do(http: httpx.Client) -> None:
     assert "'cobol'" in http.post("/run_code", json={"language": "cobol", "code": ""}).json()["message"]
-    assert run_code(http, "print(1)", files={"a.txt": None})["status"] == "Success"
+    assert run_code(http, "print(1)", files={"a.txt": None}, args=[])["status"] == "Success"
+    refused = http.post("/run_code", json={"language": "python", "code": "print(1)", "args": ["-v"]}).json()
+    assert (refused["status"], refused["run_result"]) == ("SandboxError", None)
+    assert "$.args" in refused["message"]
     answer = http.post("/run_code", json={"code": 1, "language": "python"})
     assert answer.status_code == 400
     assert "$.code" in answer.json()["error"]["message"]
@@ -229,7 +232,7 @@ def test_a_pickle_can_name_no_function(http: httpx.Client, tmp_path: Path, proto
         def __reduce__(self) -> Any:
             return (os.mkdir, (str(tmp_path / "called"),))
 
-    for tests in ([Evil()], ["assert add(1, 2) == 3", Evil()], [OrderedDict()]):
+    for tests in ([Evil()], ["assert add(1, 2) == 3", Evil()], [OrderedDict[str, int]()]):
         packed = base64.b64encode(zlib.compress(pickle.dumps(tests, protocol))).decode()
         answer = http.post("/test_program", json={"program": ADD, "tests": packed})
         assert answer.status_code == 400
