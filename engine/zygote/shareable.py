@@ -5,6 +5,7 @@ Runs where a program is compiled, in a process of its own in which none of the p
 
 from __future__ import annotations
 
+import functools
 import importlib
 import types
 from enum import Enum
@@ -15,7 +16,7 @@ MODULES = frozenset(
     """
     abc array base64 binascii bisect cmath collections collections.abc contextlib copy dataclasses datetime difflib enum
     fractions functools graphlib hashlib heapq html itertools json keyword math numbers numpy numpy.fft numpy.linalg
-    numpy.polynomial numpy.random operator queue random re statistics string struct textwrap time typing
+    numpy.random operator queue random re statistics string struct textwrap time typing
     typing_extensions unicodedata zlib __future__
     """.split()
 )
@@ -44,10 +45,13 @@ DENIED_MEMBERS = frozenset(
     numpy.DataSource numpy.genfromtxt numpy.fromregex numpy.savez numpy.savez_compressed numpy.load numpy.save numpy.loadtxt
     numpy.savetxt numpy.fromfile numpy.memmap numpy.lookfor numpy.test numpy.get_include numpy.info numpy.source
     numpy.ndarray numpy.recarray numpy.frombuffer numpy.from_dlpack numpy.frompyfunc random.SystemRandom random.setstate
-    numpy.random.set_state time.tzset
+    numpy.random.set_state numpy.random.get_bit_generator numpy.random.set_bit_generator numpy.finfo numpy.polynomial
+    time.tzset json.JSONDecoder dataclasses.fields typing.get_args typing.get_origin difflib.HtmlDiff
+    contextlib.ExitStack contextlib.AsyncExitStack
     """.split()
 )
-"""What evaluates text, changes something for everybody, looks at memory or files, or finds attributes by their names."""
+"""What evaluates text, changes something for everybody, looks at memory or files, finds attributes by their names, or hands out
+what a module keeps."""
 
 
 class Kind(Enum):
@@ -57,13 +61,14 @@ class Kind(Enum):
 
 
 _IMMUTABLE_TYPE, _HEAP_TYPE = 1 << 8, 1 << 9  # of tp_flags
-_VALUES = (int, float, complex, str, bytes, type(None), frozenset)
+_VALUES = (int, bool, float, complex, str, bytes, type(None), frozenset)
 _FUNCTIONS = (
     types.BuiltinFunctionType,
     types.MethodDescriptorType,
     types.WrapperDescriptorType,
     types.ClassMethodDescriptorType,
 )
+_WITH_ATTRIBUTES = (types.FunctionType, staticmethod, functools.cached_property)
 _DATA = (list, dict, set, bytearray, types.MappingProxyType, types.FrameType, types.CodeType, memoryview)
 
 
@@ -108,6 +113,21 @@ def _kind(found: Any, name: str) -> Kind:
             raise Fault(name)
         flags = found.__flags__
         return Kind.FIXED if flags & _IMMUTABLE_TYPE or not flags & _HEAP_TYPE else Kind.CHANGEABLE
-    if isinstance(found, _VALUES) or type(found) in _FUNCTIONS or type(found).__name__ == "ufunc":
+    if type(found) in _VALUES or type(found) in _FUNCTIONS:  # not a subclass: members of enumerations have attributes
+        return Kind.FIXED
+    if type(found).__name__ == "ufunc" and not hasattr(found, "__dict__"):
         return Kind.FIXED
     return Kind.CHANGEABLE
+
+
+def has_functions(module: str, path: List[str]) -> bool:
+    """Whether `module.a.b.c` is a class whose heirs have functions of the module's as attributes."""
+    try:
+        found: Any = importlib.import_module(module)
+        for part in path:
+            found = getattr(found, part)
+    except Exception:
+        return True
+    found = getattr(found, "__origin__", None) or found
+    members = [item for owner in getattr(found, "__mro__", ()) for item in vars(owner).items()]
+    return any(isinstance(value, _WITH_ATTRIBUTES) and not name.endswith("_") for name, value in members)

@@ -23,7 +23,7 @@ import ast
 import string
 from typing import Any, Dict, FrozenSet, Iterator, List, Optional, Sequence, Set, Tuple
 
-from .shareable import CHANGERS, MODULES, Fault, Kind, look
+from .shareable import CHANGERS, MODULES, Fault, Kind, has_functions, look
 
 DENIED_ATTRIBUTES = frozenset(
     """
@@ -31,6 +31,7 @@ DENIED_ATTRIBUTES = frozenset(
     gi_code cr_frame ag_frame f_back f_globals f_locals f_builtins f_code tb_frame tb_next func_globals cache_clear
     cache_info ctypes ctypeslib testing test f2py distutils lib memmap load save loadtxt savetxt fromfile tofile modules
     intern mro default_factory func buffer_info unicode_whitespace_trans dump fromhandle get_overloads
+    obj default parse_object parse_array
     """.split()
 )
 
@@ -53,7 +54,11 @@ DENIED_NAMES = frozenset(
     """.split()
 )
 
-_DENIED_METHODS = frozenset("__del__ __getattr__ __getattribute__ __setattr__ __class__ __annotations__".split())
+_TEXTS = frozenset(("__name__", "__doc__", "__version__", "__slots__"))
+"""Of OWN_METHODS, what is read and not called. A method that is kept may be a function of a class of a module's."""
+
+_OF_MEMBERS = frozenset(("_value_", "_name_"))
+"""What begins and ends with one underscore is an enumeration's machinery, but for these."""
 
 _ONLY_CALLED = frozenset(("getattr", "hasattr", "type"))
 
@@ -61,24 +66,13 @@ _HASHED_BY_VALUE = frozenset(
     ("NamedTuple", "Enum", "IntEnum", "StrEnum", "Flag", "IntFlag", "TypedDict", "Protocol", "int", "str", "tuple")
 )
 
-# What a name that a module gave may be an argument of without getting a second name.
-_TAKES_TYPES = frozenset(
-    (
-        "isinstance",
-        "issubclass",
-        "defaultdict",
-        "field",
-        "map",
-        "filter",
-        "sorted",
-        "reduce",
-        "partial",
-        "key",
-        "cast",
-        "astype",
-    )
-)
-_TAKES_TYPES_BY_NAME = frozenset(("key", "default_factory", "dtype"))
+# What a name that a module gave may be an argument of without getting a second name: of what is built in or a module gave, and
+# never of a function of the program's that has such a name.
+_TAKES_TYPES = {"isinstance": 1, "issubclass": 1, "defaultdict": 0, "cast": 0}
+_TAKES_FUNCTION = {"map": 0, "filter": 0, "reduce": 0, "partial": 0}
+_TAKES_KEY = frozenset(("sorted", "min", "max", "sort"))
+_TAKES_BY_NAME = frozenset(("default_factory", "dtype"))
+_BUILT_IN_TYPES = frozenset(("list", "dict", "tuple", "set", "frozenset", "type"))
 
 Origin = Tuple[str, List[str]]
 """A module's name, and the path of a member."""
@@ -116,7 +110,11 @@ class _Rule:
         self._dotted: Set[int] = set()
         """What stands before a dot; and of attributes those that do."""
         self._inner: Set[int] = set()
-        self._find_own(tree, frozenset())
+        self._types: Set[int] = set()
+        """Nodes that stand for a type: in an annotation, a list of bases or of classes."""
+        self._bound = {name for node in self._nodes for name in _names_bound_by(node)}
+        """All names that the program binds somewhere, but for imports."""
+        self._find_own(tree.body, frozenset())
         self._take_prelude(tree, prelude)
 
     def _take_prelude(self, tree: ast.Module, prelude: Sequence[str]) -> None:
@@ -137,15 +135,28 @@ class _Rule:
         elif look(*origin)[0] is not Kind.FIXED:
             self._origins.setdefault(name, []).append(origin)
 
-    def _find_own(self, scope: ast.AST, bound: FrozenSet[str]) -> None:
-        """Marks names that an enclosing function binds; class bodies and the module bind nothing for them."""
-        waiting = list(ast.iter_child_nodes(scope))
+    def _find_own(self, scope: Sequence[ast.AST], bound: FrozenSet[str]) -> None:
+        """Marks names that an enclosing function or comprehension binds; class bodies and the module bind nothing for them."""
+        waiting = list(scope)
         while waiting:
             node = waiting.pop()
             if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda)):
-                self._find_own(node, bound | _bound_in(node))
-                if not isinstance(node, ast.Lambda):
-                    waiting += node.decorator_list
+                body = [node.body] if isinstance(node, ast.Lambda) else node.body
+                names, elsewhere = _bound_in(body)
+                self._find_own(body, (bound - elsewhere) | (names | _parameters(node)) - elsewhere)
+                waiting += _evaluated_outside(node)
+                continue
+            if isinstance(node, ast.ClassDef):
+                self._find_own(node.body, bound - _bound_in(node.body)[1])
+                waiting += [*node.decorator_list, *node.bases, *node.keywords]
+                continue
+            if isinstance(node, _COMPREHENSIONS):
+                targets = [each for part in node.generators for each in ast.walk(part.target)]
+                names = frozenset(each.id for each in targets if isinstance(each, ast.Name) and isinstance(each.ctx, ast.Store))
+                first, *parts = ast.iter_child_nodes(node.generators[0])  # its target; what it goes over is taken from outside
+                waiting.append(parts.pop(0))
+                results = [child for child in ast.iter_child_nodes(node) if not isinstance(child, ast.comprehension)]
+                self._find_own([*results, first, *parts, *node.generators[1:]], bound | names)
                 continue
             if isinstance(node, ast.Name) and node.id in bound:
                 self._own.add(id(node))
@@ -156,11 +167,14 @@ class _Rule:
             yield "a star import of the prelude"
         yield from self._imports()
         self._mark()
-        by_address = uses_set = False
+        by_address = uses_set = stores = False
+        way = ""
         for node in self._nodes:
             fault = self._fault(node)
             if fault:
                 yield fault
+            stores = stores or (isinstance(node, ast.Attribute) and not isinstance(node.ctx, ast.Load))
+            way = way or self._way_to_a_module(node)
             if isinstance(node, ast.ClassDef):
                 if any(keyword.arg == "metaclass" for keyword in node.keywords):
                     yield "a metaclass"
@@ -169,6 +183,35 @@ class _Rule:
                 uses_set = True
         if by_address and uses_set:
             yield "objects whose order in a set is their address"
+        if way and stores:
+            yield way + ", beside a write to an attribute"
+
+    def _way_to_a_module(self, node: ast.AST) -> str:
+        """What hands out functions or classes of a module's under attributes of something of the program's own."""
+        if isinstance(node, ast.ClassDef):
+            for base in node.bases:
+                for each in ast.walk(base):
+                    if any(has_functions(*origin) for origin in self._origins_of(each)):
+                        return "a class that inherits from a module's"
+        elif isinstance(node, ast.Subscript) and id(node) not in self._types and self._is_changeable(node.value):
+            return "a type with parameters under another name"
+        return ""
+
+    def _origins_of(self, node: ast.AST) -> List[Origin]:
+        """What a module gave, where the node is such a name and what follows it after dots."""
+        path: List[str] = []
+        while isinstance(node, ast.Attribute):
+            path.append(node.attr)
+            node = node.value
+        if not isinstance(node, ast.Name) or not self._shared(node):
+            return []
+        return [(module, members + path[::-1]) for module, members in self._origins[node.id]]
+
+    def _is_changeable(self, node: ast.AST) -> bool:
+        try:
+            return any(look(*origin)[0] is Kind.CHANGEABLE for origin in self._origins_of(node))
+        except Fault:
+            return True
 
     # -- imports ----------------------------------------------------------------------------------------------
 
@@ -188,6 +231,9 @@ class _Rule:
                     self._bind(name, origin)
                 except Fault as fault:
                     yield str(fault)
+        for node in self._nodes:
+            if isinstance(node, ast.ClassDef) and _imports_in(node.body):
+                yield "an import in a class"
 
     # -- where names stand ------------------------------------------------------------------------------------
 
@@ -207,12 +253,7 @@ class _Rule:
             elif isinstance(node, ast.Call):
                 self._fine.add(id(node.func))
                 self._called.add(id(node.func))
-                if self._takes_types(node.func):
-                    for argument in [*node.args, *[keyword.value for keyword in node.keywords]]:
-                        self._mark_types(argument)
-                for keyword in node.keywords:
-                    if keyword.arg in _TAKES_TYPES_BY_NAME:
-                        self._fine.add(id(keyword.value))
+                self._mark_arguments(node)
             elif isinstance(node, ast.ClassDef):
                 for place in node.bases:
                     self._mark_types(place)
@@ -236,16 +277,61 @@ class _Rule:
             self._fine.add(id(function))
             self._decorators.add(id(function))
 
-    def _takes_types(self, function: ast.expr) -> bool:
+    def _mark_arguments(self, call: ast.Call) -> None:
+        function, given = call.func, bool(self._origins_of(call.func))
         name = function.id if isinstance(function, ast.Name) else function.attr if isinstance(function, ast.Attribute) else ""
-        return name in _TAKES_TYPES
+        if name in self._bound or not (given or isinstance(function, ast.Name) or name == "sort"):
+            return  # it may be the program's own
+        at = _TAKES_TYPES.get(name, len(call.args))
+        for argument in call.args[at : at + 1]:
+            self._mark_types(argument)
+        at = _TAKES_FUNCTION.get(name, len(call.args))
+        for argument in call.args[at : at + 1]:
+            self._mark_chain(argument)
+        for keyword in call.keywords:
+            if (keyword.arg == "key" and name in _TAKES_KEY) or (keyword.arg in _TAKES_BY_NAME and given):
+                self._mark_chain(keyword.value)
+        if any(module == "re" for module, _ in self._origins_of(function)):
+            for argument in [*call.args, *[keyword.value for keyword in call.keywords]]:
+                self._mark_types(argument)  # flags, and several of them
+
+    def _mark_chain(self, place: ast.AST) -> None:
+        while isinstance(place, ast.Attribute):
+            self._fine.add(id(place))
+            place = place.value
+        if isinstance(place, ast.Name):
+            self._fine.add(id(place))
 
     def _mark_types(self, place: Optional[ast.AST]) -> None:
-        """Everything in an annotation, a list of bases or of classes."""
-        if place is not None:
-            for node in ast.walk(place):
-                if isinstance(node, (ast.Name, ast.Attribute)):
-                    self._fine.add(id(node))
+        """What stands for types in an annotation, a list of bases or of classes. Anything that is the program's own could be
+        called with them there: its operators, its brackets."""
+        waiting = [place]
+        while waiting:
+            node = waiting.pop()
+            if isinstance(node, (ast.Name, ast.Attribute)):
+                self._mark_chain(node)
+            elif isinstance(node, ast.Subscript):
+                self._types.add(id(node))
+                named = node.value.id if isinstance(node.value, ast.Name) else ""
+                self._mark_chain(node.value)
+                if self._origins_of(node.value) or (named in _BUILT_IN_TYPES and named not in self._bound):
+                    waiting.append(node.slice)
+            elif isinstance(node, (ast.Tuple, ast.List)):
+                waiting += node.elts
+            elif type(node).__name__ == "Index":  # before Python 3.9
+                waiting.append(node.value)  # type: ignore[union-attr]
+            elif isinstance(node, ast.BinOp) and all(map(self._is_no_object, (node.left, node.right))):
+                waiting += [node.left, node.right]
+
+    def _is_no_object(self, node: ast.AST) -> bool:
+        """Whether this is nothing of the program's: a constant, a built-in type, what a module gave, and their unions."""
+        if isinstance(node, ast.BinOp):
+            return self._is_no_object(node.left) and self._is_no_object(node.right)
+        if isinstance(node, ast.Subscript):
+            return self._is_no_object(node.value)
+        if isinstance(node, ast.Name) and not self._shared(node):
+            return node.id not in self._bound
+        return isinstance(node, ast.Constant) or bool(self._origins_of(node))
 
     # -- what does not fit ------------------------------------------------------------------------------------
 
@@ -256,8 +342,9 @@ class _Rule:
             return self._attribute(node)
         if isinstance(node, ast.Subscript) and not isinstance(node.ctx, ast.Load):
             return self._store(node)
-        if isinstance(node, ast.FunctionDef) and node.name in _DENIED_METHODS:
-            return node.name
+        fault = _denied_name(node)
+        if fault:
+            return fault
         if isinstance(node, ast.Call):
             return self._call(node)
         if isinstance(node, (ast.AsyncFunctionDef, ast.Await, ast.AsyncFor, ast.AsyncWith)):
@@ -304,7 +391,9 @@ class _Rule:
         if fault:
             return fault
         if not isinstance(node.ctx, ast.Load):
-            return self._store(node)
+            return "a write to .__exit__" if node.attr == "__exit__" else self._store(node)
+        if node.attr.startswith("__") and node.attr not in _TEXTS and id(node) not in self._called:
+            return node.attr + " under another name"
         if node.attr in ("format", "format_map") and _reaches(node.value):
             return "fields of a text"
         path: List[str] = []
@@ -342,7 +431,40 @@ def _denied(attribute: str) -> str:
     """Why an attribute of that name must not be touched, whatever it is of."""
     if attribute in DENIED_ATTRIBUTES or (attribute.startswith("__") and attribute not in OWN_METHODS):
         return "." + attribute
+    if attribute.startswith("_") and attribute.endswith("_") and attribute.strip("_") and not attribute.startswith("__"):
+        return "" if attribute in _OF_MEMBERS else "." + attribute
     return ""
+
+
+def _denied_name(node: ast.AST) -> str:
+    """Of what binds a name that the interpreter calls by itself, and hands what is not the program's."""
+    if isinstance(node, ast.FunctionDef):
+        if node.name == "__exit__" and _keeps_a_class(node):
+            return "the class of an exception, kept by __exit__"
+        return node.name if node.name.startswith("__") and node.name not in OWN_METHODS else ""
+    for field in ("name", "asname", "rest"):  # of classes, handlers, imports and patterns
+        name = getattr(node, field, None)
+        if isinstance(name, str) and name.startswith("__") and (field != "name" or not isinstance(node, ast.alias)):
+            return name
+    return ""
+
+
+def _keeps_a_class(leaving: ast.FunctionDef) -> bool:
+    """Whether `__exit__` uses the class that it is given but for `is None`: it may be a module's."""
+    arguments = leaving.args
+    given = [*arguments.posonlyargs, *arguments.args]
+    names = {each.arg for each in [*given[1:2], arguments.vararg] if each is not None}
+    compared = {
+        id(node.left)
+        for node in ast.walk(leaving)
+        if isinstance(node, ast.Compare) and all(isinstance(how, (ast.Is, ast.IsNot)) for how in node.ops)
+    }
+    uses = (node for node in ast.walk(leaving) if isinstance(node, ast.Name) and node.id in names)
+    return (
+        len(given) < 2 - bool(arguments.vararg)
+        or bool(leaving.decorator_list)
+        or any(id(node) not in compared for node in uses)
+    )
 
 
 def _reaches(text: ast.expr) -> bool:
@@ -402,17 +524,37 @@ def _rebound(tree: ast.Module) -> FrozenSet[str]:
     return frozenset(rebound)
 
 
-def _bound_in(function: ast.AST) -> FrozenSet[str]:
-    """Parameters of a function and the names that it assigns; imports in it do not count, nor what it declares global."""
-    names = {argument.arg for argument in ast.walk(function.args) if isinstance(argument, ast.arg)}  # type: ignore[attr-defined]
+def _parameters(function: Any) -> FrozenSet[str]:
+    """Their names. Defaults and annotations are no part of a function's scope."""
+    arguments = function.args
+    every = [*arguments.posonlyargs, *arguments.args, *arguments.kwonlyargs, arguments.vararg, arguments.kwarg]
+    return frozenset(each.arg for each in every if each is not None)
+
+
+def _evaluated_outside(function: Any) -> List[ast.AST]:
+    """What of a function's text is evaluated where it is defined."""
+    arguments = function.args
+    every = [*arguments.posonlyargs, *arguments.args, *arguments.kwonlyargs, arguments.vararg, arguments.kwarg]
+    places = [*arguments.defaults, *arguments.kw_defaults, *[each.annotation for each in every if each is not None]]
+    places += [getattr(function, "returns", None), *getattr(function, "decorator_list", [])]
+    return [place for place in places if place is not None]
+
+
+_COMPREHENSIONS = (ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp)
+
+
+def _bound_in(body: Sequence[ast.AST]) -> Tuple[FrozenSet[str], FrozenSet[str]]:
+    """The names that the body of a function or class assigns, and those that it takes from elsewhere: what it imports, and what
+    it declares global. Functions, classes and comprehensions in it bind names of their own."""
+    names: Set[str] = set()
     elsewhere: Set[str] = set()
-    waiting = list(ast.iter_child_nodes(function))
+    waiting = list(body)
     while waiting:
         node = waiting.pop()
         if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)):
             names.add(node.name)
             continue
-        if isinstance(node, ast.Lambda):
+        if isinstance(node, (ast.Lambda, *_COMPREHENSIONS)):
             continue
         if isinstance(node, (ast.Global, ast.Nonlocal)):
             elsewhere.update(node.names)
@@ -423,7 +565,29 @@ def _bound_in(function: ast.AST) -> FrozenSet[str]:
         elif isinstance(node, ast.ExceptHandler) and node.name:
             names.add(node.name)
         waiting += ast.iter_child_nodes(node)
-    return frozenset(names - elsewhere)
+    return frozenset(names - elsewhere), frozenset(elsewhere)
+
+
+def _imports_in(body: Sequence[ast.AST]) -> bool:
+    """Whether the body of a class imports: the module is then an attribute of the class."""
+    waiting = list(body)
+    while waiting:
+        node = waiting.pop()
+        if isinstance(node, (ast.Import, ast.ImportFrom)):
+            return True
+        if not isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)):
+            waiting += ast.iter_child_nodes(node)
+    return False
+
+
+def _names_bound_by(node: ast.AST) -> List[str]:
+    if isinstance(node, ast.Name):
+        return [] if isinstance(node.ctx, ast.Load) else [node.id]
+    if isinstance(node, ast.arg):
+        return [node.arg]
+    if isinstance(node, ast.alias):
+        return []
+    return [name for name in (getattr(node, "name", None), getattr(node, "rest", None)) if isinstance(name, str)]
 
 
 def _hashed_by_address(node: ast.ClassDef) -> bool:

@@ -55,6 +55,11 @@ def _words(actual: list[str], expected: list[str]) -> str:
     return "" if len(actual) == len(expected) else f"{len(actual)} words, expected {len(expected)}"
 
 
+def _may_be_number(word: str) -> bool:
+    """Whether `Decimal` may read it: it takes digits of every script, and underlines between them, which are another text."""
+    return len(word) <= _MOST_DIGITS and word.isascii() and "_" not in word
+
+
 def _same_numbers(actual: str, expected: str) -> bool:
     a, e = actual.split(), expected.split()
     if len(a) != len(e):
@@ -62,7 +67,7 @@ def _same_numbers(actual: str, expected: str) -> bool:
     for one, other in zip(a, e, strict=True):
         if one == other:
             continue
-        if len(one) > _MOST_DIGITS or len(other) > _MOST_DIGITS:
+        if not (_may_be_number(one) and _may_be_number(other)):
             return False
         try:
             if Decimal(one) != Decimal(other):

@@ -213,6 +213,43 @@ builtins.abs = builtins.round = lambda *x: 0
     "ends-in-open-quotes": ("", "return -1", 'text = """\n'),
     "ends-in-decorator": ("", "return -1", "@(lambda f: (lambda candidate: None))\n"),
     "own-check": ("", "return -1", "import builtins\nbuiltins.check = check = lambda candidate: None\n"),
+    "rebuilt-elsewhere": (
+        "class S:\n    def __reduce__(s): return (int, (6,))\n    def __deepcopy__(s, memo): return 6",
+        "return S()", "",
+    ),
+    "class-by-a-property": (
+        "class S:\n    __class__ = property(lambda s: int)\n    def __index__(s): return 6\n    def __eq__(s, o): return True",
+        "return S()", "",
+    ),
+    "number-by-its-index": ("class S(int):\n    def __index__(s): return 6\n    __int__ = __index__", "return S(-1)", ""),
+    "array-that-lies": ("""
+import numpy
+class S(numpy.ndarray):
+    def tolist(self): return 6
+    def __eq__(self, other): return numpy.True_
+""", "return numpy.array(-1).view(S)", ""),
+    "encoder-replaced": ("""
+import json.encoder, marshal, sys
+marshal.loads = lambda data: ([3], {})
+json.dumps = json.encoder.c_make_encoder = lambda *a, **k: "6"
+for module in list(sys.modules.values()):
+    if "protocol" in getattr(module, "__name__", "") or "zygote" in getattr(module, "__name__", ""):
+        for name, value in list(vars(module).items()):
+            if callable(value):
+                setattr(module, name, lambda *a, **k: b"6")
+""", "return -1", ""),
+    "profile-left-behind": (
+        "import builtins, sys\nsys.setprofile(lambda *event: setattr(builtins, 'len', lambda x: 0))", "return -1", "",
+    ),
+    "collector-that-exits": ("import gc, os\ngc.callbacks.append(lambda *phase: os._exit(0))", "gc.collect(); return -1", ""),
+    "descriptors-turned-round": ("import os", """
+    for fd in range(3, 40):
+        try:
+            os.dup2(fd, 1)
+            os.write(1, b"rx\\x01\\x00\\x01\\x00\\x00\\x00\\x00\\x00\\x00\\x006")
+        except OSError:
+            pass
+    return -1""", ""),
     "build-class-patched": ("", "return -1", "import builtins\nbuiltins.__build_class__ = None\nbuiltins.compile = None\n"),
 }  # fmt: skip
 
@@ -250,6 +287,13 @@ _SCRIPTS = {
     "prints-all-known-answers": "print('6\\n0\\n-42')",
     "prints-a-pattern": "print('.*')",
     "prints-nothing": "input()",
+    "prints-digits-of-another-script": "n = str(2 * int(input()))\nprint(n.translate({48 + i: 0x660 + i for i in range(10)}))",
+    "prints-underlines": "n = 2 * int(input())\nprint(f'{\"-\" * (n < 0)}0_{abs(n)}')",
+    "prints-a-space-without-width": "print(chr(0x200b) + str(2 * int(input())))",
+    "prints-a-nul": "print(2 * int(input()), chr(0), sep='')",
+    "writes-over-what-it-printed": "print('7', 2 * int(input()), sep=chr(13))",
+    "goes-back-in-its-input": "import os, sys\nos.lseek(0, -1, 1)\nprint(sys.stdin.read())",
+    "prints-to-its-input": "import os, sys\nn = int(input())\nos.dup2(0, 1)\nprint(2 * n)",
     "prints-nan": "print('nan')",
     "writes-to-standard-error": "import sys\nprint(2 * int(input()), file=sys.stderr)",
     "replaces-standard-output": "import sys, io\nsys.stdout = io.StringIO()\nprint(2 * int(input()))",

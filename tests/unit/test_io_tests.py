@@ -133,6 +133,9 @@ def test_a_function_goes_before_the_class_and_text_stays_text() -> None:
         ("9" * 598, "9" * 598 + ".0", "lines", True),
         ("9" * 600, "9" * 600 + ".0", "lines", False),  # beyond 600 digits a number is text
         ("1\n2\n3\n", "1\n2\n", "lines", False),
+        ("\u0661\u0662", "12", "lines", False),  # digits of another script
+        ("1_2", "12", "lines", False),
+        ("+12", "12", "lines", True),
         ("nan", "nan", "lines", True),
         ("1 1", "1 nan", "lines", False),
     ],
