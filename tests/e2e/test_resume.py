@@ -21,6 +21,7 @@ from tests.support.helpers import (
     read_bytes,
     reexec,
     response,
+    sleeper,
     start,
     wait_until,
     write_rows,
@@ -35,7 +36,11 @@ def verify_input(folder: Path, rows: int) -> list[str]:
     good = example_responses(copies)[:rows]
     for index in range(0, len(good), 50):
         good[index] = [response(0, 999, 1), {"io_pred": "x"}, {**good[index], "id": "twice"}][index // 50 % 3]
-    functions = write_rows(folder / "functions.jsonl", example_functions(copies))
+    programs = example_functions(copies)
+    for at in (rows // 3 + 1, 2 * rows // 3 + 1):  # else a quick machine is done before it is killed
+        asleep, good[at] = sleeper(len(programs))
+        programs.append(asleep)
+    functions = write_rows(folder / "functions.jsonl", programs)
     return [str(write_rows(folder / "responses.jsonl", good)), "-f", str(functions)]
 
 
@@ -47,6 +52,7 @@ def audit_input(folder: Path, functions: int) -> Path:
     for number in range(functions):
         pairs = [({"n": n}, n + total + (number % 40 == 33 and n == 2)) for n in range(6)]
         rows.append(function_row(f"# {number}\n{source}", *pairs) if number % 20 != 7 else {"refcode": number})
+    rows[functions // 2] = sleeper(functions // 2)[0]
     return write_rows(folder / "functions.jsonl", rows)
 
 

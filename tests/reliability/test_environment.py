@@ -31,6 +31,7 @@ from tests.support.helpers import (
     read_rows,
     reexec,
     reexec_cold,
+    sleeper,
     start,
     wait_until,
     write_rows,
@@ -43,8 +44,12 @@ def arguments(folder: Path, name: str = "out", copies: int = COPIES) -> list[str
     responses = folder / "responses.jsonl"
     functions = folder / "functions.jsonl"
     if not responses.exists():
-        write_rows(responses, example_responses(copies))
-        write_rows(functions, example_functions(copies))
+        programs, rows = example_functions(copies), example_responses(copies)
+        if copies == MANY:  # it has to last until it is disturbed
+            asleep, about_it = sleeper(len(programs))
+            programs, rows = [*programs, asleep], [*rows, about_it]
+        write_rows(responses, rows)
+        write_rows(functions, programs)
     return ["verify", str(responses), "-f", str(functions), "-o", str(folder / f"{name}.jsonl"), "-w", "2", "--json"]
 
 

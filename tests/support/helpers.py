@@ -220,6 +220,14 @@ def example_responses(copies: int = 1, *, fast: bool = True) -> list[Row]:
     return [{**row, "itemid": row["itemid"] + functions * copy} for copy in range(copies) for row in kept]
 
 
+def sleeper(position: int, seconds: float = 1.5) -> tuple[Row, Row]:
+    """A function at `position` of its file and a response about it that sleeps: a run with it lasts on a machine of any speed,
+    and saves meanwhile what came before it."""
+    source = f"import time\ndef f(n):\n    time.sleep({seconds})\n    return n"
+    row = response(position, 0, {"n": position}, "i", index=0, expected_verdict="accepted")
+    return function_row(source, ({"n": position}, position)), row
+
+
 def example_functions(copies: int) -> list[Row]:
     """The bundled functions, each copy another program: identical checks of one run would be executed once."""
     rows = [json.loads(line) for line in FUNCTIONS.read_text().splitlines()]

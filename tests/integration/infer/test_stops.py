@@ -136,11 +136,11 @@ def test_a_file_of_the_user_can_hold_endpoints_and_prices(tmp_path: Path) -> Non
 def test_ctrl_c_ends_with_130_and_every_answer_is_logged(tmp_path: Path) -> None:
     messages = write_prompts(tmp_path, [f"p{n}" for n in range(300)])
     output = tmp_path / "out.jsonl"
-    with Server(delay_s=0.02) as server:
+    with Server(delay_s=0.1) as server:
         process = start_infer(messages, output, server)
-        wait_until(lambda: len(logged(output)) > 50)
+        wait_until(lambda: len(logged(output)) > 50, 60)
         os.killpg(process.pid, signal.SIGINT)
-        _, err = process.communicate(timeout=30)
+        _, err = process.communicate(timeout=60)
         assert process.returncode == 130
         assert "Traceback" not in err
         assert len(err.splitlines()) == 1
@@ -153,12 +153,12 @@ def test_ctrl_c_ends_with_130_and_every_answer_is_logged(tmp_path: Path) -> None
 def test_two_runs_do_not_write_one_log(tmp_path: Path) -> None:
     messages = write_prompts(tmp_path, [f"p{n}" for n in range(100)])
     output = tmp_path / "out.jsonl"
-    with Server(delay_s=0.05) as server:
+    with Server(lambda prompt, before: "ok" if prompt == "p0" else "stall") as server:
         process = start_infer(messages, output, server)
-        wait_until(lambda: logged(output))
+        wait_until(lambda: logged(output), 60)
         assert "another run is writing to it" in infer(messages, output, server).one_line()
         process.send_signal(signal.SIGINT)
-        process.communicate(timeout=30)
+        process.communicate(timeout=60)
 
 
 def test_the_log_is_not_the_input_and_no_other_file_is_taken_for_it(tmp_path: Path) -> None:

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.helpers import kill_and_look, read_rows, reexec, start, wait_until
-from tests.support.pipeline import content, record_answers, small_run, states, write_config
+from tests.support.helpers import kill_and_look, read_rows, reexec, start, wait_until, write_rows
+from tests.support.pipeline import REPLAYED, content, functions, record_answers, states, write_config
 from tests.support.sample import subset
 
 GONE_S = 60  # on a machine that is busy with other things
@@ -81,12 +81,12 @@ def test_a_killed_pipeline_ends_with_the_files_of_one_left_in_peace(tmp_path: Pa
 
 @pytest.mark.slow
 def test_twenty_kills_on_the_sample_of_the_original(tmp_path: Path) -> None:
-    functions = subset(tmp_path, None)
-    answers = record_answers(functions, tmp_path / "answers.jsonl", pairs=10, right=0.5, junk=0.1)
+    sample = subset(tmp_path, None)
+    answers = record_answers(sample, tmp_path / "answers.jsonl", pairs=10, right=0.5, junk=0.1)
     assert len(read_rows(answers)) > 8_000
     config = write_config(
         tmp_path,
-        f'functions = "{functions.name}"',
+        f'functions = "{sample.name}"',
         tables=['[infer]\nreplay = "answers.jsonl"', "[prompts]\npairs = 10"],
         cpu_s=5,  # some rows take a second: under a limit of 1 s it is chance which ones
     )
@@ -94,9 +94,13 @@ def test_twenty_kills_on_the_sample_of_the_original(tmp_path: Path) -> None:
 
 
 def test_an_interrupted_pipeline_says_so_and_goes_on(tmp_path: Path) -> None:
-    config = small_run(tmp_path, count=30)
+    rows = functions(30)
+    for row in rows:  # else a quick machine is through with verify before it is interrupted
+        row["refcode"] = "import time\n" + row["refcode"].replace("    return", "    time.sleep(0.03)\n    return")
+    record_answers(write_rows(tmp_path / "functions.jsonl", rows), tmp_path / "answers.jsonl")
+    config = write_config(tmp_path, 'functions = "functions.jsonl"', "audit = false", tables=[REPLAYED])
     record = tmp_path / "run" / "pipeline.json"
-    process = start("pipeline", str(config))
+    process = start("pipeline", str(config), "-w", "1")
     wait_until(lambda: record.exists() and '"verify-1"' in record.read_text(), 60, "verify begins")
     process.send_signal(signal.SIGINT)
     _, said = process.communicate(timeout=60)
