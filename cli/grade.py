@@ -123,7 +123,8 @@ def io_tests(
         ),
     ] = "all",
     compare: Annotated[
-        Literal["lines", "tokens", "numbers"], typer.Option("--compare", help="How printed text is compared.")
+        Literal["lines", "tokens", "numbers", "apps", "livecodebench"],
+        typer.Option("--compare", help="How printed text is compared; apps, livecodebench: all values as that tool does."),
     ] = "lines",
     first: Annotated[int | None, typer.Option("--first", help="Only the first N tests of each set.", metavar="N")] = None,
     workers: options.Workers = None,

@@ -45,13 +45,15 @@ def _difference(family: str, entry: str, args: Sequence[Any], actual: Any, expec
     if family == "humaneval" and entry == "find_zero":
         return "" if abs(_polynomial(args[0], actual)) <= atol else "not a root of the polynomial"
     if family == "mbpp" and entry in _AS_SETS:
-        return "" if set(actual) == set(expected) else "other elements"
-    comparison = compare(actual, expected, PYTHON)
-    if comparison.equal or (family == "mbpp" and _accepted_otherwise(entry, args, actual, atol)):
+        reason = "" if set(actual) == set(expected) else "other elements"
+    else:
+        comparison = compare(actual, expected, PYTHON)
+        reason = "" if comparison.equal else f"{comparison.path}: {comparison.reason}"
+    if not reason or (family == "mbpp" and _accepted_otherwise(entry, args, actual, atol)):
         return ""
     if atol != 0 and type(actual) is type(expected) and _all_close(actual, expected, atol):
         return ""
-    return f"{comparison.path}: {comparison.reason}"
+    return reason
 
 
 def _accepted_otherwise(entry: str, args: Sequence[Any], actual: Any, atol: float) -> bool:

@@ -5,7 +5,7 @@ method of a class `Solution`. A sample brings its own tests or names a problem.
 """
 
 import functools
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, Literal
 
 from reexec.engine.commands import AnyExecutor, CommandExecutor
@@ -16,9 +16,10 @@ from reexec.engine.program import Call, Command, Program, Script, Stdin
 from reexec.runners.rows.text import quoted
 
 from .code import code_in_language, code_of
-from .io_arguments import arguments_of, expected_of, signature_of
+from .io_arguments import Signature, arguments_of, expected_of, signature_of
 from .io_sets import BadTestsError, IoSet, read_tests
 from .lifting.tree import PYTHON
+from .official_rules import apps_returns, integer_keys, livecodebench_returns
 from .plan import NOT_RUN, Plan, Result, Run, Test
 from .problems import Problems, id_of
 from .task import BadSampleError, Task
@@ -148,16 +149,28 @@ class IoTests(Task):
                 args = arguments_of(given, signature)
             except ValueError as error:
                 raise BadSampleError(f"input {number} of the tests is neither JSON nor a literal ({error})") from None
-            expected = expected_of(wanted, signature)
+            expected, decide = self._expected(given, wanted, signature)
             cases.append(
                 Test(
                     f"test {number}",
                     (Run(program, Call(tuple(args))),),
-                    _value_rule(expected),
+                    decide,
                     expected=functools.partial(quoted, expected),
                 )
             )
         return cases
+
+    def _expected(self, given: Any, wanted: Any, signature: Signature) -> tuple[Any, Any]:
+        """What a call should return, and the rule. Beside arguments that are values an expected text is a value too."""
+        if self.text_rule == "apps":
+            return wanted, _official_rule(apps_returns, wanted)
+        expected = expected_of(wanted, signature)
+        if self.text_rule == "livecodebench":
+            return expected, _official_rule(livecodebench_returns, expected)
+        also = [integer_keys(expected)]
+        if isinstance(given, list) and isinstance(wanted, str):
+            also.append(wanted)
+        return expected, _value_rule(expected, also, may_be_wrapped=not isinstance(wanted, str))
 
     def members(self, plan: Plan, results: Sequence[Result]) -> dict[str, Any]:
         found = super().members(plan, results)
@@ -183,8 +196,19 @@ def _toolchain(language: str) -> Toolchain | None:
     return None if found.language == PYTHON_NAME else found
 
 
-def _value_rule(expected: Any) -> Any:
-    """Equality, with what JSON cannot say given up: a tuple at the top is a list, and so is one within a list."""
+def _official_rule(returns: Callable[[Any, Any], bool], expected: Any) -> Any:
+    def decide(values: Sequence[Any]) -> str:
+        if returns(values[0], expected):
+            return ""
+        found = compare(values[0], expected, PYTHON)
+        return f"{found.path}: {found.reason or 'equal, but for the official rule'}"
+
+    return decide
+
+
+def _value_rule(expected: Any, also: Sequence[Any] = (), *, may_be_wrapped: bool = True) -> Any:
+    """Equality, with what JSON cannot say given up: a tuple at the top is a list, and so is one within a list. `also`: what is
+    right as well. `may_be_wrapped`: the value may stand in one more list."""
 
     def decide(values: Sequence[Any]) -> str:
         actual = values[0]
@@ -192,9 +216,11 @@ def _value_rule(expected: Any) -> Any:
         if isinstance(forms[0], list) and any(isinstance(each, tuple) for each in forms[0]):
             forms.append([list(each) if isinstance(each, tuple) else each for each in forms[0]])
         first = compare(forms[0], expected, PYTHON)
-        wrapped = isinstance(expected, list) and len(expected) == 1  # APPS wraps most values in one more list
+        wrapped = isinstance(expected, list) and len(expected) == 1 and may_be_wrapped  # as APPS wraps most values
         for form in forms:
             if compare(form, expected, PYTHON).equal or (wrapped and compare(form, expected[0], PYTHON).equal):
+                return ""
+            if any(compare(form, each, PYTHON).equal for each in also):
                 return ""
         return f"{first.path}: {first.reason}"
 

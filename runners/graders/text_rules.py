@@ -1,8 +1,8 @@
 """When printed text counts as right.
 
-`lines` (LiveCodeBench's rule): the same lines without white space at their ends and around the whole; where a line differs,
-its words as exact decimal numbers (`1.0` is `1`). `tokens`: the same words, however they are spread over lines. `numbers`:
-as `lines`, with a tolerance of 1e-6 for words that are numbers.
+`lines`: the same lines without white space at their ends and around the whole; where a line differs, the same words, or
+equal ones as exact decimal numbers (`1.0` is `1`). `tokens`: the same words, however they are spread over lines. `numbers`:
+as `lines`, with a tolerance of 1e-6 for words that are numbers. `apps`, `livecodebench`: as those checkers themselves.
 """
 
 from decimal import Decimal, InvalidOperation
@@ -12,7 +12,9 @@ from reexec.engine.judging.compare import compare
 from reexec.engine.rendering import render
 from reexec.policies.comparison import ComparisonRule
 
-TextRule = Literal["lines", "tokens", "numbers"]
+from .official_rules import apps_prints, livecodebench_prints
+
+TextRule = Literal["lines", "tokens", "numbers", "apps", "livecodebench"]
 _NUMBERS: Final = ComparisonRule.preset("text").model_copy(update={"token_numbers": True})
 _MOST_DIGITS: Final = 600
 
@@ -33,6 +35,10 @@ def _text(value: Any) -> str:
 
 def text_difference(actual: str, expected: str, rule: TextRule) -> str:
     """Where the two differ, "" where they do not. Never raises."""
+    if rule == "apps":
+        return "" if apps_prints(actual, expected) else f"printed {actual[:60]!r}, expected {expected[:60]!r}"
+    if rule == "livecodebench":
+        return "" if livecodebench_prints(actual, expected) else f"printed {actual[:60]!r}, expected {expected[:60]!r}"
     if rule == "tokens":
         return _words(actual.split(), expected.split())
     actual_lines = [line.strip() for line in actual.strip().split("\n")]

@@ -50,6 +50,8 @@ def test_close_values_are_of_one_type(actual: Any, expected: Any, atol: float, s
 def test_single_tasks_have_rules_of_their_own() -> None:
     assert equal([2, 1, 1], (1, 2), entry="similar_elements")
     assert not equal([2, 1, 3], (1, 2), entry="similar_elements")
+    assert equal([0.3, 1.0], [0.3000001, 1.0], entry="find_dissimilar", atol=1e-6)  # behind the sets, the tolerance
+    assert not equal([0.3, 1.0], [0.3000001, 1.0], entry="find_dissimilar")
     assert not equal([[1]], [[1]], entry="similar_elements")  # elements that no set can hold
     assert equal(0, 7, entry="sum_div")
     assert equal("anything", True, entry="are_equivalent")
