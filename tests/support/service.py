@@ -33,7 +33,8 @@ class Service:
         return int(self.url.rpartition(":")[2])
 
     def events(self, event: str = "request") -> list[Row]:
-        lines = [json.loads(line) for line in self.log.read_text().splitlines() if line.startswith("{")]
+        whole = self.log.read_text().rpartition("\n")[0]  # the last line may be on its way
+        lines = [json.loads(line) for line in whole.splitlines() if line.startswith("{")]
         return [line for line in lines if line["event"] == event]
 
     def rss_bytes(self) -> int:
