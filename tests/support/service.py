@@ -11,9 +11,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import httpx
 import psutil
 
-from tests.support.helpers import COMMAND, Row, environment, temporary_folder
+from tests.support.helpers import COMMAND, Row, environment, temporary_folder, wait_until
 
 DOUBLE = {"source": "def double(n):\n    return 2 * n", "entry": "double"}
 
@@ -36,6 +37,12 @@ class Service:
         whole = self.log.read_text().rpartition("\n")[0]  # the last line may be on its way
         lines = [json.loads(line) for line in whole.splitlines() if line.startswith("{")]
         return [line for line in lines if line["event"] == event]
+
+    def wait_for_calls(self, count: int, token: str = "") -> None:
+        """Until so many calls are on their way."""
+        headers = {"authorization": f"Bearer {token}"} if token else {}
+        line = f"reexec_queue_calls {count:.1f}\n"
+        wait_until(lambda: line in httpx.get(f"{self.url}/metrics", headers=headers, timeout=60).text, 60, line)
 
     def rss_bytes(self) -> int:
         return int(psutil.Process(self.process.pid).memory_info().rss)

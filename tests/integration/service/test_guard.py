@@ -37,7 +37,7 @@ def small(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
 @pytest.fixture(scope="module")
 def open_one(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
     """Without tokens."""
-    with service(tmp_path_factory.mktemp("open"), "--workers", "2", "--head-s", "6") as found:
+    with service(tmp_path_factory.mktemp("open"), "--workers", "2", "--head-s", "6", "--set", "limits.idle_s=60") as found:
         yield found
 
 
@@ -153,7 +153,7 @@ def test_a_full_queue_says_when_to_come_again(small: Service) -> None:
     ]
     for thread in threads:
         thread.start()
-    time.sleep(1)
+    small.wait_for_calls(18, TOKENS[0])
     own = httpx.post(f"{small.url}/v1/checks", json={"checks": [check(1, 2)] * 3}, headers=bearer(**{"x-client-id": "b"}))
     all_of_them = httpx.post(f"{small.url}/v1/checks", json={"checks": [check(1, 2)] * 3}, headers=bearer(TOKENS[1]))
     for thread in threads:
@@ -175,15 +175,14 @@ def test_a_short_request_need_not_wait_for_anothers_batch(open_one: Service) -> 
 
     thread = threading.Thread(target=bulk)
     thread.start()
-    time.sleep(1.5)
+    open_one.wait_for_calls(600)
     began = time.monotonic()
     for _ in range(3):
         answer = httpx.post(f"{open_one.url}/v1/check", json=check(1, 2), headers={"x-client-id": "one"}, timeout=60)
         assert answer.json()["word"] == "accepted"
-    elapsed = time.monotonic() - began
-    assert thread.is_alive()
+    done = time.monotonic()
     thread.join()
-    assert elapsed < 5
+    assert done - began < time.monotonic() - done, "they waited for most of the batch"
     assert [one["word"] for one in answers[0].json()["verdicts"]] == ["accepted"] * 600
 
 
@@ -293,14 +292,14 @@ def test_garbage_gets_an_answer_and_no_more(open_one: Service) -> None:
 
 
 def test_a_client_that_leaves_ends_its_calls(open_one: Service) -> None:
-    body = json.dumps({"checks": [nap(8)] * 40}).encode()
+    body = json.dumps({"checks": [nap(50)] * 40}).encode()
     with connect(open_one) as peer:
         peer.sendall(b"POST /v1/checks HTTP/1.1\r\nHost: localhost\r\nContent-Length: %d\r\n\r\n" % len(body) + body)
         time.sleep(1)
     began = time.monotonic()
     assert httpx.post(f"{open_one.url}/v1/check", json=check(1, 2), timeout=60).json()["word"] == "accepted"
-    assert time.monotonic() - began < 6
-    deadline = time.monotonic() + 10
+    assert time.monotonic() - began < 40
+    deadline = time.monotonic() + 60
     while "reexec_queue_calls 0.0" not in httpx.get(f"{open_one.url}/metrics").text:
         assert time.monotonic() < deadline
         time.sleep(0.1)
@@ -308,16 +307,16 @@ def test_a_client_that_leaves_ends_its_calls(open_one: Service) -> None:
 
 @pytest.mark.parametrize("route", ["/v1/check", "/v1/execute", "/run_code"])
 def test_a_client_that_leaves_ends_its_one_call(open_one: Service, route: str) -> None:
-    asked = nap(9)
+    asked = nap(50)
     if route == "/v1/execute":
         del asked["expected"]
     if route == "/run_code":
-        asked = {"code": "import time\ntime.sleep(9)", "language": "python"}
+        asked = {"code": "import time\ntime.sleep(50)", "language": "python"}
     body = json.dumps(asked).encode()
     with connect(open_one) as peer:
         peer.sendall(b"POST %s HTTP/1.1\r\nHost: localhost\r\nContent-Length: %d\r\n\r\n" % (route.encode(), len(body)) + body)
         wait_until(lambda: "reexec_queue_calls 1.0" in httpx.get(f"{open_one.url}/metrics").text)
-    wait_until(lambda: "reexec_queue_calls 0.0" in httpx.get(f"{open_one.url}/metrics").text, 7)
+    wait_until(lambda: "reexec_queue_calls 0.0" in httpx.get(f"{open_one.url}/metrics").text, 40)
 
 
 def test_a_slow_reader_holds_up_nobody(open_one: Service) -> None:
@@ -338,17 +337,23 @@ def test_a_slow_reader_holds_up_nobody(open_one: Service) -> None:
 # -- the end --------------------------------------------------------------------------------------------------------
 
 
+def is_closed(served: Service) -> bool:
+    try:
+        httpx.get(f"{served.url}/v1/health", timeout=60)
+    except httpx.TransportError:
+        return True
+    return False
+
+
 def test_sigterm_lets_requests_end(tmp_path: Path) -> None:
     with service(tmp_path, "--workers", "1") as served:
         answers: list[httpx.Response] = []
         body = {"checks": [nap(0.4)] * 5}
         thread = threading.Thread(target=lambda: answers.append(httpx.post(f"{served.url}/v1/checks", json=body, timeout=60)))
         thread.start()
-        time.sleep(1)
+        served.wait_for_calls(5)
         served.process.send_signal(signal.SIGTERM)
-        time.sleep(0.5)
-        with pytest.raises(httpx.ConnectError):
-            httpx.get(f"{served.url}/v1/health")
+        wait_until(lambda: is_closed(served), 60)
         assert served.process.wait(60) == 0
         thread.join()
         assert [one["word"] for one in answers[0].json()["verdicts"]] == ["accepted"] * 5
@@ -360,7 +365,7 @@ def test_what_takes_too_long_to_drain_is_told(tmp_path: Path) -> None:
         answers: list[httpx.Response] = []
         thread = threading.Thread(target=lambda: answers.append(httpx.post(f"{served.url}/v1/check", json=nap(9), timeout=60)))
         thread.start()
-        time.sleep(1)
+        served.wait_for_calls(1)
         assert served.stop() == 0
         thread.join()
         assert (answers[0].status_code, answers[0].json()["error"]["code"]) == (503, "shutting-down")

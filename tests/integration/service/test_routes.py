@@ -5,7 +5,6 @@ import json
 import math
 import os
 import pickle
-import time
 import zlib
 from collections import OrderedDict
 from collections.abc import Iterator
@@ -158,10 +157,9 @@ def test_run_code_tells_ends_as_sandbox_fusion_does(http: httpx.Client) -> None:
         "TimeLimitExceeded",
         "x\n",
     )
-    began = time.monotonic()
     endless = run_code(http, "while True: pass", run_timeout=1)
     assert endless["run_result"]["status"] == "TimeLimitExceeded"
-    assert time.monotonic() - began < 8  # long before the policy's own limit; clients give up after 10 s more than they ask for
+    assert endless["run_result"]["cpu_time"] < 5, "the policy's own limit is 10 s"
     large = run_code(http, "x = bytearray(100_000_000)\nprint(len(x))", memory_limit_MB=50)
     assert (large["status"], large["run_result"]["return_code"]) == ("Failed", 1)
     assert "MemoryError" in large["run_result"]["stderr"]
