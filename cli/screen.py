@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from reexec.engine.errors import ReexecError
 from reexec.engine.version import VERSION
 from reexec.runners.rows.names import likely_cause
-from reexec.runners.rows.source import read_lines
+from reexec.runners.rows.source import other_form, read_lines
 
 from .terminal import console, styled, visible
 
@@ -197,7 +197,7 @@ def _likely_cause(rejects: Path, has_map: bool) -> str:
     try:
         for _, line in read_lines(rejects):
             record = json.loads(line)
-            return likely_cause(record["reason"], record.get("text", ""), has_map)
+            return other_form(Path(record["file"])) or likely_cause(record["reason"], record.get("text", ""), has_map)
     except (ReexecError, OSError, ValueError, KeyError, TypeError):
         pass
     return ""

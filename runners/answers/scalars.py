@@ -59,9 +59,13 @@ _MARK: Final = (
     r"[][{}(),:\uff0c\uff1a\u3001\uff5b\uff5d\uff3b\uff3d\uff08\uff09]|\\(?:[][{}()]|[lr]brace(?![a-zA-Z])"
     r"|(?:text|math)(?:tt|rm|bf|it|sf|up|normal)?\{)"
 )
+_FACTORY: Final = (  # what a defaultdict makes its values by
+    r"(?:<class '[\w.]++'>|<function [\w.]*+(?:<(?:lambda|locals)>[\w.]*+)*+ at 0x[0-9a-fA-F]++>"
+    r"|(?:int|float|list|dict|set|str|tuple|bool|None)(?!\w))"
+)
 _CALL: Final = (
     rf"{_SIGN}?(?:(?:np|numpy|collections|array|builtins)\.)?(?:{'|'.join(sorted(NAMES, reverse=True))})\("
-    r"(?:(?<=defaultdict\()[ ]*+(?:<class '[\w.]++'>|(?:int|float|list|dict|set|str|tuple|bool|None)(?!\w))[ ]*+(?:,|(?=\))))?+"
+    rf"(?:(?<=defaultdict\()[ ]*+{_FACTORY}[ ]*+(?:,|(?=\))))?+"
 )
 _OPTION: Final = r"(?:dtype|maxlen)[ ]*+=[ ]*+(?:<class '[\w.]++'>|['\"]?[\w.<>|]++['\"]?)"
 

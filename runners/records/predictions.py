@@ -70,7 +70,8 @@ def _position(row: dict[str, Any], name: str, count: int, what: str) -> int:
     if value is None:
         raise BadRowError(f"{name}: expected an integer, got {kind_of(row[name])}, at $.{name}")
     if not 0 <= value < count:
-        raise BadRowError(f"{name} is {value}, but there are {count} {what} (0 to {count - 1}), at $.{name}")
+        those = f"{count} {what} (0 to {count - 1})" if count else f"no {what}"
+        raise BadRowError(f"{name} is {value}, but there are {those}, at $.{name}")
     return value
 
 

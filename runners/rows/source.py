@@ -128,12 +128,43 @@ def read_places(path: Path, most_bytes: int = MAX_LINE_BYTES) -> Iterator[tuple[
                 line = line.rstrip(b"\r\n")
                 if line.strip():
                     yield number, before, line
+        except UsageError:
+            raise
         except gzip.BadGzipFile as error:
             if number:
                 raise UsageError(f"{path}, line {number + 1}: the file breaks off ({error})") from None
             raise UsageError(f"{path}: is not compressed by gzip, as its name says") from None
         except BROKEN as error:
             raise UsageError(f"{path}, line {number + 1}: the file breaks off ({error})") from None
+
+
+_OTHERS = (
+    (b"\x1f\x8b", "compressed by gzip: let its name end in .gz"),
+    (b"\x28\xb5\x2f\xfd", "compressed by zstd: let its name end in .zst"),
+    (b"PK\x03\x04", "a zip archive: unpack it first"),
+    (b"PAR1", "a Parquet file: write it as JSON Lines first"),
+    (b"{\x00", "UTF-16 text: save it as UTF-8"),
+)
+
+
+def other_form(path: Path) -> str:
+    """What a file is instead of JSON Lines, going by its beginning, and what to do about it; empty where that says nothing."""
+    try:
+        if not path.is_file():
+            return ""
+        with open_lines(path) as file:
+            begin = file.read(4096).removeprefix(BOM)
+    except (UsageError, *BROKEN):
+        return ""
+    other = next((what for magic, what in _OTHERS if begin.startswith(magic)), "")
+    if other:
+        return f"the file is {other}"
+    begin = begin.lstrip()
+    if begin.startswith(b"["):
+        return f"the file is a JSON array; expected JSON Lines, an object on each line: jq -c '.[]' {path.name} makes them"
+    if begin[:1] == b"{" and begin[1:].lstrip(b" \t\r").startswith(b"\n"):
+        return f"its objects span several lines; expected JSON Lines, an object on each line: jq -c . {path.name} makes them"
+    return ""
 
 
 def overlong_reason(most_bytes: int) -> str:

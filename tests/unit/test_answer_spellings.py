@@ -67,6 +67,7 @@ READ: dict[str, tuple[str, Any, str]] = {
     "empty constructors": ("{'output': [OrderedDict(), Counter(), deque(), dict(), list()]}", [{}, {}, [], {}, []], "python"),
     "defaultdict": ("{'output': defaultdict(<class 'list'>, {'a': [1]})}", {"a": [1]}, "python"),
     "defaultdict of code": ("{'output': defaultdict(int, {'a': 1})}", {"a": 1}, "python"),
+    "defaultdict of a function": ("{'output': defaultdict(<function f.<locals>.<lambda> at 0x7f>, {1: 2})}", {1: 2}, "python"),
     "empty defaultdict": ("{'output': defaultdict(<class 'int'>, {})}", {}, "python"),
     "deque": ("{'output': deque([1, 2])}", [1, 2], "python"),
     "deque of fixed length": ("{'output': deque([1, 2], maxlen=3)}", [1, 2], "python"),

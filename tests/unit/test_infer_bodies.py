@@ -108,6 +108,9 @@ def test_words_for_the_end_of_a_reply_are_known_in_every_spelling(said: Any, mea
         ({"errors": [{"message": "one"}, {"message": "two"}]}, "one; two", None, ""),
         ({"error": {"unheard": "of"}}, '{"unheard": "of"}', None, ""),
         ({"error": {"message": "down"}, "status": 500}, "down", 500, ""),
+        ({"error": {"message": "slow down", "type": "RateLimitError"}}, "slow down", 429, "RateLimitError"),
+        ({"error": {"message": "slow down", "code": "too many requests"}}, "slow down", 429, "too many requests"),
+        ({"code": "Throttling.RateQuota", "message": "slow down"}, "slow down", 429, "Throttling.RateQuota"),
         ({"choices": [{"error": {"code": 502, "message": "died"}, "message": {"content": "par"}}]}, "died", 502, ""),
         ({"choices": [], "error": {"message": "none", "code": 500}}, "none", 500, ""),
         ({"choices": [{"message": {"content": "it broke"}, "finish_reason": "error"}]}, "it broke", None, ""),
@@ -155,6 +158,51 @@ def test_a_refusal_is_no_text() -> None:
 def test_what_is_neither_a_completion_nor_an_error_is_malformed(raw: bytes) -> None:
     with pytest.raises(MalformedError):
         read_body(raw)
+
+
+@pytest.mark.parametrize(
+    ("said", "means", "served"),
+    [
+        ({"type": "length", "length": 16}, "length", "length"),
+        ({"type": "stop", "matched": 128009}, "stop", "stop"),
+        ({"type": "abort", "message": "x"}, "abort", "abort"),
+        ({}, "stop", ""),
+    ],
+)
+def test_an_end_that_is_said_in_an_object_is_known(said: Any, means: str, served: str) -> None:
+    found = completion({"content": "x"}, said)
+    assert (found.finish_reason, found.served_finish_reason) == (means, served)
+
+
+@pytest.mark.parametrize("usage", ["12", [1], 7, True, {"prompt_tokens": "3", "completion_tokens": -1}])
+def test_a_usage_in_an_unknown_form_loses_no_reply(usage: Any) -> None:
+    found = completion({"content": "x"}, usage=usage)
+    assert (found.text, found.prompt_tokens, found.completion_tokens) == ("x", None, None)
+
+
+@pytest.mark.parametrize("none", [None, "", {}, [], False, {"code": None, "message": ""}, {"code": 0, "message": None}])
+def test_an_error_that_says_nothing_is_none(none: Any) -> None:
+    assert completion({"content": "x"}, error=none).text == "x"
+
+
+def test_text_of_the_older_completions_is_read() -> None:
+    for choice in ({"text": "x", "finish_reason": "length"}, {"message": None, "text": "x", "finish_reason": "length"}):
+        found = read_body(json.dumps({"choices": [choice]}).encode())
+        assert isinstance(found, Completion)
+        assert (found.text, found.finish_reason) == ("x", "length")
+
+
+def test_control_characters_in_a_text_lose_no_reply() -> None:
+    found = read_body(b'{"choices": [{"message": {"content": "a\nb\x00c\td"}, "finish_reason": "stop"}]}')
+    assert isinstance(found, Completion)
+    assert found.text == "a\nb\x00c\td"
+
+
+def test_what_a_body_without_choices_says_is_quoted() -> None:
+    said = {"base_resp": {"status_code": 1002, "status_msg": "slow down"}}
+    with pytest.raises(NoChoicesError) as error:
+        read_body(json.dumps({"id": "a", "model": "m", "choices": None, **said}).encode())
+    assert json.loads(str(error.value)) == said
 
 
 def test_a_completion_without_choices_is_told_as_such() -> None:

@@ -23,6 +23,7 @@ _FILTERED = {"content_filter", "content_filtered", "safety", "prohibited_content
 # Statuses of errors that say what they are by a word instead of a number.
 _CODES = {
     "rate_limit": 429, "rate_limit_exceeded": 429, "rate_limit_error": 429, "too_many_requests": 429, "throttled": 429,
+    "throttling": 429,
     "resource_exhausted": 429, "insufficient_quota": 429, "overloaded": 529, "overloaded_error": 529, "unavailable": 503,
     "service_unavailable": 503, "timeout": 504, "timeout_error": 504, "deadline_exceeded": 504, "invalid_api_key": 401,
     "authentication_error": 401, "unauthenticated": 401, "unauthorized": 401, "insufficient_credits": 402,
@@ -83,22 +84,26 @@ class NoChoicesError(ValueError):
 def read_body(body: bytes) -> Completion | ServerError:
     """Of a response of status 200. Raises MalformedError, NoChoicesError."""
     try:
-        data = json.loads(body)
+        data = json.loads(body, strict=False)  # some servers leave control characters in texts as they are
     except (ValueError, RecursionError) as fault:
         raise MalformedError(f"{type(fault).__name__}: {fault}") from None
     try:
         error = _error_in(data)
         if error is not None:
             return error
-        choices, usage = data["choices"], data.get("usage") or {}
+        choices, usage = data["choices"], data.get("usage")
         if not choices:
-            raise NoChoicesError
+            raise NoChoicesError(json.dumps(more) if (more := _besides(data)) else "")
         choice = choices[0]
         message = choice.get("message")
         error = _error_of(choice.get("error"), None)
         if error is not None:
             return error
-        completion = _completion(data, choice, message if message is not None else choice["message"], usage)
+        if message is None and isinstance(choice.get("text"), str):  # as the older completions have it
+            message = {"content": choice["text"]}
+        completion = _completion(
+            data, choice, message if message is not None else choice["message"], usage if isinstance(usage, dict) else {}
+        )
         if isinstance(choice.get("finish_reason"), str) and choice["finish_reason"].lower() == "error":
             return ServerError(completion.text.strip() or "the reply ended by an error of the server")
         return completion
@@ -106,10 +111,18 @@ def read_body(body: bytes) -> Completion | ServerError:
         raise MalformedError(f"{type(fault).__name__}: {fault}") from None
 
 
+def _besides(data: dict[str, Any]) -> dict[str, Any]:
+    """What a body without choices says besides; there the server's words are, in a member of its own."""
+    usual = ("choices", "id", "object", "created", "model", "usage")
+    return {name: value for name, value in data.items() if name not in usual and value not in (None, "", [], {})}
+
+
 def _completion(data: Any, choice: Any, message: Any, usage: Any) -> Completion:
     content = message.get("content")
     thoughts = (message.get(name) for name in ("reasoning_content", "reasoning", "thinking", "reasoning_details"))
     said = choice.get("finish_reason")
+    if isinstance(said, dict):  # SGLang's {"type": "length", "length": 16}
+        said = said.get("type")
     completion_tokens = _count(usage.get("completion_tokens"))
     model = data.get("model")
     return Completion(
@@ -171,8 +184,8 @@ def _error_in(data: Any) -> ServerError | None:
 
 
 def _error_of(error: Any, around: dict[str, Any] | None) -> ServerError | None:
-    """`around` may have the code that the error itself lacks."""
-    if not error:
+    """`around` may have the code that the error itself lacks. Members that are all null, empty or 0 say that there is none."""
+    if not error or (isinstance(error, dict) and not any(error.values())):
         return None
     said = _words(error) or json.dumps(error, ensure_ascii=False)
     upstream = error.get("metadata") if isinstance(error, dict) else None
@@ -182,7 +195,7 @@ def _error_of(error: Any, around: dict[str, Any] | None) -> ServerError | None:
     if around is not None:
         kind, code = kind or _kind(around), code if code is not None else _code(around)
     if code is None and isinstance(error, str):
-        code = _CODES.get(error.strip().lower().replace(" ", "_"))
+        code = _code_named(error)
     return ServerError(said, kind, code)
 
 
@@ -210,13 +223,27 @@ def _kind(value: Any) -> str:
     return next((one for one in found if isinstance(one, str) and one and not one.isdigit()), "")
 
 
+def _code_named(name: str) -> int | None:
+    """The status of an error by its name: RateLimitError, "rate limit" and rate_limit_error are one, and Throttling.RateQuota
+    is one of Throttling."""
+    plain = _plain_name(name)
+    return _PLAIN_CODES.get(plain, _PLAIN_CODES.get(_plain_name(name.partition(".")[0])))
+
+
+def _plain_name(name: str) -> str:
+    return re.sub("[^a-z]", "", name.lower()).removesuffix("exception").removesuffix("error")
+
+
+_PLAIN_CODES = {_plain_name(name): code for name, code in _CODES.items()}
+
+
 def _code(value: Any) -> int | None:
     if not isinstance(value, dict):
         return None
     for name in ("code", "status_code", "status", "http_status", "type"):
         found = value.get(name)
         if isinstance(found, str):
-            found = int(found) if found.isdigit() and len(found) == 3 else _CODES.get(found.strip().lower())
+            found = int(found) if found.isdigit() and len(found) == 3 else _code_named(found)
         if type(found) is int and 300 <= found <= 599:
             return found
     return None

@@ -170,8 +170,8 @@ class Client:
     def _of_body(self, response: Any, max_tokens: int) -> Reply | Fault:
         try:
             found = read_body(response.content)
-        except NoChoicesError:
-            return Fault("no-choices", "the reply holds no choices")
+        except NoChoicesError as error:
+            return Fault("no-choices", self._line(f"the reply holds no choices{f': {error}' if str(error) else ''}"))
         except MalformedError as error:
             return Fault("malformed", self._line(f"the reply is not a chat completion ({error})"))
         if isinstance(found, ServerError):

@@ -95,6 +95,39 @@ def test_a_file_that_breaks_off_keeps_the_rows_before(name: str, tmp_path: Path,
     assert [row["index"] for row in read_rows(output)] == list(range(3000))
 
 
+@pytest.mark.parametrize(
+    ("begin", "told"),
+    [
+        (
+            b'[{"itemid": 0},\n {"itemid": 1}]\n',
+            "is a JSON array; expected JSON Lines, an object on each line: jq -c '.[]' r.jsonl",
+        ),
+        (b'\xef\xbb\xbf\n[\n  {"itemid": 0}\n]\n', "is a JSON array"),
+        (
+            b'{\r\n  "itemid": 0\r\n}\r\n',
+            "its objects span several lines; expected JSON Lines, an object on each line: jq -c . r.jsonl",
+        ),
+        (gzip.compress(b'{"itemid": 0}\n'), "is compressed by gzip: let its name end in .gz"),
+        (b"\x28\xb5\x2f\xfd\x20\x05", "is compressed by zstd: let its name end in .zst"),
+        (b"PK\x03\x04 \x00", "is a zip archive"),
+        (b"PAR1\x15\x04", "is a Parquet file"),
+        ('{"itemid": 0}\n'.encode("utf-16-le"), "is UTF-16 text: save it as UTF-8"),
+    ],
+)
+def test_a_file_that_is_no_json_lines_is_told_what_it_is(begin: bytes, told: str, tmp_path: Path, functions: Path) -> None:
+    rows = tmp_path / "r.jsonl"
+    rows.write_bytes(begin)
+    refused(reexec("verify", rows, "-f", functions, "-o", tmp_path / "o.jsonl"), "no row could be used", told)
+
+
+def test_utf_16_is_refused_in_its_own_words(tmp_path: Path, functions: Path) -> None:
+    rows = tmp_path / "r.jsonl"
+    rows.write_bytes('{"itemid": 0}\n'.encode("utf-16"))
+    done = reexec("verify", rows, "-f", functions, "-o", tmp_path / "o.jsonl")
+    refused(done, f"{rows}: UTF-16 text; JSON Lines are UTF-8")
+    assert "breaks off" not in done.err
+
+
 def test_a_functions_file_that_breaks_off_is_refused(tmp_path: Path, functions: Path, responses: Path) -> None:
     broken = tmp_path / "f.jsonl.gz"
     broken.write_bytes(gzip.compress(functions.read_bytes())[:-12])
