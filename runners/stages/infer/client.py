@@ -173,7 +173,8 @@ class Client:
         except NoChoicesError as error:
             return Fault("no-choices", self._line(f"the reply holds no choices{f': {error}' if str(error) else ''}"))
         except MalformedError as error:
-            return Fault("malformed", self._line(f"the reply is not a chat completion ({error})"))
+            said = read_error(response.content, response.status_code).said
+            return Fault("malformed", self._line(f"the reply is not a chat completion ({error}): {said or 'it is empty'}"))
         if isinstance(found, ServerError):
             where = "an error in the reply" if found.code is None else f"an error in the reply, {found.code}"
             return self._of_error(found, where, response.headers)
@@ -181,7 +182,7 @@ class Client:
         if found.refusal:
             message = self._line(f"the model refuses: {found.refusal}")
             return Fault("refusal", message, again=False, spent=reply, of_the_row=True)
-        if reply.finish_reason == "stop" and not reply.text:
+        if reply.finish_reason == "stop" and not reply.text.strip():
             return Fault("no-text", "the reply ended by itself and is empty", spent=reply)
         return reply
 

@@ -11,6 +11,7 @@ from tests.support.infer import assert_key_nowhere, infer, log_of, logged, write
 from tests.support.server import KEY, Plan, Raw, Server, chat
 
 TOO_LONG = Raw({"error": {"message": "This model's maximum context length is 4096 tokens"}}, 400)
+NO_JSON = "JSONDecodeError: Expecting value: line 1 column 1 (char 0)"
 
 
 def rejects(output: Path) -> list[dict[str, Any]]:
@@ -79,6 +80,10 @@ def test_a_prompt_that_a_provider_moderates_is_the_rows_own_fault(tmp_path: Path
         (chat({"content": None, "refusal": "I cannot help."}), "refusal: the model refuses: I cannot help.", 1),
         (chat("x", "SAFETY"), "finish-content_filter: the reply ended by 'content_filter'", 1),
         (chat(""), "no-text: the reply ended by itself and is empty", 2),
+        (chat(" \n"), "no-text: the reply ended by itself and is empty", 2),
+        (Raw(b"<h1>Log in</h1>"), f"malformed: the reply is not a chat completion ({NO_JSON}): Log in", 2),
+        (Raw(b""), f"malformed: the reply is not a chat completion ({NO_JSON}): it is empty", 2),
+        (Raw({"choices": None, "said": "too fast"}), 'no-choices: the reply holds no choices: {"said": "too fast"}', 2),
     ],
 )  # fmt: skip
 def test_the_reason_of_a_reject_is_what_the_server_said(reply: Raw, reason: str, asked: int, tmp_path: Path) -> None:

@@ -152,6 +152,12 @@ def test_what_cannot_be_bound_says_where(change: Row, says: str, store: Function
         read_prediction(response(2, 1, 4) | change, store)
 
 
+def test_of_a_function_without_pairs_no_range_is_named(tmp_path: Path) -> None:
+    store = FunctionStore(write_rows(tmp_path / "f.jsonl", [{**rows()[0], "ios": []}]))
+    with pytest.raises(BadRowError, match=r"ioid is 0, but there are no pairs, at \$\.ioid"):
+        read_prediction(response(0, 0, 4), store)
+
+
 @pytest.mark.parametrize("missing", ["itemid", "ioid", "io_pred", "output"])
 def test_a_missing_field_is_named(missing: str, store: FunctionStore) -> None:
     row = response(2, 1, 4)
