@@ -185,13 +185,6 @@ def test_an_error_that_says_nothing_is_none(none: Any) -> None:
     assert completion({"content": "x"}, error=none).text == "x"
 
 
-def test_text_of_the_older_completions_is_read() -> None:
-    for choice in ({"text": "x", "finish_reason": "length"}, {"message": None, "text": "x", "finish_reason": "length"}):
-        found = read_body(json.dumps({"choices": [choice]}).encode())
-        assert isinstance(found, Completion)
-        assert (found.text, found.finish_reason) == ("x", "length")
-
-
 def test_control_characters_in_a_text_lose_no_reply() -> None:
     found = read_body(b'{"choices": [{"message": {"content": "a\nb\x00c\td"}, "finish_reason": "stop"}]}')
     assert isinstance(found, Completion)

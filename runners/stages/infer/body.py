@@ -99,8 +99,6 @@ def read_body(body: bytes) -> Completion | ServerError:
         error = _error_of(choice.get("error"), None)
         if error is not None:
             return error
-        if message is None and isinstance(choice.get("text"), str):  # as the older completions have it
-            message = {"content": choice["text"]}
         completion = _completion(
             data, choice, message if message is not None else choice["message"], usage if isinstance(usage, dict) else {}
         )
