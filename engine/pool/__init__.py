@@ -6,6 +6,7 @@
     scheduler     which worker gets which job: callers take turns (no I/O)
     worker        one zygote with its jail: its state, its frames in flight, its programs
     fleet         workers come and go
+    starts        how often a start may fail, and how much time one has (no I/O, no clock)
     preload       which modules a program's worker should have imported
     cpu_affinity  which processor a worker runs on
     future        what `submit` returns, and the thread for callbacks
@@ -20,6 +21,8 @@ What happens on a failure that is not a check's own:
     killed, or is silent past the backstop
     a worker does not come up                three times in a row: those that run go on without it, and an idle one makes room;
                                              where there is none, every waiting job ends as `engine-error`
-    killed from outside while it starts      started again, up to thirty times
+    it does not say `hello`                  given up after 120 s of its own time: what it waits for a processor is not counted
+    killed from outside while it starts      started again: thirty times before the first worker is up, after that until none
+                                             has come up for five minutes
     the caller shuts down                    jobs that are not done end as `engine-error`; workers are killed and reaped
 """

@@ -3,7 +3,9 @@
 Knows nothing of jobs: who buries a worker takes its jobs first. Used by the I/O thread only.
 """
 
+import contextlib
 import signal
+import subprocess
 import time
 from collections.abc import Callable
 from typing import Any
@@ -14,13 +16,14 @@ from ..errors import EngineError
 from ..jail.interpreter import Interpreter
 from ..jail.launch import setup_message
 from ..jail.levels import backend_of
+from ..jail.progress import is_leaving, status_of_zombie
 from .cpu_affinity import Placement
+from .starts import Attempts
 from .worker import State, Worker, start_error
 
-START_S = 120.0
-FAILED_STARTS_ALLOWED = 3
-KILLED_STARTS_ALLOWED = 30
 TRY_AGAIN_S = 10.0
+LEAVING_S = 10.0
+"""How long a worker that hung up, and is on its way out, may take to be gone: then its exit status is not waited for."""
 
 
 class Fleet:
@@ -38,11 +41,9 @@ class Fleet:
         self._wanted = active
         self._try_again_at = 0.0
         self._index = 0
-        self._failed_starts = 0
-        self._killed_starts = 0
+        self._attempts = Attempts()
         self.placement = Placement()
         self.started = 0
-        self.first_is_up = False
 
     def start(self, key: frozenset[str]) -> EngineError | None:
         """Starts a worker; an error where none came up and there is none to make do with."""
@@ -62,15 +63,14 @@ class Fleet:
 
     def is_up(self, worker: Worker) -> None:
         self.placement.place(worker)
-        self._failed_starts = self._killed_starts = 0
-        self.first_is_up = True
+        self._attempts.came_up()
 
-    def end(self, worker: Worker, hung_up: bool) -> tuple[bool, str]:
-        """Kills and reaps a worker; whether somebody outside had ended it (only one that hung up can tell), and its log."""
+    def end(self, worker: Worker, may_be_gone: bool) -> tuple[bool, str]:
+        """Kills and reaps a worker; whether somebody outside had ended it, which is asked where it `may_be_gone`; its log."""
         self._unwatch(worker)
         self.workers.remove(worker)
         self.placement.forget(worker)
-        status = _exit_status_if_gone(worker) if hung_up else None
+        status = _exit_status_if_gone(worker) if may_be_gone else None
         _, log = worker.end()
         return self._backend.knows_outside_kills and _from_outside(status), log
 
@@ -83,9 +83,10 @@ class Fleet:
 
     def start_failed(self, from_outside: bool, log: str, reason: str) -> EngineError | None:
         """A worker ended before it was up; as `start`."""
-        if from_outside and self._killed_starts < KILLED_STARTS_ALLOWED:
-            self._killed_starts += 1  # says nothing about what this host can do
-            return None
+        if from_outside or (self._backend.knows_outside_kills and ENDED_AMID_START in log):
+            if self._attempts.killed(time.monotonic()):
+                return None
+            return self._give_up_on(start_error("", KILLED))
         return self._failed(start_error(log, reason))
 
     def review(self, now: float) -> None:
@@ -99,10 +100,9 @@ class Fleet:
         self.workers.clear()
 
     def _failed(self, error: EngineError) -> EngineError | None:
-        self._failed_starts += 1
-        if self.first_is_up and self._failed_starts < FAILED_STARTS_ALLOWED:
-            return None
-        self._failed_starts = 0
+        return None if self._attempts.failed() else self._give_up_on(error)
+
+    def _give_up_on(self, error: EngineError) -> EngineError | None:
         return None if self._makes_do() else error
 
     def _makes_do(self) -> bool:
@@ -124,14 +124,33 @@ class Fleet:
 
 
 def _exit_status_if_gone(worker: Worker) -> int | None:
-    """The exit status of a worker that ended by itself or by somebody else's hand; None while it still runs."""
-    try:
-        return worker.launched.process.wait(0.5)
-    except Exception:
-        return None
+    """The exit status of a worker that ended by itself or by somebody else's hand; None while it still runs. On a busy machine
+    it takes nsjail a while to notice that its zygote is gone, and one that is stopped does not notice at all; it holds the
+    zygote's end of the channel too, so that the zygote seems to be silent."""
+    until = time.monotonic() + LEAVING_S
+    while True:
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            return worker.launched.process.wait(0.5)
+        zygote = worker.launched.zygote_pid()
+        status = status_of_zombie(zygote) if worker.launched.zygote_is_child else None
+        if status is not None or not is_leaving(zygote) or time.monotonic() > until:
+            return status
+
+
+KILLED = (
+    "one after the other was killed from outside while it started (by an operator, a container's filter, or the kernel because "
+    "memory ran out)"
+)
+ENDED_AMID_START = "Couldn't signal the new process via a socketpair"
+"""What nsjail logs whose child is gone before nsjail has told it to begin: the child waits for that and does nothing else."""
+_FAULTS = frozenset((
+    signal.SIGSYS, signal.SIGSEGV, signal.SIGBUS, signal.SIGILL, signal.SIGFPE, signal.SIGABRT, signal.SIGTRAP, signal.SIGXCPU,
+    signal.SIGXFSZ,
+))  # fmt: skip
+"""Signals that the kernel sends to a process for what it did itself: nsjail is broken here, or may not do something."""
 
 
 def _from_outside(status: int | None) -> bool:
     """Nothing inside a PID namespace can send nsjail a signal, nor SIGKILL to the namespace's first process, which nsjail
     reports as 128 + 9. So these two are somebody else's doing: an operator's, or the kernel's when memory runs out."""
-    return status is not None and (status < 0 or status == 128 + signal.SIGKILL)
+    return status is not None and ((status < 0 and -status not in _FAULTS) or status == 128 + signal.SIGKILL)

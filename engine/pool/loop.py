@@ -20,19 +20,20 @@ from ..errors import DeadlineExceededError, EngineError
 from ..jail.interpreter import Interpreter
 from ..protocol.endings import WorkerEnd
 from .answer import Answer, of_the_host
-from .fleet import START_S, Fleet
+from .fleet import Fleet
 from .future import Callbacks, OutcomeFuture
 from .job import Job, Mailbox
 from .preload import Preload
 from .retry import LOST_UNIT, TO_BE_RULED, History, Ruling
 from .scheduler import Scheduler
+from .starts import START_S
 from .statistics import Statistics
 from .worker import State, Worker, WorkerDiedError
 
 RECALL_S = 0.1
 """How long a worker has to end a check that was cancelled; then it is given up."""
 LATE_S = 5.0
-"""Past `wall_s` without an answer a worker is stuck, for whatever reason."""
+"""Time that a worker has had past `wall_s` without an answer: it is stuck, for whatever reason."""
 _TICK_S = 0.5
 _BELL_S = 0.02
 _LOOK_S = 0.1
@@ -375,11 +376,13 @@ class Loop:
             self._fleet.retire(worker)
             self._put_back(jobs)
             return
-        from_outside, log = self._fleet.end(worker, end is WorkerEnd.HUNG_UP)
+        from_outside, log = self._fleet.end(worker, end in (WorkerEnd.HUNG_UP, WorkerEnd.SILENT))
         if was_starting:
             error = self._fleet.start_failed(from_outside, log, words)
             if error is not None:
                 self._give_up(error)
+            elif not self._first.is_set():  # nothing waits yet, so that nobody else asks for it
+                self._start_worker(worker.key)
             return
         self._counts["worker_deaths"] += 1
         if jobs:
@@ -404,12 +407,12 @@ class Loop:
         self._next_look_s = now + _LOOK_S
         self._fleet.review(now)
         # A zygote holds wall_s itself, for compiling and again for running, and says when a long compilation is over.
-        limit = self.policy.limits.backstop_s + LATE_S
         for worker in list(self._workers):
-            if worker.in_flight and now - worker.head_since > limit:
-                self._bury(worker, WorkerEnd.SILENT, "the worker stayed silent past the backstop")
-            elif worker.state is State.STARTING and now - worker.head_since > START_S:
-                self._bury(worker, WorkerEnd.SILENT, f"no hello within {START_S:.0f} s")
+            if worker.in_flight:
+                if worker.overdue_s(now, self.policy.limits.backstop_s) > LATE_S:
+                    self._bury(worker, WorkerEnd.SILENT, "the worker stayed silent past the backstop")
+            elif worker.state is State.STARTING and worker.overdue_s(now, 0.0) > START_S:
+                self._bury(worker, WorkerEnd.SILENT, f"no hello within {START_S:.0f} s of its own time")
 
     def _give_up_recalled(self, now: float) -> None:
         """Workers that do not end a check which was cancelled."""

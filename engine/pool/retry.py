@@ -4,8 +4,9 @@
     --------------------------------------------  --------------------------------------------------------------
     a worker died under it                        once more, alone on a fresh worker; the second time it is `denied`,
                                                   or memory-limit where the worker said so
-    its worker was killed from outside, or the    the same again, up to five times, then `engine-error`
-    host let it start no process
+    its worker was killed from outside            the same again, up to thirty times, then `engine-error`: on a busy machine
+                                                  runs are long, and each is the likelier hit
+    the host let its worker start no process      the same again, up to five times, then `engine-error`
     SIGKILL ended its own process                 again, alone, up to three runs; then it is the program's own doing:
                                                   a program that kills itself does it each time
     a limit on time, in doubt                     once more, alone, behind other work (see below)
@@ -38,7 +39,8 @@ from .answer import KILLED, UNIT, Answer, of_the_host
 
 DEATHS_BELIEVED = 2
 KILLS_BELIEVED = 3
-OUTSIDE_KILLS_ALLOWED = 5
+OUTSIDE_KILLS_ALLOWED = 30
+REFUSED_FORKS_ALLOWED = 5
 _TIMED = ("cpu-limit", "wall-limit")
 TO_BE_RULED = frozenset((*_TIMED, KILLED))
 """Kinds of answers that may not stand; every other one stands, unless the check has a history."""
@@ -65,11 +67,12 @@ class Ruling(NamedTuple):
 class History:
     """What has become of one check so far. Made when the first thing happens to it."""
 
-    __slots__ = ("deaths", "first", "kills", "outside_kills")
+    __slots__ = ("deaths", "first", "kills", "outside_kills", "refused_forks")
 
     def __init__(self) -> None:
         self.deaths = 0
         self.outside_kills = 0
+        self.refused_forks = 0
         self.kills = 0
         """Runs that ended by SIGKILL to the process of the check itself."""
         self.first: Answer | None = None
@@ -78,7 +81,7 @@ class History:
     @property
     def needs_fresh_worker(self) -> bool:
         """Whether a worker died under it: the next one must have run nothing else. Alone is enough for a confirmation."""
-        return self.deaths > 0 or self.outside_kills > 0
+        return self.deaths + self.outside_kills + self.refused_forks > 0
 
     def answered(self, answer: Answer) -> Ruling:
         if answer.kind == KILLED:
@@ -92,14 +95,17 @@ class History:
 
     def died(self, end: WorkerEnd, from_outside: bool, words: str) -> Ruling:
         """Its worker ended while it ran. `words` are for a person."""
-        if from_outside or end is WorkerEnd.CANNOT_FORK:
+        if from_outside:
             self.outside_kills += 1
             if self.outside_kills <= OUTSIDE_KILLS_ALLOWED:
                 return Ruling(None, Rerun.FRESH, ("retried",))
             detail = f"its workers were killed from outside {self.outside_kills} times"
-            if end is WorkerEnd.CANNOT_FORK:
-                detail = f"{words} (`ulimit -u`, pids.max)"
             return self._stands(of_the_host("engine-error", detail), "retried")
+        if end is WorkerEnd.CANNOT_FORK:
+            self.refused_forks += 1
+            if self.refused_forks <= REFUSED_FORKS_ALLOWED:
+                return Ruling(None, Rerun.FRESH, ("retried",))
+            return self._stands(of_the_host("engine-error", f"{words} (`ulimit -u`, pids.max)"), "retried")
         self.deaths += 1
         if self.deaths < DEATHS_BELIEVED:
             return Ruling(None, Rerun.FRESH, ("retried",))

@@ -22,18 +22,22 @@ from reexec.policies.model import Limits
 from ..addresses import loaded_bytes
 from ..errors import EngineError
 from ..jail.launch import Launched, baseline_of
+from ..jail.progress import used_by
 from ..jail.run_delay import RunDelays
 from ..own_terms import CallLimits
 from ..protocol import claim, files, frames
 from ..protocol.endings import LAST_WORDS, WorkerEnd
 from .answer import CANCELLED, UNIT, Answer, of_result
 from .job import Job
+from .starts import Patience
 
 MAX_PROGRAMS = 256
 MAX_IN_FLIGHT = 64
 MAX_IN_FLIGHT_BYTES = 1 << 20
 MAX_ANSWER_BYTES = 8 << 20
 IN_FLIGHT_S = 0.05
+LOOK_S = 0.5
+"""Between two looks at the processes of a worker that is overdue."""
 LONG_S = 0.02
 """Nothing is given to a worker whose check has run for longer; what is behind it comes back."""
 RECEIVE_BYTES, LONG_RECEIVE_BYTES = 1 << 15, 1 << 18
@@ -72,6 +76,10 @@ class Worker:
         self._returned: list[Job] = []
         self.head_since = time.monotonic()
         self.idle_since = self.head_since
+        self._overdue: tuple[float, Patience] | None = None
+        """Since when the head was overdue that was looked at last, and its time since then."""
+        self._looked_at = 0.0
+        self._overdue_s = 0.0
         self.fresh = True
         self.answered = 0
         self.info: dict[str, Any] = {}
@@ -319,6 +327,19 @@ class Worker:
         self._out += frames.encode(baseline)
         self.state = State.IDLE
         self.idle_since = time.monotonic()
+
+    def overdue_s(self, now: float, limit_s: float) -> float:
+        """For how long of its own time (starts.py) this worker has owed an answer, or its hello, past `limit_s`."""
+        if now - self.head_since <= limit_s:
+            return 0.0
+        if self._overdue is not None and self._overdue[0] == self.head_since and now - self._looked_at < LOOK_S:
+            return self._overdue_s
+        used = used_by(self.zygote_pid) if self.zygote_pid else used_by(self.launched.process.pid, self.launched.zygote_pid())
+        if self._overdue is None or self._overdue[0] != self.head_since:
+            self._overdue = self.head_since, Patience(now, used)
+        self._looked_at = now
+        self._overdue_s = self._overdue[1].had_s(now, used)
+        return self._overdue_s
 
     # -- the end ----------------------------------------------------------------------------------------------
 

@@ -232,7 +232,8 @@ def test_row_e26_killed_from_outside_once() -> None:
         assert (outcome.kind, outcome.value, outcome.attempts) == ("value", 1, 2)
 
 
-def test_row_e27_killed_from_outside_six_times_or_shut_down() -> None:
+def test_row_e27_killed_from_outside_too_often_or_shut_down(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("reexec.engine.pool.retry.OUTSIDE_KILLS_ALLOWED", 5)
     with Executor(load_policy("codeio", settings=PATIENT), workers=1) as executor:
         future = executor.submit(SLEEPER, [])
         kill_while_running(executor, 6, lambda: None)

@@ -13,7 +13,7 @@ from reexec.engine.protocol.endings import WorkerEnd
 
 ENDS_BY_ITSELF = ("value", "exception", "early-exit", "bad-result", "memory-limit", "output-limit", "process-limit", "denied")
 DEATHS = (WorkerEnd.HUNG_UP, WorkerEnd.BROKE_PROTOCOL, WorkerEnd.SILENT, WorkerEnd.BROKEN, WorkerEnd.OUT_OF_MEMORY)
-MOST_RUNS = retry.KILLS_BELIEVED + retry.DEATHS_BELIEVED + retry.OUTSIDE_KILLS_ALLOWED + 1
+MOST_RUNS = retry.KILLS_BELIEVED + retry.DEATHS_BELIEVED + retry.OUTSIDE_KILLS_ALLOWED + retry.REFUSED_FORKS_ALLOWED + 1
 
 
 class OneCheck(RuleBasedStateMachine):
@@ -82,10 +82,12 @@ class OneCheck(RuleBasedStateMachine):
     @precondition(lambda self: self.final is None)
     @rule(end=st.sampled_from([WorkerEnd.HUNG_UP, WorkerEnd.CANNOT_FORK]))
     def somebody_outside_ends_its_worker(self, end: WorkerEnd) -> None:
-        self.rule_on("outside", self.history.died(end, end is WorkerEnd.HUNG_UP, "words"))
+        killed = end is WorkerEnd.HUNG_UP
+        self.rule_on("killed" if killed else "refused", self.history.died(end, killed, "words"))
         if self.final is not None:
             assert self.final.kind == (self.history.first.kind if self.history.first else "engine-error")
-            assert self.runs.count("outside") == retry.OUTSIDE_KILLS_ALLOWED + 1
+            allowed = retry.OUTSIDE_KILLS_ALLOWED if killed else retry.REFUSED_FORKS_ALLOWED
+            assert self.runs.count("killed" if killed else "refused") == allowed + 1
 
     @invariant()
     def it_ends(self) -> None:
@@ -93,13 +95,13 @@ class OneCheck(RuleBasedStateMachine):
 
     @invariant()
     def after_a_death_the_next_worker_is_fresh(self) -> None:
-        if self.final is None and self.runs and (self.history.deaths or self.history.outside_kills):
+        if self.final is None and {*self.runs} & {"killed", "refused", *DEATHS}:
             assert self.history.needs_fresh_worker
             assert self.next in (Rerun.FRESH, Rerun.LATER)
 
     @invariant()
     def counts_say_what_happened(self) -> None:
-        deaths = sum(type(run) is WorkerEnd or run == "outside" for run in self.runs)
+        deaths = sum(type(run) is WorkerEnd or run in ("killed", "refused") for run in self.runs)
         assert self.counts.count("retried") == deaths
         confirmed = self.counts.count("limits_confirmed") + self.counts.count("limit_disagreements")
         assert confirmed == (self.final is not None and self.history.first is not None)

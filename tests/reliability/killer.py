@@ -2,7 +2,9 @@
 
     python -m tests.reliability.killer HOST_PID --every 0.2 --of jails,zygotes --seed 1
 
-Ends at the end of its standard input and prints one JSON line: how often it has killed what.
+Ends at the end of its standard input and prints one JSON line: how often it has killed what. Whatever comes on its standard
+input says that the host got on. Without that it kills so many and waits: on a busy machine, where starts are slow, no worker
+would ever come up.
 """
 
 import argparse
@@ -15,6 +17,7 @@ import select
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Collection
 from pathlib import Path
 from types import TracebackType
@@ -23,6 +26,7 @@ from typing import Self
 from tests.reliability.outside import Tree
 
 ROOT = Path(__file__).parents[2]
+KILLS_IN_A_ROW = 20
 KINDS = ("jails", "zygotes", "checks")
 
 
@@ -86,10 +90,19 @@ def main() -> None:
     source = random.Random(arguments.seed)
     but_not = {os.getpid(), *arguments.but_not}
     kills = dict.fromkeys(kinds, 0)
-    while not select.select([sys.stdin], [], [], source.expovariate(1 / arguments.every))[0]:
+    in_a_row = 0
+    while True:
+        pause = None if in_a_row >= KILLS_IN_A_ROW else source.expovariate(1 / arguments.every)
+        if select.select([sys.stdin], [], [], pause)[0]:
+            if not os.read(sys.stdin.fileno(), 1 << 16):
+                break
+            in_a_row = 0
+            if pause is not None:
+                time.sleep(pause)
         kind = kill_one(arguments.host, kinds, source, but_not)
         if kind is not None:
             kills[kind] += 1
+            in_a_row += 1
     print(json.dumps(kills))
 
 
@@ -108,6 +121,12 @@ class Killer:
             self._command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, cwd=ROOT, start_new_session=True
         )
         return self
+
+    def goes_on(self) -> None:
+        """The host got on."""
+        if self._process.returncode is None and self._process.stdin is not None:
+            self._process.stdin.write(".")
+            self._process.stdin.flush()
 
     def stop(self) -> None:
         """No kill happens after it returns. A second call does nothing."""

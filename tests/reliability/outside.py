@@ -95,7 +95,7 @@ def wait_until(holds: Callable[[], object], seconds: float, what: str) -> None:
         time.sleep(0.01)
 
 
-def assert_nothing_runs(host: int, known: list[int], seconds: float = 5.0) -> None:
+def assert_nothing_runs(host: int, known: list[int], seconds: float = 30.0) -> None:
     """Within `seconds` no process that was seen below `host`, or has a uid of its workers, is left, and its control groups
     are empty. The groups themselves are removed by the next run."""
     wait_until(lambda: not [pid for pid in known if is_alive(pid)], seconds, f"everything below {host} gone")

@@ -72,10 +72,11 @@ def test_a_check_whose_worker_dies_twice_is_the_cause(end: WorkerEnd, kind: str)
     assert second.counts == ("retried", "worker_kills")
 
 
-def test_kills_from_outside_are_nobodys_fault_five_times() -> None:
+@pytest.mark.parametrize(("end", "from_outside", "times"), [(WorkerEnd.HUNG_UP, True, 30), (WorkerEnd.CANNOT_FORK, False, 5)])
+def test_kills_from_outside_and_a_host_without_room_are_nobodys_fault(end: WorkerEnd, from_outside: bool, times: int) -> None:
     history = History()
-    rulings = [history.died(WorkerEnd.HUNG_UP, True, "") for _ in range(6)]
-    assert [ruling.rerun for ruling in rulings] == [Rerun.FRESH] * 5 + [None]
+    rulings = [history.died(end, from_outside, "no room") for _ in range(times + 1)]
+    assert [ruling.rerun for ruling in rulings] == [Rerun.FRESH] * times + [None]
     assert rulings[-1].answer is not None
     assert rulings[-1].answer.kind == "engine-error"
     assert history.deaths == 0
