@@ -334,7 +334,10 @@ class Worker:
             return 0.0
         if self._overdue is not None and self._overdue[0] == self.head_since and now - self._looked_at < LOOK_S:
             return self._overdue_s
-        used = used_by(self.zygote_pid) if self.zygote_pid else used_by(self.launched.process.pid, self.launched.zygote_pid())
+        if self.zygote_pid is None:
+            used = used_by(self.launched.process.pid, self.launched.zygote_pid())
+        else:  # one that is stopped under a check is replaced seconds after the backstop, which has had its minutes
+            used = used_by(self.zygote_pid)._replace(stopped=False)
         if self._overdue is None or self._overdue[0] != self.head_since:
             self._overdue = self.head_since, Patience(now, used)
         self._looked_at = now
