@@ -21,7 +21,7 @@ from reexec.engine.pool.loop import Loop
 from reexec.policies.model import IsolationLevel
 from tests.reliability.liar import LIES, OWN_CHECK_LIES, START_LIES
 
-SHORT = ["limits.cpu_s=0.1", "limits.idle_s=0.1", "limits.wall_s=0.2"]  # and with them the pool's own backstop
+SHORT = ["limits.cpu_s=0.5", "limits.idle_s=0.5", "limits.wall_s=1"]  # and with them the pool's own backstop
 POLICY = load_policy("codeio", settings=[*SHORT, "limits.capture_bytes=1000", "isolation.lowest=none"])
 DOUBLE = Program("def f(n):\n    return 2 * n", "f")
 CHECKS = 40
@@ -42,7 +42,7 @@ def pool_of(lie: str, liars: int, folder: Path) -> Iterator[Loop]:
         yield loop
     finally:
         loop.stop()
-    assert set(psutil.Process().children()) == before, "a worker outlives its pool"
+    assert set(psutil.Process().children()) <= before, "a worker outlives its pool"
     assert not list(folder.glob("reexec-*"))
 
 

@@ -78,10 +78,14 @@ def in_kind(pattern: re.Pattern[Any], text: str) -> Any:
     return text.encode("utf-8", "surrogatepass") if isinstance(pattern.pattern, bytes) else text
 
 
-def seconds(pattern: re.Pattern[Any], how: str, text: Any) -> float:
-    began = time.process_time()
-    getattr(pattern, how)(text)
-    return time.process_time() - began
+def seconds(pattern: re.Pattern[Any], how: str, text: Any, times: int = 1) -> float:
+    """The least of so many: what disturbs a measurement only makes it longer."""
+    least = float("inf")
+    for _ in range(times):
+        began = time.process_time()
+        getattr(pattern, how)(text)
+        least = min(least, time.process_time() - began)
+    return least
 
 
 @pytest.mark.parametrize("name", sorted(PATTERNS))
@@ -91,9 +95,9 @@ def test_a_pattern_takes_linear_time(name: str) -> None:
     for piece in PIECES:
         for how in hows:
             short, long = (in_kind(pattern, piece * (size // len(piece)) + "\x00") for size in (2_000, 8_000))
-            later = seconds(pattern, how, long)
-            if later > 0.004:
-                ratio = later / max(seconds(pattern, how, short), 1e-6)
+            if seconds(pattern, how, long) > 0.004:
+                later = seconds(pattern, how, long, 3)
+                ratio = later / max(seconds(pattern, how, short, 3), 1e-6)
                 assert ratio < 9, f"{how} of {piece!r}: {later * 1000:.1f} ms, {ratio:.0f} times that of a quarter"
 
 
