@@ -23,56 +23,32 @@ import ast
 import string
 from typing import Any, Dict, FrozenSet, Iterator, List, Optional, Sequence, Set, Tuple
 
+from .allowed import (
+    BUILT_IN_TYPES,
+    DENIED_ATTRIBUTES,
+    DENIED_NAMES,
+    HASHED_BY_VALUE,
+    OF_MEMBERS,
+    ONLY_CALLED,
+    OWN_METHODS,
+    TAKES_BY_NAME,
+    TAKES_FUNCTION,
+    TAKES_KEY,
+    TAKES_TYPES,
+    TEXTS,
+)
+from .scopes import (
+    COMPREHENSIONS,
+    bound_in,
+    evaluated_outside,
+    imports_in,
+    names_bound_by,
+    parameters_of,
+    rebound_by,
+    root_of,
+    text_of,
+)
 from .shareable import CHANGERS, MODULES, Fault, Kind, has_functions, look
-
-DENIED_ATTRIBUTES = frozenset(
-    """
-    register seterr seterrcall setbufsize set_printoptions set_string_function setfirstweekday set_state setstate gi_frame
-    gi_code cr_frame ag_frame f_back f_globals f_locals f_builtins f_code tb_frame tb_next func_globals cache_clear
-    cache_info ctypes ctypeslib testing test f2py distutils lib memmap load save loadtxt savetxt fromfile tofile modules
-    intern mro default_factory func buffer_info unicode_whitespace_trans dump fromhandle get_overloads
-    obj default parse_object parse_array
-    """.split()
-)
-
-OWN_METHODS = frozenset(
-    """
-    __init__ __name__ __doc__ __len__ __iter__ __next__ __eq__ __ne__ __lt__ __le__ __gt__ __ge__ __hash__ __repr__
-    __str__ __bool__ __int__ __float__ __index__ __contains__ __getitem__ __setitem__ __delitem__ __missing__ __call__
-    __enter__ __exit__ __add__ __radd__ __iadd__ __sub__ __rsub__ __isub__ __mul__ __rmul__ __imul__ __truediv__
-    __rtruediv__ __floordiv__ __rfloordiv__ __mod__ __rmod__ __pow__ __rpow__ __neg__ __pos__ __abs__ __invert__ __and__
-    __or__ __xor__ __lshift__ __rshift__ __divmod__ __round__ __reversed__ __post_init__ __format__ __matmul__ __slots__
-    __name__ __copy__ __deepcopy__ __new__ __version__
-    """.split()
-)
-"""With two underscores, and all the same of the program's own making."""
-
-DENIED_NAMES = frozenset(
-    """
-    __import__ __builtins__ __loader__ __spec__ breakpoint compile copyright credits delattr dir eval exec exit globals
-    hash help id input license locals memoryview open quit setattr vars
-    """.split()
-)
-
-_TEXTS = frozenset(("__name__", "__doc__", "__version__", "__slots__"))
-"""Of OWN_METHODS, what is read and not called. A method that is kept may be a function of a class of a module's."""
-
-_OF_MEMBERS = frozenset(("_value_", "_name_"))
-"""What begins and ends with one underscore is an enumeration's machinery, but for these."""
-
-_ONLY_CALLED = frozenset(("getattr", "hasattr", "type"))
-
-_HASHED_BY_VALUE = frozenset(
-    ("NamedTuple", "Enum", "IntEnum", "StrEnum", "Flag", "IntFlag", "TypedDict", "Protocol", "int", "str", "tuple")
-)
-
-# What a name that a module gave may be an argument of without getting a second name: of what is built in or a module gave, and
-# never of a function of the program's that has such a name.
-_TAKES_TYPES = {"isinstance": 1, "issubclass": 1, "defaultdict": 0, "cast": 0}
-_TAKES_FUNCTION = {"map": 0, "filter": 0, "reduce": 0, "partial": 0}
-_TAKES_KEY = frozenset(("sorted", "min", "max", "sort"))
-_TAKES_BY_NAME = frozenset(("default_factory", "dtype"))
-_BUILT_IN_TYPES = frozenset(("list", "dict", "tuple", "set", "frozenset", "type"))
 
 Origin = Tuple[str, List[str]]
 """A module's name, and the path of a member."""
@@ -112,13 +88,13 @@ class _Rule:
         self._inner: Set[int] = set()
         self._types: Set[int] = set()
         """Nodes that stand for a type: in an annotation, a list of bases or of classes."""
-        self._bound = {name for node in self._nodes for name in _names_bound_by(node)}
+        self._bound = {name for node in self._nodes for name in names_bound_by(node)}
         """All names that the program binds somewhere, but for imports."""
         self._find_own(tree.body, frozenset())
         self._take_prelude(tree, prelude)
 
     def _take_prelude(self, tree: ast.Module, prelude: Sequence[str]) -> None:
-        named = {node.id for node in self._nodes if isinstance(node, ast.Name)} - _rebound(tree)
+        named = {node.id for node in self._nodes if isinstance(node, ast.Name)} - rebound_by(tree)
         for statement in prelude:
             for node in ast.parse(statement).body:
                 for name, origin in _bindings(node):
@@ -142,15 +118,15 @@ class _Rule:
             node = waiting.pop()
             if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda)):
                 body = [node.body] if isinstance(node, ast.Lambda) else node.body
-                names, elsewhere = _bound_in(body)
-                self._find_own(body, (bound - elsewhere) | (names | _parameters(node)) - elsewhere)
-                waiting += _evaluated_outside(node)
+                names, elsewhere = bound_in(body)
+                self._find_own(body, (bound - elsewhere) | (names | parameters_of(node)) - elsewhere)
+                waiting += evaluated_outside(node)
                 continue
             if isinstance(node, ast.ClassDef):
-                self._find_own(node.body, bound - _bound_in(node.body)[1])
+                self._find_own(node.body, bound - bound_in(node.body)[1])
                 waiting += [*node.decorator_list, *node.bases, *node.keywords]
                 continue
-            if isinstance(node, _COMPREHENSIONS):
+            if isinstance(node, COMPREHENSIONS):
                 targets = [each for part in node.generators for each in ast.walk(part.target)]
                 names = frozenset(each.id for each in targets if isinstance(each, ast.Name) and isinstance(each.ctx, ast.Store))
                 first, *parts = ast.iter_child_nodes(node.generators[0])  # its target; what it goes over is taken from outside
@@ -232,7 +208,7 @@ class _Rule:
                 except Fault as fault:
                     yield str(fault)
         for node in self._nodes:
-            if isinstance(node, ast.ClassDef) and _imports_in(node.body):
+            if isinstance(node, ast.ClassDef) and imports_in(node.body):
                 yield "an import in a class"
 
     # -- where names stand ------------------------------------------------------------------------------------
@@ -282,14 +258,14 @@ class _Rule:
         name = function.id if isinstance(function, ast.Name) else function.attr if isinstance(function, ast.Attribute) else ""
         if name in self._bound or not (given or isinstance(function, ast.Name) or name == "sort"):
             return  # it may be the program's own
-        at = _TAKES_TYPES.get(name, len(call.args))
+        at = TAKES_TYPES.get(name, len(call.args))
         for argument in call.args[at : at + 1]:
             self._mark_types(argument)
-        at = _TAKES_FUNCTION.get(name, len(call.args))
+        at = TAKES_FUNCTION.get(name, len(call.args))
         for argument in call.args[at : at + 1]:
             self._mark_chain(argument)
         for keyword in call.keywords:
-            if (keyword.arg == "key" and name in _TAKES_KEY) or (keyword.arg in _TAKES_BY_NAME and given):
+            if (keyword.arg == "key" and name in TAKES_KEY) or (keyword.arg in TAKES_BY_NAME and given):
                 self._mark_chain(keyword.value)
         if any(module == "re" for module, _ in self._origins_of(function)):
             for argument in [*call.args, *[keyword.value for keyword in call.keywords]]:
@@ -314,7 +290,7 @@ class _Rule:
                 self._types.add(id(node))
                 named = node.value.id if isinstance(node.value, ast.Name) else ""
                 self._mark_chain(node.value)
-                if self._origins_of(node.value) or (named in _BUILT_IN_TYPES and named not in self._bound):
+                if self._origins_of(node.value) or (named in BUILT_IN_TYPES and named not in self._bound):
                     waiting.append(node.slice)
             elif isinstance(node, (ast.Tuple, ast.List)):
                 waiting += node.elts
@@ -357,7 +333,7 @@ class _Rule:
         name = node.id
         if name in DENIED_NAMES or (name.startswith("__") and name not in ("__name__",)):
             return name
-        if name in _ONLY_CALLED and id(node) not in self._called:
+        if name in ONLY_CALLED and id(node) not in self._called:
             return name + " under another name"
         if id(node) in self._own:
             return ""
@@ -392,7 +368,7 @@ class _Rule:
             return fault
         if not isinstance(node.ctx, ast.Load):
             return "a write to .__exit__" if node.attr == "__exit__" else self._store(node)
-        if node.attr.startswith("__") and node.attr not in _TEXTS and id(node) not in self._called:
+        if node.attr.startswith("__") and node.attr not in TEXTS and id(node) not in self._called:
             return node.attr + " under another name"
         if node.attr in ("format", "format_map") and _reaches(node.value):
             return "fields of a text"
@@ -407,7 +383,7 @@ class _Rule:
 
     def _store(self, node: Any) -> str:
         """An attribute or item that is written: it must begin at a name of the program's own."""
-        root = _root(node)
+        root = root_of(node)
         if not isinstance(root, ast.Name):
             return "a write to what a call gave" if isinstance(node, ast.Attribute) else ""
         if self._shared(root):
@@ -419,7 +395,7 @@ class _Rule:
         if not isinstance(function, ast.Name):
             return ""
         if function.id in ("getattr", "hasattr"):
-            wanted = _text(node.args[1]) if len(node.args) > 1 else None
+            wanted = text_of(node.args[1]) if len(node.args) > 1 else None
             if wanted is None or wanted.startswith("_") or wanted in DENIED_ATTRIBUTES:
                 return function.id
         if function.id == "type" and (len(node.args) != 1 or id(node) not in self._compared):
@@ -432,7 +408,7 @@ def _denied(attribute: str) -> str:
     if attribute in DENIED_ATTRIBUTES or (attribute.startswith("__") and attribute not in OWN_METHODS):
         return "." + attribute
     if attribute.startswith("_") and attribute.endswith("_") and attribute.strip("_") and not attribute.startswith("__"):
-        return "" if attribute in _OF_MEMBERS else "." + attribute
+        return "" if attribute in OF_MEMBERS else "." + attribute
     return ""
 
 
@@ -500,96 +476,6 @@ def _top(module: str) -> str:
     return module.partition(".")[0]
 
 
-def _rebound(tree: ast.Module) -> FrozenSet[str]:
-    """Names that the module binds on its own level before anything looks them up: from there on they are the program's own."""
-    looked_up: Set[str] = {node.id for node in ast.walk(tree) if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Del)}
-    rebound: Set[str] = set()
-    for statement in tree.body:
-        names = {node.id for node in ast.walk(statement) if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load)}
-        if isinstance(statement, ast.FunctionDef):
-            arguments = statement.args
-            first = [*statement.decorator_list, *arguments.defaults, *[each for each in arguments.kw_defaults if each]]
-            before = {node.id for place in first for node in ast.walk(place) if isinstance(node, ast.Name)}
-            annotated = [each.annotation for each in ast.walk(arguments) if isinstance(each, ast.arg) and each.annotation]
-            before |= {node.id for place in annotated for node in ast.walk(place) if isinstance(node, ast.Name)}
-            bound = {statement.name}
-        elif isinstance(statement, ast.ClassDef):
-            before, bound = names, {statement.name}
-        elif isinstance(statement, ast.Assign):
-            before, bound = names, {target.id for target in statement.targets if isinstance(target, ast.Name)}
-        else:
-            before, bound = names, set()
-        rebound |= bound - before - looked_up
-        looked_up |= names
-    return frozenset(rebound)
-
-
-def _parameters(function: Any) -> FrozenSet[str]:
-    """Their names. Defaults and annotations are no part of a function's scope."""
-    arguments = function.args
-    every = [*arguments.posonlyargs, *arguments.args, *arguments.kwonlyargs, arguments.vararg, arguments.kwarg]
-    return frozenset(each.arg for each in every if each is not None)
-
-
-def _evaluated_outside(function: Any) -> List[ast.AST]:
-    """What of a function's text is evaluated where it is defined."""
-    arguments = function.args
-    every = [*arguments.posonlyargs, *arguments.args, *arguments.kwonlyargs, arguments.vararg, arguments.kwarg]
-    places = [*arguments.defaults, *arguments.kw_defaults, *[each.annotation for each in every if each is not None]]
-    places += [getattr(function, "returns", None), *getattr(function, "decorator_list", [])]
-    return [place for place in places if place is not None]
-
-
-_COMPREHENSIONS = (ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp)
-
-
-def _bound_in(body: Sequence[ast.AST]) -> Tuple[FrozenSet[str], FrozenSet[str]]:
-    """The names that the body of a function or class assigns, and those that it takes from elsewhere: what it imports, and what
-    it declares global. Functions, classes and comprehensions in it bind names of their own."""
-    names: Set[str] = set()
-    elsewhere: Set[str] = set()
-    waiting = list(body)
-    while waiting:
-        node = waiting.pop()
-        if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)):
-            names.add(node.name)
-            continue
-        if isinstance(node, (ast.Lambda, *_COMPREHENSIONS)):
-            continue
-        if isinstance(node, (ast.Global, ast.Nonlocal)):
-            elsewhere.update(node.names)
-        elif isinstance(node, (ast.Import, ast.ImportFrom)):
-            elsewhere.update((alias.asname or alias.name).partition(".")[0] for alias in node.names)
-        elif isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
-            names.add(node.id)
-        elif isinstance(node, ast.ExceptHandler) and node.name:
-            names.add(node.name)
-        waiting += ast.iter_child_nodes(node)
-    return frozenset(names - elsewhere), frozenset(elsewhere)
-
-
-def _imports_in(body: Sequence[ast.AST]) -> bool:
-    """Whether the body of a class imports: the module is then an attribute of the class."""
-    waiting = list(body)
-    while waiting:
-        node = waiting.pop()
-        if isinstance(node, (ast.Import, ast.ImportFrom)):
-            return True
-        if not isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)):
-            waiting += ast.iter_child_nodes(node)
-    return False
-
-
-def _names_bound_by(node: ast.AST) -> List[str]:
-    if isinstance(node, ast.Name):
-        return [] if isinstance(node.ctx, ast.Load) else [node.id]
-    if isinstance(node, ast.arg):
-        return [node.arg]
-    if isinstance(node, ast.alias):
-        return []
-    return [name for name in (getattr(node, "name", None), getattr(node, "rest", None)) if isinstance(name, str)]
-
-
 def _hashed_by_address(node: ast.ClassDef) -> bool:
     """Whether objects of the class go into sets in the order of their addresses."""
     methods = {item.name for item in node.body if isinstance(item, ast.FunctionDef)}
@@ -597,16 +483,4 @@ def _hashed_by_address(node: ast.ClassDef) -> bool:
         return False
     bases = {base.id if isinstance(base, ast.Name) else getattr(base, "attr", "") for base in node.bases}
     decorators = {ast.dump(decorator) for decorator in node.decorator_list}
-    return not bases & _HASHED_BY_VALUE and not any("'dataclass'" in text for text in decorators)
-
-
-def _root(node: ast.AST) -> ast.AST:
-    """Where a chain of dots and brackets begins."""
-    while isinstance(node, (ast.Attribute, ast.Subscript)):
-        node = node.value
-    return node
-
-
-def _text(node: ast.expr) -> Optional[str]:
-    value = getattr(node, "value", None)
-    return value if isinstance(node, ast.Constant) and isinstance(value, str) else None
+    return not bases & HASHED_BY_VALUE and not any("'dataclass'" in text for text in decorators)
