@@ -34,15 +34,15 @@ def used_by(*pids: int | None) -> Used:
     return Used(cpu_ns / 1e9, waited_ns / 1e9, stopped)
 
 
-def is_leaving(pid: int | None) -> bool:
-    """Whether a process is gone, or only has to be reaped, or is being taken apart by the kernel."""
-    if pid is None:
-        return True
+def is_leaving(pid: int) -> bool:
+    """Whether a process is gone, or has to be reaped, or is being taken apart by the kernel. False where nobody can tell."""
     try:
         fields = _stat(pid)
         return fields[0] in "ZX" or bool(int(fields[6]) & _EXITING)
-    except (OSError, ValueError, IndexError):
+    except (FileNotFoundError, ProcessLookupError):
         return True
+    except (OSError, ValueError, IndexError):
+        return False
 
 
 def status_of_zombie(pid: int | None) -> int | None:

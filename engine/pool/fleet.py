@@ -10,6 +10,8 @@ import time
 from collections.abc import Callable
 from typing import Any
 
+import psutil
+
 from reexec.policies.model import IsolationLevel, Policy
 
 from ..errors import EngineError
@@ -17,6 +19,7 @@ from ..jail.interpreter import Interpreter
 from ..jail.launch import setup_message
 from ..jail.levels import backend_of
 from ..jail.progress import is_leaving, status_of_zombie
+from ..protocol.endings import WorkerEnd
 from .cpu_affinity import Placement
 from .starts import Attempts
 from .worker import State, Worker, start_error
@@ -44,6 +47,8 @@ class Fleet:
         self._attempts = Attempts()
         self.placement = Placement()
         self.started = 0
+        self.closes = False
+        """Set by whoever ends the pool: then nothing is waited for."""
 
     def start(self, key: frozenset[str]) -> EngineError | None:
         """Starts a worker; an error where none came up and there is none to make do with."""
@@ -65,12 +70,15 @@ class Fleet:
         self.placement.place(worker)
         self._attempts.came_up()
 
-    def end(self, worker: Worker, may_be_gone: bool) -> tuple[bool, str]:
-        """Kills and reaps a worker; whether somebody outside had ended it, which is asked where it `may_be_gone`; its log."""
+    def end(self, worker: Worker, end: WorkerEnd) -> tuple[bool, str]:
+        """Kills and reaps a worker; whether somebody outside had ended it, which is asked where it may be gone; its log."""
         self._unwatch(worker)
         self.workers.remove(worker)
         self.placement.forget(worker)
-        status = _exit_status_if_gone(worker) if may_be_gone else None
+        status = None
+        if end in (WorkerEnd.HUNG_UP, WorkerEnd.SILENT):
+            with contextlib.suppress(OSError, psutil.Error):  # it is ended whatever it had been
+                status = self._exit_status_if_gone(worker, hung_up=end is WorkerEnd.HUNG_UP)
         _, log = worker.end()
         return self._backend.knows_outside_kills and _from_outside(status), log
 
@@ -86,7 +94,8 @@ class Fleet:
         if from_outside or (self._backend.knows_outside_kills and ENDED_AMID_START in log):
             if self._attempts.killed(time.monotonic()):
                 return None
-            return self._give_up_on(start_error("", KILLED))
+            said = [] if from_outside else [line for line in log.splitlines() if line.startswith("[E]")]
+            return self._give_up_on(start_error("", "; nsjail says: ".join([KILLED, *said[:1]])))
         return self._failed(start_error(log, reason))
 
     def review(self, now: float) -> None:
@@ -96,8 +105,23 @@ class Fleet:
 
     def end_all(self) -> None:
         for worker in self.workers:
-            worker.end()
+            with contextlib.suppress(Exception):  # the others have to be ended too
+                worker.end()
         self.workers.clear()
+
+    def _exit_status_if_gone(self, worker: Worker, *, hung_up: bool) -> int | None:
+        """The exit status of a worker that ended by itself or by somebody else's hand; None while it still runs. On a busy
+        machine it takes nsjail a while to notice that its zygote is gone, and one that is stopped does not notice at all; it
+        holds the zygote's end of the channel too, so that the zygote seems to be silent."""
+        until = time.monotonic() + LEAVING_S
+        while True:
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                return worker.launched.process.wait(0.5)
+            zygote = worker.launched.zygote_pid()
+            status = status_of_zombie(zygote) if worker.launched.zygote_is_child else None
+            leaves = hung_up if zygote is None else is_leaving(zygote)  # a silent start without a zygote may be any
+            if status is not None or not leaves or self.closes or time.monotonic() > until:
+                return status
 
     def _failed(self, error: EngineError) -> EngineError | None:
         return None if self._attempts.failed() else self._give_up_on(error)
@@ -121,20 +145,6 @@ class Fleet:
         if idle:
             self.retire(min(idle, key=lambda worker: worker.idle_since))
         return bool(idle)
-
-
-def _exit_status_if_gone(worker: Worker) -> int | None:
-    """The exit status of a worker that ended by itself or by somebody else's hand; None while it still runs. On a busy machine
-    it takes nsjail a while to notice that its zygote is gone, and one that is stopped does not notice at all; it holds the
-    zygote's end of the channel too, so that the zygote seems to be silent."""
-    until = time.monotonic() + LEAVING_S
-    while True:
-        with contextlib.suppress(subprocess.TimeoutExpired):
-            return worker.launched.process.wait(0.5)
-        zygote = worker.launched.zygote_pid()
-        status = status_of_zombie(zygote) if worker.launched.zygote_is_child else None
-        if status is not None or not is_leaving(zygote) or time.monotonic() > until:
-            return status
 
 
 KILLED = (

@@ -3,6 +3,7 @@
 Its own failures must not leave callers waiting: whatever escapes ends every job as `engine-error` and closes the pool.
 """
 
+import contextlib
 import heapq
 import os
 import select
@@ -127,7 +128,7 @@ class Loop:
         """Ends the thread and every worker; jobs that are not done end cancelled."""
         if os.getpid() != self._pid:
             return  # in a fork of the caller: thread and workers are the parent's
-        self._stopping = True
+        self._stopping = self._fleet.closes = True
         self.wake()
         if self._thread.ident is not None and self._thread is not threading.current_thread():
             self._thread.join()
@@ -160,25 +161,33 @@ class Loop:
                 self._round()
         except Exception as error:
             self.failure = EngineError(f"the executor failed: {type(error).__name__}: {error}", stage="I/O loop")
-            self._give_up(self.failure)
+            self._start_error = self._start_error or self.failure
         finally:
             self._stopping = True
             with self._door:
                 self._closed = True
-            self._counts["submitted"] += sum(job.checks for job in self._inbox)
-            left = [*self._scheduler.drain(), *self._inbox, *(j for w in self._workers for j in w.in_flight)]
-            for job in self._recalls:  # no worker is told any more: nothing may fail here, or others would wait for ever
-                job.cancelled = job.cancelled or job.answer is None
-            for job in left:
-                self._counts["cancelled"] += job.checks
-                if not job.cancelled:
+            try:
+                self._let_everybody_go()
+            finally:
+                self._first.set()
+
+    def _let_everybody_go(self) -> None:
+        """The end of the thread. What fails for one job or worker here must not keep the others waiting for ever."""
+        self._counts["submitted"] += sum(job.checks for job in self._inbox)
+        left = [*self._scheduler.drain(), *self._inbox, *(job for worker in self._workers for job in worker.in_flight)]
+        while self._recalls:  # only marked: no worker is told any more
+            job = self._recalls.popleft()
+            job.cancelled = job.cancelled or job.answer is None
+        for job in left:
+            self._counts["cancelled"] += job.checks
+            if not job.cancelled:
+                with contextlib.suppress(Exception):
                     self._shut_out(job)
-            self._fleet.end_all()
-            self._ring_bells()
-            self.callbacks.stop()
-            self._poller.close()
-            os.close(self._wake)
-            self._first.set()
+        self._fleet.end_all()
+        self._ring_bells()
+        self.callbacks.stop()
+        self._poller.close()
+        os.close(self._wake)
 
     def _round(self) -> None:
         now = time.monotonic()
@@ -332,7 +341,7 @@ class Loop:
             self._counts["cancelled"] += job.checks * job.cancelled
 
     def _shut_out(self, job: Job) -> None:
-        job.answer = of_the_host("engine-error", "the executor was shut down")
+        job.answer = of_the_host("engine-error", str(self.failure or "the executor was shut down"))
         job.deliver(job)
 
     # -- workers ----------------------------------------------------------------------------------------------
@@ -376,7 +385,7 @@ class Loop:
             self._fleet.retire(worker)
             self._put_back(jobs)
             return
-        from_outside, log = self._fleet.end(worker, end in (WorkerEnd.HUNG_UP, WorkerEnd.SILENT))
+        from_outside, log = self._fleet.end(worker, end)
         if was_starting:
             error = self._fleet.start_failed(from_outside, log, words)
             if error is not None:

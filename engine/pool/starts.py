@@ -23,7 +23,7 @@ class Attempts:
         self.first_is_up = False
         self._failed = 0
         self._killed = 0
-        self._killed_since = 0.0
+        self._killed_since = self._killed_last = 0.0
 
     def came_up(self) -> None:
         self.first_is_up = True
@@ -32,8 +32,11 @@ class Attempts:
     def killed(self, now: float) -> bool:
         """One was killed from outside; whether that is forgiven. Before the first worker is up it is so often only; after
         that the host is known to be able to, and it must have lasted for some time, too."""
+        if now - self._killed_last > KILLED_FOR_S:
+            self._killed = 0  # what was so long ago says nothing of today
         if not self._killed:
             self._killed_since = now
+        self._killed_last = now
         self._killed += 1
         if self._killed <= KILLED_STARTS_ALLOWED or (self.first_is_up and now - self._killed_since < KILLED_FOR_S):
             return True
@@ -55,16 +58,21 @@ class Patience:
 
     def __init__(self, now: float, used: Used | None = None) -> None:
         self._last = now
-        self._before = used or Used()
+        before = used or Used()
+        self._cpu_s = self._cpu_before_s = before.cpu_s
+        self._waited_s = before.waited_s
         self._passed_s = self._stopped_s = 0.0
 
     def had_s(self, now: float, used: Used) -> float:
         """Seconds so far, at this look."""
         elapsed = min(now - self._last, _MOST_BETWEEN_LOOKS_S)
         self._last = now
+        # A look may fail, and threads that ended are in no sum any more: neither takes back what was seen before.
+        waited_s = min(elapsed, max(0.0, used.waited_s - self._waited_s))
+        self._waited_s = max(self._waited_s, used.waited_s)
+        self._cpu_s = max(self._cpu_s, used.cpu_s)
         if used.stopped and self._stopped_s < STOPPED_S:
             self._stopped_s += elapsed
         else:
-            self._passed_s += elapsed
-        waited_s = max(0.0, used.waited_s - self._before.waited_s)
-        return max(self._passed_s - waited_s, used.cpu_s - self._before.cpu_s)
+            self._passed_s += elapsed - waited_s
+        return max(self._passed_s, self._cpu_s - self._cpu_before_s)

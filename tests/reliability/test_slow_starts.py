@@ -138,10 +138,11 @@ def test_a_killed_zygote_whose_nsjail_is_stopped_was_killed_from_outside() -> No
     with executor_of_one() as executor:
         assert executor.submit(DOUBLE, [1]).result(WAIT_S).value == 2
         worker = executor._loop._workers[0]
-        assert fleet._exit_status_if_gone(worker) is None
+        ask_fleet = executor._loop._fleet._exit_status_if_gone
+        assert ask_fleet(worker, hung_up=False) is None
         os.kill(worker.launched.process.pid, signal.SIGSTOP)
         os.kill(executor.worker_pids()[0], signal.SIGKILL)
-        status = fleet._exit_status_if_gone(worker)
+        status = ask_fleet(worker, hung_up=False)
         os.kill(worker.launched.process.pid, signal.SIGCONT)
         assert status == 128 + signal.SIGKILL
         assert executor.submit(DOUBLE, [2]).result(WAIT_S).value == 4

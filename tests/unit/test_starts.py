@@ -34,6 +34,13 @@ def test_kills_cost_a_pool_that_has_been_up_nothing_for_minutes_however_many() -
     assert attempts.killed(KILLED_FOR_S), "who comes next has as much patience"
 
 
+def test_kills_of_long_ago_are_forgotten() -> None:
+    attempts = Attempts()
+    attempts.came_up()
+    for hour in range(3):
+        assert all(attempts.killed(3600.0 * hour) for _ in range(KILLED_STARTS_ALLOWED + 1))
+
+
 def test_a_worker_that_comes_up_makes_up_for_all_before() -> None:
     attempts = Attempts()
     attempts.came_up()
@@ -77,6 +84,13 @@ def test_a_start_that_computes_without_end_is_late_however_long_its_threads_wait
 def test_a_worker_that_is_stopped_is_waited_for_but_not_for_ever() -> None:
     assert had_s(int(STOPPED_S), Used(stopped=True)) == 0
     assert had_s(int(STOPPED_S + START_S) + 5, Used(stopped=True)) > START_S
+
+
+def test_a_look_that_fails_takes_nothing_back() -> None:
+    patience = Patience(0.0)
+    for look in range(1, 261):
+        had = patience.had_s(look * 0.5, Used() if look % 7 == 0 else Used(cpu_s=2.0, waited_s=look * 0.5))
+    assert had <= 130 / 7 + 2
 
 
 def test_time_in_which_nobody_could_look_does_not_count() -> None:
