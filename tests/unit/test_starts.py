@@ -87,7 +87,7 @@ def test_a_worker_that_is_stopped_is_waited_for_but_not_for_ever() -> None:
 
 
 def test_a_look_that_fails_takes_nothing_back() -> None:
-    patience = Patience(0.0)
+    patience, had = Patience(0.0), 0.0
     for look in range(1, 261):
         had = patience.had_s(look * 0.5, Used() if look % 7 == 0 else Used(cpu_s=2.0, waited_s=look * 0.5))
     assert had <= 130 / 7 + 2

@@ -113,11 +113,12 @@ def test_a_row_leads_to_the_next_one_of_the_list(view: View, known: list[Known])
     page = view.get("rows", verdict="no-answer", page=2)
     numbers = page.rows()
     link = next(link for link in page.links() if f"/row/{numbers[0]}?" in link)
+    back = ""
     for number in numbers[:3]:
         row = view.get(link.split("/", 2)[2])
         assert f"Row {number:032x}." in row.text
-        link = row.link("Next")
-    assert view.get(row.link("Back to the list").split("/", 2)[2]).rows() == numbers
+        link, back = row.link("Next"), row.link("Back to the list")
+    assert view.get(back.split("/", 2)[2]).rows() == numbers
 
 
 def test_the_overview_counts_what_the_file_holds(real: tuple[View, Path]) -> None:
