@@ -13,7 +13,7 @@ from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 from reexec.engine.errors import DeadlineExceededError, EngineError, UsageError
 from reexec.engine.executor import Executor
@@ -23,9 +23,10 @@ from reexec.policies.model import Policy
 from ..graders.assertions import Unlifted
 from ..graders.flow import Attempt, run_attempts
 from ..graders.registry import task_named
+from ..graders.text_rules import TextRule
 from .completions import completion_text
 from .executors import executor_for
-from .plans import Grade, Prepared, outcome_of, plan_crux, plan_pair
+from .plans import Choices, Grade, Prepared, outcome_of, plan_crux, plan_pair
 from .truth import BadTruthError, Crux, Pair, Problem, Truth, read_truth
 
 Missing = Literal["", "engine", "deadline", "row"]
@@ -63,6 +64,8 @@ class Reward:
                REEXEC_POLICY is read as everywhere
     settings:  changes of it, as "limits.cpu_s=1"
     unlifted:  a benchmark's test that can only run beside its solution is "run" there, or it is "refuse"d: no reward
+    compare:   when a program's text or value is right under tests, as `reexec grade tests --compare`: "lines", "tokens",
+               "numbers", or "apps" and "livecodebench", as those tools' own checkers do
     """
 
     workers: int | None = None
@@ -71,12 +74,15 @@ class Reward:
     policy: str | None = None
     settings: tuple[str, ...] = ()
     unlifted: Unlifted = "run"
+    compare: TextRule = "lines"
 
     def __post_init__(self) -> None:
         if self.unlifted not in ("run", "refuse"):
             raise UsageError(f'unlifted is {self.unlifted!r}; it must be "run" or "refuse"')
         if self.grade not in ("all", "fraction"):
             raise UsageError(f'grade is {self.grade!r}; it must be "all" or "fraction"')
+        if self.compare not in get_args(TextRule):
+            raise UsageError(f"compare is {self.compare!r}; it must be one of {', '.join(get_args(TextRule))}")
         if self.timeout is not None and not self.timeout > 0:
             raise UsageError(f"timeout is {self.timeout!r}; it must be more than 0 seconds")
         given = (self.settings,) if isinstance(self.settings, str) else tuple(map(str, self.settings))
@@ -146,7 +152,7 @@ class Reward:
             problems = [item.truth for item in items if isinstance(item.truth, Problem)]
             if problems:
                 executor = executor_for(items[0].policy, self.workers)
-                prepared = _prepared_for(executor, self.grade, self.unlifted)
+                prepared = _prepared_for(executor, Choices(self.grade, self.unlifted, self.compare))
                 prepared.prepare(problems)
         except EngineError as error:
             yield from ((item, Score(None, "engine-error", str(error), "engine")) for item in items)
@@ -239,18 +245,18 @@ class _Item:
 # -- what a process keeps ---------------------------------------------------------------------------------------
 
 _state_lock = threading.Lock()
-_prepared: dict[tuple[int, Grade, Unlifted], Prepared] = {}
+_prepared: dict[tuple[int, Choices], Prepared] = {}
 _pool: ThreadPoolExecutor | None = None
 
 
-def _prepared_for(executor: Executor, grade: Grade, unlifted: Unlifted) -> Prepared:
+def _prepared_for(executor: Executor, choices: Choices) -> Prepared:
     with _state_lock:
         for key, held in list(_prepared.items()):
             if not held.executor.is_open:
                 del _prepared[key]
-        key = (id(executor), grade, unlifted)
+        key = (id(executor), choices)
         if key not in _prepared:
-            _prepared[key] = Prepared(executor, grade, unlifted)
+            _prepared[key] = Prepared(executor, choices)
         return _prepared[key]
 
 

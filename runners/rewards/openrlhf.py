@@ -46,7 +46,7 @@ def response_of(query: str, prompt: Any) -> str:
 
 
 def with_settings(**settings: Any) -> Callable[..., Any]:
-    """A `reward_func` with the settings of `Reward`: workers, timeout, grade, policy, settings."""
+    """A `reward_func` with the settings of `Reward`, by name."""
     return bound(reexec_reward, Reward(**settings))
 
 

@@ -3,6 +3,7 @@
 import threading
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
 from typing import Any, Literal
 
 from reexec.engine.errors import EngineError, ReexecError
@@ -16,18 +17,28 @@ from ..graders.blocks import is_python
 from ..graders.cruxeval import literal
 from ..graders.cruxeval_answers import read_prediction
 from ..graders.cruxeval_official import official_program
-from ..graders.io_tests import IoTests
+from ..graders.io_tests import IoTests, Score
 from ..graders.lifting.tree import PYTHON
 from ..graders.plan import NOT_RUN, Plan, Result, Run, Test
 from ..graders.problems import Problems
 from ..graders.registry import task_named
 from ..graders.task import BadSampleError, Task
+from ..graders.text_rules import TextRule
 from ..records.predicted import read_predicted
 from .truth import BadTruthError, Crux, Pair, Problem
 
 Grade = Literal["all", "fraction"]
 MOST_PROBLEMS = 4096
 """Problems that stay prepared, by process."""
+
+
+@dataclass(frozen=True, slots=True)
+class Choices:
+    """What decides a problem's score beside its row; the settings of `Reward` of these names."""
+
+    grade: Grade = "all"
+    unlifted: Unlifted = "run"
+    compare: TextRule = "lines"
 
 
 def plan_pair(text: str, pair: Pair, rule: ComparisonRule) -> Plan:
@@ -83,9 +94,8 @@ def _why(comparison: Comparison) -> str:
 class Prepared:
     """Problems that a task of one executor has made ready, found again by their content."""
 
-    def __init__(self, executor: Executor, grade: Grade, unlifted: Unlifted = "run") -> None:
-        self.executor, self._grade = executor, grade
-        self._unlifted: Unlifted = unlifted
+    def __init__(self, executor: Executor, choices: Choices) -> None:
+        self.executor, self._choices = executor, choices
         self._lock = threading.Lock()
         self._known: OrderedDict[str, tuple[Task, str] | BadTruthError] = OrderedDict()
 
@@ -127,10 +137,11 @@ class Prepared:
 
     def _task(self, name: str, problems: Problems) -> Task:
         if name == IoTests.name:
-            return IoTests(problems, self.executor, score="first-failure" if self._grade == "all" else "fraction")
+            score: Score = "first-failure" if self._choices.grade == "all" else "fraction"
+            return IoTests(problems, self.executor, score=score, compare=self._choices.compare)
         kind = task_named(name)
         if issubclass(kind, AssertionTask):
-            return kind(problems, self.executor, unlifted=self._unlifted)
+            return kind(problems, self.executor, unlifted=self._choices.unlifted)
         return kind(problems, self.executor)
 
     def plan(self, text: str, problem: Problem) -> Plan:
@@ -149,7 +160,7 @@ class Prepared:
             raise BadTruthError(str(error)) from None
         if not plan.tests and not plan.verdict:
             raise BadTruthError(f"a problem of {problem.task} without a single test that can be judged")
-        plan.stop_at_failure = self._grade == "all"  # the first failure settles it
+        plan.stop_at_failure = self._choices.grade == "all"  # the first failure settles it
         return plan
 
 

@@ -31,7 +31,7 @@ def _truth(sample: Any) -> Any:
 
 
 def with_settings(**settings: Any) -> Callable[..., Any]:
-    """A reward function with the settings of `Reward`: workers, timeout, grade, policy, settings."""
+    """A reward function with the settings of `Reward`, by name."""
     return bound(reexec_reward, Reward(**settings))
 
 

@@ -35,7 +35,7 @@ async def reexec_reward_async(
 
 
 def with_settings(*, awaited: bool = False, **settings: Any) -> Callable[..., Any]:
-    """A reward function with the settings of `Reward`: workers, timeout, grade, policy, settings."""
+    """A reward function with the settings of `Reward`, by name."""
     return bound(reexec_reward_async if awaited else reexec_reward, Reward(**settings))
 
 

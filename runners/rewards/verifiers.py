@@ -27,7 +27,7 @@ def _row(task: Any) -> dict[str, Any]:
 
 
 def with_settings(**settings: Any) -> Callable[..., Any]:
-    """A reward function with the settings of `Reward`: workers, timeout, grade, policy, settings."""
+    """A reward function with the settings of `Reward`, by name."""
     return bound(reexec_reward, Reward(**settings))
 
 

@@ -6,12 +6,13 @@ only way to say that there is no score: a NaN would become a gradient.
 """
 
 from collections.abc import Sequence
+from dataclasses import fields
 from typing import Any
 
 from .core import Reward, Score
 from .hearing import heard
 
-_SETTINGS = ("workers", "timeout", "grade", "policy", "settings")
+_SETTINGS = tuple(each.name for each in fields(Reward))
 
 
 def compute_score(

@@ -1,5 +1,6 @@
 """Each framework's own way of calling, on the rows of `reexec export --to rl` as they are."""
 
+import asyncio
 import json
 import math
 import pickle
@@ -17,7 +18,16 @@ from reexec.rewards import Reward, openrlhf, shutdown, slime, trl, verifiers
 from reexec.rewards import verl as verl_rewards
 from reexec.runners.rewards import openrlhf as openrlhf_module
 from reexec.runners.rewards import trl as trl_module
-from tests.integration.rewards.callers import OpenRlhf, Slime, SlimeSample, Trl, Verifiers, Verl, location
+from tests.integration.rewards.callers import (
+    OpenRlhf,
+    Slime,
+    SlimeSample,
+    TaskData,
+    Trl,
+    Verifiers,
+    Verl,
+    location,
+)
 from tests.integration.rewards.material import CALLS, DOUBLE, fenced, says_input, says_output, truth
 from tests.support.helpers import EXAMPLES, FUNCTIONS, reexec
 
@@ -271,3 +281,47 @@ def test_no_adapter_imports_its_framework() -> None:
         for framework in ("trl", "verl", "openrlhf", "slime", "verifiers"):
             assert f"\nimport {framework}" not in text
             assert f"\nfrom {framework}" not in text
+
+
+BY_ANY_ELEMENT = {"inputs": [[3]], "outputs": [[6, 7]], "fn_name": "double"}
+WORDS_IN_ANY_ORDER = {"inputs": [""], "outputs": ["1 2\n"]}
+BY_APPS_RULES = [(json.dumps(BY_ANY_ELEMENT), fenced(DOUBLE)), (json.dumps(WORDS_IN_ANY_ORDER), fenced("print(2, 1)\n"))]
+
+
+def by_trl(rows: list[tuple[str, str]], **settings: Any) -> list[float]:
+    data = [{"prompt": "p", "ground_truth": truth} for truth, _ in rows]
+    return Trl().rewards(trl.with_settings(**settings), data, [text for _, text in rows])
+
+
+def by_verl(rows: list[tuple[str, str]], **settings: Any) -> list[float]:
+    data = [{"data_source": "x", "reward_model": {"ground_truth": truth}, "extra_info": {}} for truth, _ in rows]
+    found = Verl(VERL, "compute_score", **settings).run_many(data, [text for _, text in rows])
+    return [each["reward_score"] for each in found]
+
+
+def by_openrlhf(rows: list[tuple[str, str]], **settings: Any) -> list[float]:
+    function = openrlhf.with_settings(**settings)
+    found = function([text for _, text in rows], [""] * len(rows), [truth for truth, _ in rows])
+    return [float(each) for each in found["rewards"]]
+
+
+def by_slime(rows: list[tuple[str, str]], **settings: Any) -> list[float]:
+    samples = [SlimeSample(text, truth) for truth, text in rows]
+    found: list[float] = asyncio.run(slime.with_settings(**settings)(None, samples))
+    return found
+
+
+def by_verifiers(rows: list[tuple[str, str]], **settings: Any) -> list[float]:
+    function = verifiers.with_settings(**settings)
+
+    async def all_of_them() -> list[float]:
+        return [await function(TaskData(truth), SimpleNamespace(last_reply=text)) for truth, text in rows]
+
+    return asyncio.run(all_of_them())
+
+
+@pytest.mark.parametrize("rewards", [by_trl, by_verl, by_openrlhf, by_slime, by_verifiers], ids=lambda each: each.__name__)
+def test_the_official_checkers_decide_where_they_are_asked_to(rewards: Any) -> None:
+    assert rewards(BY_APPS_RULES, workers=2) == [0.0, 0.0]
+    assert rewards(BY_APPS_RULES, workers=2, compare="apps") == [1.0, 1.0]
+    assert rewards(BY_APPS_RULES, workers=2, compare="livecodebench") == [0.0, 0.0]

@@ -138,6 +138,8 @@ def test_wrong_settings_and_numbers_are_the_callers_mistake() -> None:
         REWARD.score_many(["x"], [truth("o")] * 2)
     with pytest.raises(UsageError, match="grade"):
         Reward(grade="half")  # type: ignore[arg-type]
+    with pytest.raises(UsageError, match="compare is 'equal'; it must be one of lines, tokens, numbers, apps, livecodebench"):
+        Reward(compare="equal")  # type: ignore[arg-type]
     with pytest.raises(UsageError, match="timeout"):
         Reward(timeout=0)
     with pytest.raises(UsageError, match="no_such"):
