@@ -1,6 +1,6 @@
 # Every target does its own set-up; where nothing has changed that costs nothing.
 .DEFAULT_GOAL := help
-.PHONY: help setup demo local-model test test-slow check attacks conformance mutants load faults fuzz soak bench wheel constraints clean stale
+.PHONY: help setup demo local-model test test-slow check attacks conformance mutants load faults fuzz soak digest bench wheel constraints clean stale
 
 BIN := .venv/bin
 BENCH_ARGS ?=
@@ -55,6 +55,9 @@ fuzz: setup ## a million spoiled frames, responses and claims (an hour)
 
 soak: setup ## 200,000 good and hostile checks, and what they left (minutes)
 	$(BIN)/python -m tests.reliability.soak --checks 200000 --svg docs/soak.svg
+
+digest: setup ## the same bytes under every execution, cache, number of workers and load (20 minutes)
+	$(BIN)/python -m tests.reliability.one_digest
 
 check: setup ## lint, format, types, layers
 	$(BIN)/ruff check
