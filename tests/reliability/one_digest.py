@@ -3,9 +3,9 @@ on a machine with and without load.
 
     python -m tests.reliability.one_digest [RESPONSES FUNCTIONS]          (`make digest`)
 
-Without files it takes the bundled examples, and CodeI/O's sample too where `../shared/data` is there. Every run writes its files
-into a folder of its own; a cache is met cold, then warm. Prints a line a run and ends with exit 1 where a byte differs. 54 runs;
-`--short` gives each execution one number of workers without load and another with it: 18 runs.
+Without files it takes the bundled examples, and CodeI/O's sample too where `../shared/data` is there. Every run writes its
+files into a folder of its own; a cache is met cold, then warm. Prints a line a run and ends with exit 1 where a byte differs.
+54 runs; `--short` gives each execution one number of workers without load and another with it: 18 runs.
 """
 
 import argparse
