@@ -2,6 +2,9 @@
 .DEFAULT_GOAL := help
 .PHONY: help setup demo local-model test test-slow check attacks conformance mutants load faults fuzz soak digest bench wheel constraints clean stale
 
+# Bytecode is kept, whatever an image says: without it every process of the tests would compile its libraries anew.
+unexport PYTHONDONTWRITEBYTECODE
+
 BIN := .venv/bin
 BENCH_ARGS ?=
 BENCH_ROUNDS ?= 5

@@ -26,6 +26,8 @@ NEEDS = {
     "trainer": "a training framework, which needs torch; tests/integration/rewards calls the same names",
     "service": "a service that runs; tests/integration/service has the same calls",
 }
+LIMITS = "limits.cpu_s=1 limits.idle_s=1"
+"""The bundled responses hold programs that compute or sleep for ever; they need not do so for 5 s each in every block."""
 _BLOCK = re.compile(
     r"(?:<!-- needs: (?P<needs>[a-z]+) -->\n)?^```(?P<language>bash|python)\n(?P<text>.*?)^```$", re.MULTILINE | re.DOTALL
 )
@@ -65,8 +67,9 @@ def test_a_pages_blocks_run_as_printed(page: Path, tmp_path: Path) -> None:
     (tmp_path / "examples").symlink_to(ROOT / "examples")
     client = {"PYTHONPATH": str(ROOT / "clients" / "python")}  # a distribution of its own
     environment = {"PATH": f"{Path(sys.executable).parent}:/usr/bin:/bin", "HOME": str(tmp_path), "LANG": "C.UTF-8", **client}
+    environment["REEXEC_POLICY"] = LIMITS
     if limited_host.is_limited():
-        environment["REEXEC_POLICY"] = limited_host.SETTING
+        environment["REEXEC_POLICY"] = f"{LIMITS} {limited_host.SETTING}"
         environment["MALLOC_ARENA_MAX"] = "1"  # each thread's arena takes 64 MiB of the addresses
     for block in blocks(page):
         if block.needs:

@@ -1,5 +1,6 @@
-"""The command `reexec` in a process of its own, without paying 0.7 s of imports each time: a server that has them forks
-for every call. In the child everything is as the shell leaves it: argv, folder, environment, descriptors.
+"""The command `reexec` in a process of its own, without paying for its imports each time, which are nine tenths of a short
+command: a server that has them forks for every call. In the child everything is as the shell leaves it: argv, folder,
+environment, descriptors.
 
 Server: a JSON object a line on stdin ({"argv", "cwd", "env", "out", "err"}); the exit code as a line on stdout.
 """
@@ -16,8 +17,16 @@ from typing import IO
 
 
 def serve() -> None:
-    import reexec.runners.stages.infer.stage  # brings the openai client, which commands import when they need it  # noqa: F401
+    # Beside the commands, what they import when they need it: printing, the openai client.
+    import rich.console  # noqa: F401
+    import typer.rich_utils  # noqa: F401
+
+    import reexec.runners.stages.infer.stage  # noqa: F401
+    from reexec.cli.commands import NAMES, load
     from reexec.cli.main import main
+
+    for name in NAMES:
+        load(name)
 
     for line in sys.stdin.buffer:
         call = json.loads(line)
@@ -57,7 +66,11 @@ def call(argv: list[str], cwd: Path, env: dict[str, str], out: Path, err: Path, 
     global _server
     if _server is None or _server.poll() is not None:
         _server = subprocess.Popen(
-            [sys.executable, __file__], stdin=subprocess.PIPE, stdout=subprocess.PIPE, start_new_session=True
+            [sys.executable, __file__],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            env={**os.environ, "OPENBLAS_NUM_THREADS": "1"},  # numpy's threads would not survive the forks
+            start_new_session=True,
         )
         atexit.register(stop)
     order = {"argv": argv, "cwd": str(cwd), "env": env, "out": str(out), "err": str(err)}

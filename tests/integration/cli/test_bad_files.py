@@ -228,14 +228,14 @@ def test_a_read_only_folder_is_refused(tmp_path: Path, functions: Path, response
 def test_a_full_file_system_keeps_whole_rows_and_the_run_goes_on_elsewhere(tmp_path: Path) -> None:
     folder = tmp_path / "small"
     folder.mkdir()
-    rows = write_rows(tmp_path / "r.jsonl", example_responses(4))
-    functions = write_rows(tmp_path / "f.jsonl", example_functions(4))
+    rows = write_rows(tmp_path / "r.jsonl", example_responses(2))
+    functions = write_rows(tmp_path / "f.jsonl", example_functions(2))
     saved = tmp_path / "saved"
     # What is left is copied out, because the file system ends with its namespace.
     script = '"$@"; code=$?; cp -r "$(dirname "$0")/small" "$(dirname "$0")/saved"; exit $code'
     output = folder / "o.jsonl"
     command = [COMMAND, "verify", str(rows), "-f", str(functions), "-o", str(output), "-w", "1"]
-    done = in_mount("size=256k", folder, ["sh", "-c", script, str(folder), *command])
+    done = in_mount("size=128k", folder, ["sh", "-c", script, str(folder), *command])
     refused(done, str(folder), "cannot be written (no space left on device)")
     cut = (saved / "o.jsonl").read_bytes()
     assert cut == b"" or cut.endswith(b"\n")
@@ -243,14 +243,14 @@ def test_a_full_file_system_keeps_whole_rows_and_the_run_goes_on_elsewhere(tmp_p
     shutil.copytree(saved, folder, dirs_exist_ok=True)
     assert reexec("verify", rows, "-f", functions, "-o", output).code == 0
     assert read_rows(output)[: len(kept)] == kept
-    assert len(read_rows(output)) == len(example_responses(4))
+    assert len(read_rows(output)) == len(example_responses(2))
 
 
 def test_a_file_size_limit_keeps_whole_rows_and_the_run_goes_on(tmp_path: Path) -> None:
     limit = 400_000
-    rows = write_rows(tmp_path / "r.jsonl", example_responses(4))
+    rows = write_rows(tmp_path / "r.jsonl", example_responses(2))
     output = tmp_path / "o.jsonl"
-    functions = write_rows(tmp_path / "f.jsonl", example_functions(4))
+    functions = write_rows(tmp_path / "f.jsonl", example_functions(2))
     arguments = ["verify", str(rows), "-f", str(functions), "-o", str(output), "-w", "1"]
     done = reexec_cold(*arguments, preexec=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit)))
     refused(done, str(output), "cannot be written (file too large)", "to resume")
@@ -259,7 +259,7 @@ def test_a_file_size_limit_keeps_whole_rows_and_the_run_goes_on(tmp_path: Path) 
         assert row["verdict"] == row["expected_verdict"]
     assert manifest_of(output)["progress"]["sizes"]["output"] == output.stat().st_size
     assert reexec(*arguments).code == 0
-    assert len(read_rows(output)) == len(example_responses(4))
+    assert len(read_rows(output)) == len(example_responses(2))
 
 
 # -- standard output ------------------------------------------------------------------------------------------

@@ -1,6 +1,7 @@
 """Bad rows: each is rejected with file, line and reason, the good ones around it are kept, and nothing is lost."""
 
 import json
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -11,10 +12,14 @@ from tests.support.helpers import Done, Row, function_row, read_rows, reexec, re
 PROGRAM = "def f(n):\n    return n + 1\n"
 
 
+def write_functions(folder: Path) -> Path:
+    rows = [function_row(PROGRAM, ({"n": 1}, 2), ({"n": 2}, 3)), function_row("def f(n):\n    return -n\n", ({"n": 1}, -1))]
+    return write_rows(folder / "functions.jsonl", rows)
+
+
 @pytest.fixture
 def functions(tmp_path: Path) -> Path:
-    rows = [function_row(PROGRAM, ({"n": 1}, 2), ({"n": 2}, 3)), function_row("def f(n):\n    return -n\n", ({"n": 1}, -1))]
-    return write_rows(tmp_path / "functions.jsonl", rows)
+    return write_functions(tmp_path)
 
 
 def ids(tmp_path: Path, functions: Path) -> list[Row]:
@@ -62,8 +67,41 @@ BAD_RESPONSES: dict[str, tuple[Any, str]] = {
 }
 
 
+def some(cases: Iterable[str], *told: str) -> list[Any]:
+    """All cases; those that are not in `told` take long together and show the same."""
+    return [pytest.param(case, marks=() if case in told else pytest.mark.slow) for case in cases]
+
+
+@pytest.fixture(scope="module")
+def mixed(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Done]:
+    """One run over all of them, each between a right and a wrong prediction."""
+    folder = tmp_path_factory.mktemp("mixed")
+    rows = [row for bad, _ in BAD_RESPONSES.values() for row in (GOOD, bad, response(0, 1, 9))]
+    return folder, verify(folder, write_functions(folder), rows, "--json")
+
+
 @pytest.mark.parametrize("case", BAD_RESPONSES)
-def test_a_bad_response_is_rejected_and_its_neighbours_are_kept(case: str, tmp_path: Path, functions: Path) -> None:
+def test_a_bad_response_is_rejected_with_its_place_and_reason(case: str, mixed: tuple[Path, Done]) -> None:
+    line = 3 * list(BAD_RESPONSES).index(case) + 2
+    (reject,) = (row for row in read_rows(mixed[0] / "v.rejects.jsonl") if row["line"] == line)
+    assert reject["file"] == str(mixed[0] / "r.jsonl")
+    assert BAD_RESPONSES[case][1] in reject["reason"]
+
+
+def test_rows_written_and_rejects_are_the_lines_read(mixed: tuple[Path, Done]) -> None:
+    folder, done = mixed
+    assert done.code == 1
+    done.one_line()
+    count = len(BAD_RESPONSES)
+    assert (done.summary["rows"], done.summary["rejected"]) == (2 * count, count)
+    assert [row["verdict"] for row in read_rows(folder / "v.jsonl")] == ["accepted", "wrong-answer"] * count
+    assert [reject["line"] for reject in read_rows(folder / "v.rejects.jsonl")] == list(range(2, 3 * count, 3))
+
+
+@pytest.mark.parametrize(
+    "case", some(BAD_RESPONSES, "not JSON", "not UTF-8", "nested without end", "no itemid", "10 MB in one row")
+)
+def test_a_bad_response_is_told_and_its_neighbours_are_kept(case: str, tmp_path: Path, functions: Path) -> None:
     bad, reason = BAD_RESPONSES[case]
     done = verify(tmp_path, functions, [GOOD, bad, response(0, 1, 9)], "--json")
     assert done.code == 1
@@ -76,17 +114,6 @@ def test_a_bad_response_is_rejected_and_its_neighbours_are_kept(case: str, tmp_p
     (reject,) = read_rows(tmp_path / "v.rejects.jsonl")
     assert (reject["file"], reject["line"]) == (str(tmp_path / "r.jsonl"), 2)
     assert reason in reject["reason"]
-
-
-def test_rows_written_and_rejects_are_the_lines_read(tmp_path: Path, functions: Path) -> None:
-    rows = [bad for bad, _ in BAD_RESPONSES.values()]
-    mixed = [row for bad in rows for row in (bad, GOOD)]
-    done = verify(tmp_path, functions, mixed, "--json")
-    assert done.code == 1
-    done.one_line()
-    assert len(read_rows(tmp_path / "v.jsonl")) == done.summary["rows"] == len(rows)
-    rejects = read_rows(tmp_path / "v.rejects.jsonl")
-    assert [reject["line"] for reject in rejects] == list(range(1, 2 * len(rows), 2))
 
 
 def test_a_file_of_which_no_line_is_a_row_is_2(tmp_path: Path, functions: Path) -> None:
@@ -165,8 +192,42 @@ BAD_FUNCTIONS: dict[str, tuple[Any, str]] = {
 }
 
 
+@pytest.fixture(scope="module")
+def damaged(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Done, Done]:
+    """One audit over all of them, each before a good function, and one run over a prediction about every line."""
+    folder = tmp_path_factory.mktemp("damaged")
+    good = function_row(PROGRAM, ({"n": 1}, 2))
+    path = write_rows(folder / "f.jsonl", [row for bad, _ in BAD_FUNCTIONS.values() for row in (bad, good)])
+    audited = reexec("audit", path, "-o", folder / "a.jsonl", "-w", "1", "--json")
+    predictions = [{**GOOD, "itemid": itemid} for itemid in range(2 * len(BAD_FUNCTIONS))]
+    return folder, audited, verify(folder, path, predictions, "--json")
+
+
 @pytest.mark.parametrize("case", BAD_FUNCTIONS)
-def test_a_bad_function_is_rejected_by_the_audit_and_so_are_its_predictions(case: str, tmp_path: Path) -> None:
+def test_a_bad_function_and_its_predictions_are_rejected_with_their_place_and_reason(
+    case: str, damaged: tuple[Path, Done, Done]
+) -> None:
+    folder, line, reason = damaged[0], 2 * list(BAD_FUNCTIONS).index(case) + 1, BAD_FUNCTIONS[case][1]
+    (reject,) = (row for row in read_rows(folder / "a.rejects.jsonl") if row["line"] == line)
+    assert reject["file"] == str(folder / "f.jsonl")
+    assert reason in reject["reason"]
+    (reject,) = (row for row in read_rows(folder / "v.rejects.jsonl") if row["line"] == line)
+    assert f"its function cannot be used: {folder / 'f.jsonl'}, line {line}: " in reject["reason"]
+    assert reason in reject["reason"]
+
+
+def test_the_good_functions_between_them_are_used(damaged: tuple[Path, Done, Done]) -> None:
+    folder, audited, verified = damaged
+    count = len(BAD_FUNCTIONS)
+    assert (audited.code, verified.code) == (1, 1)
+    assert (audited.summary["rows"], audited.summary["rejected"], audited.summary["reproducible"]) == (count, count, count)
+    assert (verified.summary["rows"], verified.summary["rejected"]) == (count, count)
+    for name in ("a.jsonl", "v.jsonl"):
+        assert [row["itemid"] for row in read_rows(folder / name)] == list(range(1, 2 * count, 2))
+
+
+@pytest.mark.parametrize("case", some(BAD_FUNCTIONS, "not JSON", "an input is a string"))
+def test_a_bad_function_is_told_by_the_audit_and_so_are_its_predictions(case: str, tmp_path: Path) -> None:
     bad, reason = BAD_FUNCTIONS[case]
     good = function_row(PROGRAM, ({"n": 1}, 2))
     path = write_rows(tmp_path / "f.jsonl", [good, bad, good])
