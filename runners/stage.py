@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
 from .digests import key_of
 from .execution import ExecutorOptions, one_result
+from .rows.names import check_ours, check_theirs
 from .rows.row import Result, Row, Selection
 from .rows.run import StageRun
 from .rows.text import BadRowError, parse_row
@@ -123,6 +124,8 @@ class Stage[S: Settings]:
     settings_type: ClassVar[type[Settings]]
     texts_file: ClassVar[TextsFile | None] = None
     """The template file that `settings.templates` may replace."""
+    reads: ClassVar[tuple[str, ...]] = ()
+    """Fields that it reads, or passes on to stages that do; any where empty."""
     executes: ClassVar[bool] = False
     """Whether programs run: such a stage takes an executor."""
     recalls: ClassVar[bool] = False
@@ -218,6 +221,7 @@ class Stage[S: Settings]:
         Raises UsageError where nothing could be read or written.
         """
         progress = progress or Silent()
+        cls.check_names(source, selection, progress)
         with ExitStack() as stack:
             stage = cls(source, output, settings if settings is not None else cls.settings_type())  # type: ignore[arg-type]
             stage.open(stack, executor)
@@ -227,6 +231,16 @@ class Stage[S: Settings]:
             stage.write(run, progress)
         more = stage.conclude(run.selection.partial)
         return stage.summary(run.progress.counts, run.progress.lines, run.resumed_lines, more, passing=stage.passed())
+
+    @classmethod
+    def check_names(cls, source: Path, selection: Selection | None, progress: Progress) -> None:
+        """Raises UsageError where fields are to be read that the stage, or the source, does not know."""
+        if selection is not None and selection.names:
+            if cls.reads:
+                check_ours(selection.names, cls.reads)
+            said = check_theirs(selection.names, source)
+            if said:
+                progress.remark(said)
 
     def write(self, run: StageRun, progress: Progress) -> None:
         """From the rows that are left to the end of the run, whatever ends it."""

@@ -16,12 +16,12 @@ from reexec.policies.comparison import ComparisonRule
 
 from .budget import EXHAUSTED, Budget
 from .literal import MAX_DEPTH, Found
-from .scalars import MARK, MAX_DIGITS, STRING, TOKEN, TYPOGRAPHIC, read_integer
+from .scalars import BARE, MARK, MAX_DIGITS, STRING, TOKEN, TYPOGRAPHIC, read_integer
 from .scan import Scan, last_object
 from .thinking import has_marks
 from .views import VIEWS
 
-Style = Literal["json", "python", "typographic", "latex", "escaped", "none"]
+Style = Literal["json", "python", "javascript", "typographic", "latex", "escaped", "none"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +32,7 @@ class Answer:
 
         json         JSON; raw newlines and tabs in strings, NaN and the infinities are allowed
         python       with Python's spelling: quotes, words, tuples, sets, constructors, trailing commas, comments
+        javascript   with keys that stand without quotes, and the rest as in JSON or Python
         typographic  with typographic quotes, full-width punctuation, blanks that are none in JSON, or quoted in Markdown
         latex        with braces as LaTeX wants them
         escaped      in a JSON string, or with HTML entities
@@ -199,8 +200,10 @@ def _style_of(text: str, found: Found) -> Style:
     if text[position - 1 : position] == "\\":
         return "latex"
     if (span := text[position : found.end]).isascii() and "\\" not in span and ">" not in span:
-        return "python"  # what the other styles need has no such characters
-    return _style_by_tokens(text, position, found.end)
+        style: Style = "python"  # what the other styles need has no such characters
+    else:
+        style = _style_by_tokens(text, position, found.end)
+    return "javascript" if style == "python" and found.has_bare_keys else style
 
 
 def _style_by_tokens(text: str, position: int, end: int) -> Style:
@@ -209,7 +212,7 @@ def _style_by_tokens(text: str, position: int, end: int) -> Style:
         blank, mark = token[0][: token.start(token.lastindex or 0) - token.start()], token[MARK] or ""
         if "\\" in blank or mark[:1] == "\\":
             return "latex"
-        plain = token.lastindex == STRING or token[0].isascii()
+        plain = token.lastindex in (STRING, BARE) or token[0].isascii()
         if token.lastindex == TYPOGRAPHIC or not (plain and blank.isascii()) or _QUOTED_LINE.search(blank):
             style = "typographic"
         position = token.end()

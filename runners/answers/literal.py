@@ -4,9 +4,9 @@ Owns brackets: what is complete, how deep it is, what it is worth. Which of seve
 JSON's own reading of it goes first, is decided by the callers.
 
 The grammar is the union of JSON and of Python literals, freely mixed: both kinds of quotes and of words, tuples, sets,
-bytes, complex numbers, trailing commas, comments without braces, raw newlines in strings, constructors as `repr` writes
-them, and brackets and quotes as LaTeX, word processors and input methods write them. Not so `ast.literal_eval`: it refuses
-such mixtures, warns, needs to be told where the value ends, and can crash on deep ones.
+bytes, complex numbers, trailing commas, comments without braces, raw newlines in strings, keys without quotes, constructors
+as `repr` writes them, and brackets and quotes as LaTeX, word processors and input methods write them. Not so
+`ast.literal_eval`: it refuses such mixtures, warns, needs to be told where the value ends, and can crash on deep ones.
 """
 
 import re
@@ -17,6 +17,7 @@ from typing import Any, Final
 from .budget import Budget
 from .constructors import RefusedError, construct, distinct
 from .scalars import (
+    BARE,
     CALL,
     DOUBLE_QUOTES,
     MARK,
@@ -63,6 +64,8 @@ class Found:
     refusal: str
     is_json: bool = False
     """JSON's own reader has read it."""
+    has_bare_keys: bool = False
+    """Keys in it stand without quotes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +94,7 @@ class Unfinished:
 class _Frame:
     """An open bracket and what was read since."""
 
-    __slots__ = ("call", "form", "found", "height", "keyed", "opener", "refusal", "start", "values")
+    __slots__ = ("bare", "call", "form", "found", "height", "keyed", "opener", "refusal", "start", "values")
 
     def __init__(self, opener: str, start: int, call: str = "") -> None:
         self.opener = opener
@@ -100,6 +103,7 @@ class _Frame:
         self.values: list[Any] = []  # of a dict: key, value, key, value
         self.form = ""  # "dict", "set" or "tuple" once a colon or comma has told
         self.keyed = False  # the wanted key was seen
+        self.bare = False  # a key without quotes was seen, here or inside
         self.height = 0  # levels of brackets inside
         self.refusal = ""
         self.found: Found | None = None  # the last keyed object inside
@@ -188,12 +192,13 @@ def read_object(
             if frame.opener == "{":
                 if frame.keyed:
                     refusal = frame.refusal or (TOO_DEEP if frame.height > MAX_DEPTH else "")
-                    frame.found = Found(frame.start, position, value, refusal)
+                    frame.found = Found(frame.start, position, value, refusal, has_bare_keys=frame.bare)
                 if not stack:
                     budget.take(budget.steps - steps, position - start)
                     return Complete(position, frame.found)
             inner, frame = frame, stack.pop()
             frame.height = max(frame.height, inner.height + 1)
+            frame.bare = frame.bare or inner.bare
             frame.refusal = frame.refusal or inner.refusal
             frame.found = inner.found or frame.found
             if inner.opener != "t":
@@ -228,6 +233,11 @@ def read_object(
                         frame.refusal = frame.refusal or TOO_MANY_DIGITS
                 elif kind == WORD:
                     value = read_word(token[WORD])
+                elif kind == BARE:
+                    if expected != _ITEM or frame.opener != "{" or frame.form == "set":
+                        break
+                    value = token[BARE]
+                    written, frame.bare = f'"{value}"', True
                 else:
                     assert kind == TYPOGRAPHIC
                     written = without_latex(token[TYPOGRAPHIC]) if latex else token[TYPOGRAPHIC]

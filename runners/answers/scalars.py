@@ -40,7 +40,12 @@ SPACE: Final = (
     r"(?:[ \t\r\f]++|\n(?:[ \t]*+>[> \t]*+)?+"  # a line of a Markdown quotation begins with >
     rf"|[{_ODD_BLANKS}]++|{_COMMENT}|{_LATEX_BLANK})*+"
 )
-_PIECE: Final = r"""[bBuUrR]{0,2}(?:"[^"\\]*+(?:\\.[^"\\]*+)*+"|'[^'\\]*+(?:\\.[^'\\]*+)*+')"""
+_TRIPLE: Final = r"""\"{3}(?:[^\"\\]|\\.|\"(?!\"\"))*+\"{3}|'{3}(?:[^'\\]|\\.|'(?!''))*+'{3}"""
+# Three quotes begin a string of Python's that only three of them end, or nothing.
+_PIECE: Final = (
+    rf"[bBuUrR]{{0,2}}(?:{_TRIPLE}"
+    r"""|"(?!"")[^"\\]*+(?:\\.[^"\\]*+)*+"|'(?!'')[^'\\]*+(?:\\.[^'\\]*+)*+')"""
+)
 _TYPOGRAPHIC: Final = (
     rf"[{DOUBLE_QUOTES}][^{DOUBLE_QUOTES}]*+[{DOUBLE_QUOTES}]|[{SINGLE_QUOTES}][^{SINGLE_QUOTES}]*+[{SINGLE_QUOTES}]"
 )
@@ -69,8 +74,12 @@ _CALL: Final = (
 )
 _OPTION: Final = r"(?:dtype|maxlen)[ ]*+=[ ]*+(?:<class '[\w.]++'>|['\"]?[\w.<>|]++['\"]?)"
 
+NAME: Final = r"(?:[^\W\d]|\$)[\w$]*+"
+_NAME_OF_MEMBER: Final = rf"{NAME}(?=[ \t\r\n]*+:)"
+
 TOKEN: Final = re.compile(
-    rf"{SPACE}(?:({_MARK})|({_PIECE}(?:{SPACE}{_PIECE})*+)|({_NUMBER})|({_WORD})|({_CALL})|({_OPTION})|({_TYPOGRAPHIC}))",
+    rf"{SPACE}(?:({_MARK})|({_PIECE}(?:{SPACE}{_PIECE})*+)|({_NUMBER})|({_WORD})|({_CALL})|({_OPTION})|({_TYPOGRAPHIC})"
+    rf"|({_NAME_OF_MEMBER}))",
     re.DOTALL,
 )
 """One token after any space; `lastindex` of the match is its kind."""
@@ -85,6 +94,8 @@ OPTION: Final = 6
 """A named argument of a constructor that changes nothing of the value."""
 TYPOGRAPHIC: Final = 7
 """A string in typographic quotes."""
+BARE: Final = 8
+"""A name before a colon: a key without quotes, as JavaScript has them."""
 
 SPACES: Final = re.compile(SPACE)
 
@@ -99,7 +110,7 @@ def mark_of(token: str) -> str:
     return MARKS.get(token, "t")
 
 
-_PIECES: Final = re.compile(rf"{SPACE}([bBuUrR]{{0,2}})(?:\"((?:[^\"\\]|\\.)*+)\"|'((?:[^'\\]|\\.)*+)')", re.DOTALL)
+_PIECES: Final = re.compile(rf"{SPACE}([bBuUrR]{{0,2}})(?:({_TRIPLE})|(\"(?:[^\"\\]|\\.)*+\"|'(?:[^'\\]|\\.)*+'))", re.DOTALL)
 _ESCAPE: Final = re.compile(
     r"\\(?:([0-7]{1,3})|x([0-9a-fA-F]{2})|u([0-9a-fA-F]{4})|U([0-9a-fA-F]{8})|N\{([^{}]*)\}|(\r\n|.))", re.DOTALL
 )
@@ -176,7 +187,7 @@ def read_string(token: str) -> str | bytes:
     pieces = []
     position = 0
     while piece := _PIECES.match(token, position):
-        pieces.append(_read_piece(*piece.group(1, 2, 3)))
+        pieces.append(_read_piece(piece[1], piece[2][3:-3] if piece[2] else piece[3][1:-1]))
         position = piece.end()
     if isinstance(pieces[0], bytes):
         if not all(isinstance(piece, bytes) for piece in pieces):
@@ -197,8 +208,7 @@ def without_latex(token: str) -> str:
     return _LATEX_ESCAPE.sub(r"\1", token)
 
 
-def _read_piece(prefix: str, double: str | None, single: str | None) -> str | bytes:
-    body = double if double is not None else single or ""
+def _read_piece(prefix: str, body: str) -> str | bytes:
     prefix = prefix.lower()
     if prefix not in ("", "u", "r", "b", "br", "rb"):
         raise ValueError("an unknown string prefix")

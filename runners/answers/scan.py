@@ -4,8 +4,10 @@ The rule. What stands in `<think>...</think>` and its like is not read. From lef
 where a complete object begins, it is taken whole and reading goes on behind it, so its strings are never searched and what
 stands in it belongs to it. Where none begins, the next `{` is tried, be it inside of what could not be read. Of the objects
 with the key, the last is the answer, be it taken or within a taken one (`{"answer": {"output": 3}}`), of nested ones the
-outermost. An object with the key that is complete and cannot be read, behind it or around it, makes it no answer
-(`unreadable.py`). The key counts where it is written plainly in quotes, `"output"` or `'output'`, not as `"\\u006futput"`.
+outermost. A key may stand without quotes, as in JavaScript; where the first one of an object does, a space, a quote or a
+bracket follows its colon. An object with the key that is complete and cannot be read, behind it or around it, makes it no
+answer (`unreadable.py`). The key counts where it is written plainly, `"output"`, `'output'` or `output`, and not as
+`"\\u006futput"`; without quotes it counts only in what can be read.
 
 Why it is linear although readings start anew at braces inside of failed ones: a failed reading leaves behind which of
 the braces that it saw *as brackets* were still open; from those it would fail again, so they are not tried. Those that
@@ -23,7 +25,7 @@ from typing import Final
 
 from .budget import EXHAUSTED, Budget
 from .literal import MAX_DEPTH, Found, Unfinished, read_object
-from .scalars import DOUBLE_QUOTES, MAX_DIGITS, SINGLE_QUOTES, SPACE
+from .scalars import DOUBLE_QUOTES, MAX_DIGITS, NAME, SINGLE_QUOTES, SPACE
 from .thinking import Mark, marks_in
 from .unreadable import last_unreadable
 
@@ -31,8 +33,11 @@ from .unreadable import last_unreadable
 # passed over by the regular expression engine, and so is an empty object, from which there is nothing to take.
 _START: Final = re.compile(
     rf"[{{\uff5b]{SPACE}(?=[\"'(0-9.+\-\u2212\uff08{DOUBLE_QUOTES}{SINGLE_QUOTES}]|[bBuUrR]{{1,2}}[\"']|\\(?:text|math)"
-    r"|(?:[Tt]rue|[Ff]alse|null|None|NaN|nan|Infinity|inf)(?!\w))"
+    r"|(?:[Tt]rue|[Ff]alse|null|None|NaN|nan|Infinity|inf)(?!\w)"
+    # A name and a colon. What stands in braces in a text with gaps, such as `f"{total:5}"`, has no space behind the colon.
+    rf"|{NAME}[ \t\r\n]*+:[\s\"'\[({{])"
 )
+_COLON: Final = re.compile(r"[ \t\r\n]*+:")
 _QUOTES: Final = "\"'" + DOUBLE_QUOTES + SINGLE_QUOTES
 _DECODER: Final = json.JSONDecoder(strict=False)
 _LONG_NUMBER: Final = re.compile(rf"[0-9.eE+-]{{{MAX_DIGITS}}}")
@@ -72,9 +77,9 @@ def last_object(text: str, key: str, budget: Budget, levels: int = _LEVELS) -> S
     """The object that is the answer by the rule above, or the reason why there is none."""
     scan = Scan(fault=f'no JSON object with the key "{key}"')
     marks = marks_in(text, budget)
-    last_key = _last_key(text, key)
-    if last_key >= 0 or marks:
-        _Scanner(text, key, last_key, levels, scan, budget).run(marks)
+    until = max(_last_key(text, key) + 1, _behind_last_bare(text, key))
+    if until or marks:
+        _Scanner(text, key, until, levels, scan, budget).run(marks)
     if budget.is_spent:
         return Scan(fault=EXHAUSTED, unfinished=True)
     return scan
@@ -88,9 +93,20 @@ def _last_key(text: str, key: str) -> int:
     return max(text.rfind(quote + key) for quote in quotes)
 
 
+def _behind_last_bare(text: str, key: str) -> int:
+    """Where the character behind the colon of the last key without quotes ends, 0 where there is none."""
+    at = len(text) if "{" in text or "\uff5b" in text else 0
+    while (at := text.rfind(key, 0, at)) >= 0:
+        colon = _COLON.match(text, at + len(key))
+        if colon is not None:
+            return colon.end() + 1
+    return 0
+
+
 class _Scanner:
-    def __init__(self, text: str, key: str, last_key: int, levels: int, scan: Scan, budget: Budget) -> None:
-        self._text, self._key, self._last_key, self._levels = text, key, last_key, levels
+    def __init__(self, text: str, key: str, until: int, levels: int, scan: Scan, budget: Budget) -> None:
+        """`until`: no object with the key begins behind it, and its first token is seen up to there."""
+        self._text, self._key, self._until, self._levels = text, key, until, levels
         self._scan, self._budget = scan, budget
         self._hopeless: set[int] = set()
         self._none = scan.fault
@@ -102,8 +118,7 @@ class _Scanner:
             while at < len(marks) and marks[at].start < position:  # in an object's own string
                 at += 1
             mark = marks[at] if at < len(marks) else None
-            # An object with the key begins before the last key; the lookahead must still see the quote.
-            until = self._last_key + 1 if mark is None else min(mark.start, self._last_key + 1)
+            until = self._until if mark is None else min(mark.start, self._until)
             brace = _START.search(self._text, position, until) if position < until else None
             if brace is not None:
                 self._budget.take(1)

@@ -116,7 +116,7 @@ class _Walk:
                 known[place] = _NO_END
             else:
                 at = level.pop()[0]
-                level.append((at, False, self._holds(at, rest.end)))
+                level.append((at, False, rest.holds))
                 place = rest.end
 
     def _holds(self, start: int, end: int) -> bool:

@@ -16,18 +16,22 @@ from reexec.engine.errors import UsageError
 from reexec.policies.faults import fault_of, located, path_of, unknown
 from reexec.policies.reading import preset_names
 
+from ..rows.names import is_read
 from ..settings import BUNDLED, Settings, flag_of
+from ..stage import Stage
 from ..stages.assemble import AssembleSettings
 from ..stages.export import ExportSettings
-from ..stages.generate import GenerateSettings
+from ..stages.generate import Generate, GenerateSettings
 from ..stages.infer.settings import InferSettings
-from ..stages.prompts import PromptsSettings
-from ..stages.transform import TransformSettings
+from ..stages.prompts import Prompts, PromptsSettings
+from ..stages.transform import Transform, TransformSettings
 from ..stages.verify import JudgingSettings
 
 _FROZEN = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 _TURN = re.compile(r"turn_([1-9]\d*)")
 SOURCES = ("raw", "unified", "functions")
+_READ_FIRST: dict[str, type[Stage[Any]]] = {"raw": Transform, "unified": Generate, "functions": Prompts}
+"""Who reads the source; an audit reads what the prompts are made of."""
 
 
 def _located(text: str, info: ValidationInfo) -> str:
@@ -124,6 +128,10 @@ def _check(config: Config, path: Path) -> None:
         raise UsageError(
             f"{path}: exactly one of {', '.join(SOURCES)} says where the run begins, not {said}, at $.{SOURCES[0]}"
         )
+    reads = _READ_FIRST[given[0]].reads
+    for ours in config.map:
+        if reads and not is_read(ours, reads):
+            raise UsageError(f"{path}: {located(unknown(ours, reads, 'field'), f'$.map.{ours}')}")
     if not config.folder:
         raise UsageError(f"{path}: name the run's folder, at $.folder")
     for table in config.model_fields_set:

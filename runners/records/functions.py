@@ -15,11 +15,17 @@ from reexec.engine.errors import UsageError
 from reexec.engine.program import Call, Program
 
 from ..digests import digest_of, empty_digest
-from ..rows.source import MAX_LINE_BYTES, OVERLONG_REASON, open_seekable
+from ..rows.source import MAX_LINE_BYTES, OVERLONG_REASON, open_seekable, other_form
 from ..rows.text import BadRowError, canonical, kind_of, parse_row
 from .arguments import by_name
 
 _KEPT = 512
+_LINES_LOOKED_AT = 1000
+FIELDS = (
+    *("refcode", "funcname", "ios", "function_id", "problem_description", "io_requirements", "inputgencode"),
+    *("category", "meta", "provenance", "trivial"),
+)
+"""What a row of a functions file may have."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,6 +136,9 @@ class FunctionStore:
         self.digest = digest.hexdigest()
         if not self._offsets:
             raise UsageError(f"{path}: holds no functions")
+        other = other_form(path)
+        if other and not any(isinstance(self._read(at), FunctionRecord) for at in range(min(len(self), _LINES_LOOKED_AT))):
+            raise UsageError(f"{path}: holds no functions: {other}")
 
     def __len__(self) -> int:
         return len(self._offsets)

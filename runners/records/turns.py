@@ -12,6 +12,12 @@ from ..rows.text import BadRowError, kind_of
 from .content import is_content
 from .ids import text_of_id, whole
 
+FIELDS = (
+    *("id", "index", "io_pred", "itemid", "ioid", "function_id", "pair_id", "messages", "reasoning", "reasoning_content"),
+    *("provenance", "original_id", "original_index", "retry_count", "history_errors"),
+)
+"""What a row of any turn may have, beside the response and what `verify` says of it."""
+
 # The words of CodeI/O's `res.status` where a row has no verdict of ours; all others are failures.
 _OF_STATUS = {"success": "accepted", "error": "engine-error"}
 

@@ -27,8 +27,8 @@ COLUMNS: dict[str, dict[str, str]] = {
         "answer_style": "string", "accepted": "bool",
     },
     "usage": {
-        "turn": "int32", "id": "string", "verdict": "string", "cpu_s": "float64", "wall_s": "float64", "peak_bytes": "int64",
-        "attempts": "int32", "disagreed_with": "string",
+        "turn": "int32", "id": "string", "index": "int64", "verdict": "string", "cpu_s": "float64", "wall_s": "float64",
+        "peak_bytes": "int64", "attempts": "int32", "disagreed_with": "string",
     },
     "drops": {
         "stage": "string", "reason": "string", "sentence": "string", "file": "string", "line": "int64", "origin": "string",

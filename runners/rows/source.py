@@ -143,7 +143,7 @@ _OTHERS = (
     (b"\x28\xb5\x2f\xfd", "compressed by zstd: let its name end in .zst"),
     (b"PK\x03\x04", "a zip archive: unpack it first"),
     (b"PAR1", "a Parquet file: write it as JSON Lines first"),
-    (b"{\x00", "UTF-16 text: save it as UTF-8"),
+    *((begin, "UTF-16 text: save it as UTF-8") for begin in (*UTF_16, b"{\x00", b"[\x00")),
 )
 
 

@@ -17,7 +17,7 @@ from reexec.engine.executor import Executor
 from ..execution import ExecutorOptions, Work, executed
 from ..proof.reasons import Reasons
 from ..proof.seeds import SeededExecutors
-from ..records.functions import FunctionRecord, parse_function, why_not_sendable
+from ..records.functions import FIELDS, FunctionRecord, parse_function, why_not_sendable
 from ..rows.row import Result, Row
 from ..rows.text import BadRowError, dump_line
 from ..settings import Flag, Settings
@@ -34,6 +34,7 @@ class Audit(Stage[AuditSettings]):
     """Counts `functions`, their `pairs`, how many of them are `reproducible`, why not (`reasons`), and `missing_modules`."""
 
     name = "audit"
+    reads = FIELDS
     settings_type = AuditSettings
     executes = True
     numbers = ("functions", "pairs", "reproducible")

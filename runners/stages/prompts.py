@@ -11,7 +11,7 @@ from pydantic import Field
 from reexec.engine.program import Program
 
 from ..digests import digest_of
-from ..records.functions import FunctionRecord, Pair, parse_function
+from ..records.functions import FIELDS, FunctionRecord, Pair, parse_function
 from ..rows.row import Result, Row
 from ..rows.text import BadRowError, dump_line, dump_readable, kind_of
 from ..settings import Flag, Settings, Templates
@@ -29,6 +29,7 @@ class Prompts(Stage[PromptsSettings]):
     """Counts `functions`, `prompts`, and `pairs` that were asked about, each in both directions."""
 
     name = "prompts"
+    reads = FIELDS
     settings_type = PromptsSettings
     texts_file = TextsFile(
         "prompts.toml",

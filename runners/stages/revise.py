@@ -7,7 +7,7 @@ answer: both are counted and left out.
 
 from typing import Any
 
-from ..records.turns import Turn, messages_of, read_turn, revision_id
+from ..records.turns import FIELDS, Turn, messages_of, read_turn, revision_id
 from ..rows.row import Result, Row
 from ..rows.text import BadRowError, dump_line
 from ..settings import Settings, Templates
@@ -26,6 +26,7 @@ class Revise(Stage[ReviseSettings]):
     they ended as engine-error, and are to be verified again."""
 
     name = "revise"
+    reads = ("output", "verdict", "res", *FIELDS)
     settings_type = ReviseSettings
     texts_file = TextsFile("revise.toml", {"output.text": Entry(("message",)), "input.text": Entry(("message",))})
     numbers = ("accepted", "unchecked")

@@ -74,6 +74,21 @@ READ: dict[str, tuple[str, Any, str]] = {
     "set and frozenset": ("{'output': [set([1]), frozenset({2}), frozenset()]}", [{1}, frozenset({2}), frozenset()], "python"),
     "tuple and list": ("{'output': [tuple([1, 2]), list((1, 2))]}", [(1, 2), [1, 2]], "python"),
     "constructor around the object's value": ("{'output': dict([('a', np.float64(1.0))])}", {"a": 1.0}, "python"),
+    # --- keys without quotes ---
+    "key without quotes": ("so {output: 5}", 5, "javascript"),
+    "JavaScript": ("```js\nreturn {\n  // it\n  output: [{a: 1, $b: null}],\n};\n```", [{"a": 1, "$b": None}], "javascript"),
+    "keys without quotes inside": ('{"output": {n:21, größe:{}}}', {"n": 21, "größe": {}}, "javascript"),
+    "key without quotes after another": ('{"steps": 3, output:5}', 5, "javascript"),
+    "a key in quotes after another": ('{steps: 3, "output": 5}', 5, "javascript"),
+    "key without quotes in LaTeX": (r"$\boxed{\{output: 5\}}$", 5, "latex"),
+    "after a draft in JSON": ('{"output": 3}, no: {output: 5}', 5, "javascript"),
+    "a draft without quotes": ('{output: 3}, no: {"output": 5}', 5, "json"),
+    "a form after the answer": ('{"output": 5}, in the form {output: value}', 5, "json"),
+    "a text with gaps after the answer": ('{"output": 5}: f"{output:6}"', 5, "json"),
+    # --- strings ---
+    "quotes between three": ('{"output": """a" "b"""}', 'a" "b', "python"),
+    "three single quotes": ("{'output': r\'\'\'a'b\\n\'\'\' \"c\"}", "a'b\\nc", "python"),
+    "empty ones side by side": ("{'output': '' \"\" ''}", "", "python"),
     # --- written in a string, or with entities ---
     "tool call": (
         '<tool_call>{"name": "answer", "arguments": "{\\"output\\": 5}"}</tool_call>', 5, "escaped",
@@ -122,6 +137,8 @@ READ: dict[str, tuple[str, Any, str]] = {
 # name: (response, reason)
 NOT_READ: dict[str, tuple[str, str]] = {
     "thinking only": ('<think>{"output": 4}</think>', NO_OUTPUT),
+    "three quotes without an end": ('{"output": """a"}', INVALID),
+    "no value of JavaScript's": ("{output: undefined}", INVALID),
     "thinking only, begun in the prompt": ('{"output": 4}</think>', NO_OUTPUT),
     "thinking without an end": ('<think>so {"output": 4}', NO_END),
     "answer, then thinking without an end": ('{"output": 4}\n<think>but', NO_END),

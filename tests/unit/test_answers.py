@@ -140,7 +140,7 @@ NOT_FOUND: dict[str, tuple[Key, str, str]] = {
     "bare value in a fence": ("output", "```json\n8\n```", NO_OUTPUT),
     "member without braces": ("output", '```json\n"output": 8\n```', NO_OUTPUT),
     "the other key": ("input", '```json\n{"output": 8}\n```', NO_INPUT),
-    "key without quotes": ("output", "{output: 8}", NO_OUTPUT),
+    "a text with gaps": ("output", 'f"{output:8}" and "{output:>8}"', NO_OUTPUT),
     "key in another case": ("output", '{"Output": 8}', NO_OUTPUT),
     "longer key": ("output", '{"outputs": 8, "my output": 9}', NO_OUTPUT),
     "key as a value only": ("output", '{"type": "output"}', NO_OUTPUT),

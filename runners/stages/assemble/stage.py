@@ -8,6 +8,7 @@ from pydantic import Field
 
 from reexec.engine.errors import UsageError
 
+from ...records.turns import FIELDS
 from ...rows.row import Result, Row
 from ...rows.text import dump_line
 from ...settings import Flag, Settings
@@ -43,6 +44,7 @@ class Assemble(Stage[AssembleSettings]):
     row of the first; None where only a part of the first was read."""
 
     name = "assemble"
+    reads = ("output", "verdict", "res", *FIELDS)
     settings_type = AssembleSettings
     numbers = ("failed", "without_next_turn", "other_samples")
     tallies = ("accepted", "dropped")

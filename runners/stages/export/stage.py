@@ -102,6 +102,10 @@ class Export(Stage[ExportSettings]):
     those with half characters, which no reader takes and which are replaced (`repaired`)."""
 
     name = "export"
+    reads = (
+        *("prompt", "system", "messages", "turn_N", "feedback_N", "reasoning", "verdicts"),
+        *("id", "index", "function_id", "pair_id", "io_pred", "provenance"),
+    )
     settings_type = ExportSettings
     texts_file = JOINED
     numbers = ("train", "validation", "functions", "long", "repaired")
@@ -142,6 +146,7 @@ class Export(Stage[ExportSettings]):
         if settings is None:
             raise UsageError("an export needs settings: which format?")
         selection = selection or Selection()
+        cls.check_names(source, selection, progress or Silent())
         stage = cls(source, output, settings)
         with ExitStack() as stack:
             stage.open(stack, executor)

@@ -76,4 +76,6 @@ def read_reasoning_gym(row: dict[str, Any]) -> Source:
     )
 
 
+FIELDS = ("output", "id", "index", "model", "provenance", *_REASONING_GYM)
+"""What rows may have that any of the readers reads."""
 READERS: dict[str, Callable[[dict[str, Any]], Source]] = {"codeio": read_codeio, "reasoning-gym": read_reasoning_gym}

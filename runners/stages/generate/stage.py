@@ -23,7 +23,7 @@ from ...rows.text import dump_line
 from ...settings import Flag, Settings
 from ...stage import Stage
 from .function import Made, Maker
-from .readers import READERS, Source
+from .readers import FIELDS, READERS, Source
 from .reasons import PAIR_REASONS, REASONS, of_function
 from .unified import BadFormError
 
@@ -51,6 +51,7 @@ class Generate(Stage[GenerateSettings]):
     and `missing_modules` of dropped functions."""
 
     name = "generate"
+    reads = FIELDS
     settings_type = GenerateSettings
     executes = True
     numbers = ("functions_in", "functions_kept", "pairs_kept", "trivial")

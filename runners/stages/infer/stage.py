@@ -13,6 +13,7 @@ from typing import Any
 from reexec.engine.errors import UsageError
 
 from ...execution import one_result
+from ...records.turns import FIELDS
 from ...rows.documents import read_document
 from ...rows.row import Result, Row, Selection
 from ...rows.run import StageRun, beside
@@ -36,6 +37,7 @@ class Infer(Stage[InferSettings]):
     `no-reply` where no request got one; `why` says what came instead."""
 
     name = "infer"
+    reads = ("response_format", *FIELDS)
     settings_type = InferSettings
     numbers = ("prompt_tokens", "completion_tokens", "unusable")
     tallies = ("reasons",)
@@ -146,6 +148,7 @@ class Infer(Stage[InferSettings]):
         settings = settings or InferSettings()
         if settings.replay is not None:
             return super().run(source, output, settings, selection=selection, overwrite=overwrite, progress=progress)
+        cls.check_names(source, selection, progress or Silent())
         known, stage = load_known(settings.known), cls(source, output, settings)
         existing = stage.stage_run(selection, overwrite)
         if stage.log_path.exists() and source.exists() and stage.log_path.samefile(source):

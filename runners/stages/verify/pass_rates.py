@@ -35,12 +35,12 @@ class PassRates:
         self._numbers: dict[tuple[str, str], tuple[int, int]] = {}  # of the pairs last met: samples come together
 
     def add(self, row: Mapping[str, Any], function_id: str, pair_id: str, row_id: str, verdict: str) -> None:
-        """A row of the output; `row` has the members that it came with, the ids are those that verify gives it."""
+        """A row of the output; `row` has the members that it came with, the ids are those that verify gives it,
+        `row_id` is empty where the row came with one."""
         if verdict == "engine-error":
             return
         if "original_id" in row:
-            own_id = row_id if row.get("id") is None else row["id"]
-            prompt, function = _prompt({**row, "pair_id": pair_id, "id": own_id}), number_of(function_id)
+            prompt, function = _prompt({**row, "pair_id": pair_id, "id": row_id or row["id"]}), number_of(function_id)
         else:
             known = self._numbers.get((pair_id, row["io_pred"]))
             if known is None:

@@ -21,10 +21,13 @@ from reexec.engine.judging.verdict import VERDICT_WORDS, Verdict, judge
 from reexec.engine.outcome import Outcome
 from reexec.engine.quick import quick
 
+from ...digests import digest_of
 from ...execution import ExecutorOptions, Work, executed, opened
 from ...records.functions import FunctionStore
+from ...records.ids import text_of_id
 from ...records.predicted import read_predicted
 from ...records.predictions import Prediction, read_prediction
+from ...records.turns import FIELDS as FIELDS_OF_TURNS
 from ...rows.row import Result, Row, Selection
 from ...rows.run import StageRun
 from ...rows.text import dump_line, splice, with_members
@@ -62,6 +65,8 @@ class _Read:
     prediction: Prediction
     predicted: Any
     style: str
+    new_id: str = ""
+    """Of a row that came without one."""
     detail: str = ""
     verdict: Verdict | None = None
 
@@ -77,6 +82,7 @@ class Verify(Stage[VerifySettings]):
     identical call of the run had the outcome. Where prompts have several samples there are `pass_rates`."""
 
     name = "verify"
+    reads = ("output", *FIELDS_OF_TURNS)
     settings_type = VerifySettings
     texts_file = FEEDBACK_FILE
     executes = recalls = True
@@ -92,6 +98,7 @@ class Verify(Stage[VerifySettings]):
         self._rates, self._went_on = PassRates(), False
         self._known = KnownPairs(self._rule)
         self._constant = constants(self.texts)
+        self._repeats: dict[str, int] = {}  # ids that had to be made new, with the last number
 
     def stage_run(self, selection: Selection | None, overwrite: bool) -> StageRun:
         run = super().stage_run(selection, overwrite)
@@ -113,9 +120,10 @@ class Verify(Stage[VerifySettings]):
         return (self.settings.functions,)
 
     def note(self, row: Row) -> None:
-        key = _sample(row.data)
-        if key is not None:
-            self.seen.note(key, row)
+        if _has_id(row.data):
+            self._take_id(row)
+        else:
+            self._new_id(row, read_prediction(row.data, self._functions))
 
     def results(self, rows: Iterator[Row]) -> Iterator[Result]:
         """Words: the verdict's."""
@@ -131,20 +139,41 @@ class Verify(Stage[VerifySettings]):
     # -- before execution -------------------------------------------------------------------------------------
 
     def _prepare(self, row: Row) -> Work | Result:
-        key = _sample(row.data)
-        if key is not None:
-            self.seen.refuse_repeated(key, row, f"repeats the id{' and index' if 'index' in row.data else ''} of", "id")
-        read = self._read(row, read_prediction(row.data, self._functions))
+        if _has_id(row.data):
+            self._take_id(row)
+            prediction, new_id = read_prediction(row.data, self._functions), ""
+        else:
+            prediction = read_prediction(row.data, self._functions)
+            new_id = self._new_id(row, prediction)
+        read = self._read(row, prediction, new_id)
         if read.verdict is not None:
             return self._result(row, read, read.verdict)
         return Work(row, read, [(read.prediction.function.program, read.given)])
 
-    def _read(self, row: Row, prediction: Prediction) -> _Read:
+    def _take_id(self, row: Row) -> None:
+        """Of a row that came with one. Raises BadRowError where an earlier row has it."""
+        key = _sample(row.data["id"], row.data)
+        if key is not None:
+            self.seen.refuse_repeated(key, row, f"repeats the id{' and index' if 'index' in row.data else ''} of", "id")
+
+    def _new_id(self, row: Row, prediction: Prediction) -> str:
+        """For a row that came without: the digest of what it says. Where an earlier row has that id, a digest over it and a
+        number from 2, which is the row's place among those that say the same."""
+        first = row_id = prediction.id
+        number = self._repeats.get(first, 1)
+        while self.seen.note(_sample(row_id, row.data) or "", row) != row.number:
+            number += 1
+            row_id = digest_of(first, str(number))
+        if number > 1:
+            self._repeats[first] = number
+        return row_id
+
+    def _read(self, row: Row, prediction: Prediction, new_id: str) -> _Read:
         judged_here = prediction.io_pred == "o" and not self.settings.execute_outputs
         known = self._known.of(prediction.pair) if judged_here else None
         program, likely = prediction.function.program, None if known is None else known.likely
         found = read_predicted(prediction.text, program, prediction.io_pred, self._rule, row.line, likely)
-        read = _Read(prediction, found.value, found.style, found.fault)
+        read = _Read(prediction, found.value, found.style, new_id, found.fault)
         if found.fault:
             read.verdict = _NO_ANSWER
         elif known is not None:
@@ -177,21 +206,20 @@ class Verify(Stage[VerifySettings]):
             )
             said = said_of(word, io_pred, message)
         function_id, pair_id = prediction.function.id, prediction.pair.id
-        row_id = prediction.id if self.settings.usage or data.get("id") is None else ""
-        ids = {"function_id": function_id, "pair_id": pair_id, "id": row_id}
+        ids = {"function_id": function_id, "pair_id": pair_id, "id": read.new_id}
         added, takes_more = "", data.keys().isdisjoint(_NEW)
         for name, value in ids.items():
             if name not in data:
                 added += f', "{name}": "{value}"'
-            elif data[name] is None:
+            elif _is_lacking(data[name]):
                 takes_more = False
         if takes_more:
             line = with_members(row.line, data, f'{said}, "answer_style": "{read.style}"{added}')
         else:
-            lacking = {name: value for name, value in ids.items() if data.get(name) is None}
+            lacking = {name: value for name, value in ids.items() if _is_lacking(data.get(name))}
             line = splice(row.line, data, {**json.loads(f"{{{said}}}"), "answer_style": read.style, **lacking})
-        usage = [_usage_line(row_id, word, outcome)] if self.settings.usage else ()
-        self._rates.add(data, function_id, pair_id, row_id, word)
+        usage = [_usage_line(read.new_id or data["id"], data, word, outcome)] if self.settings.usage else ()
+        self._rates.add(data, function_id, pair_id, read.new_id, word)
         return _made(row, _WORDS[word], (line,), usage, None, _counts(verdict), _NOTHING)
 
     def _is_wrong_value(self, outcome: Outcome, work: Work) -> bool:
@@ -218,12 +246,22 @@ class Verify(Stage[VerifySettings]):
         return {"pass_rates": write_pass_rates(self.output) if self._went_on else self._rates.write(self.output)}
 
 
-def _sample(row: dict[str, Any]) -> str | None:
-    """What tells a row from all others: samples of one prompt share its id and differ in `index`. None for rows without id."""
-    given, index = row.get("id"), row.get("index")
-    if given is None or not isinstance(given, str | int):
+def _is_lacking(given: Any) -> bool:
+    return given is None or given == ""
+
+
+def _has_id(row: dict[str, Any]) -> bool:
+    return not _is_lacking(row.get("id"))
+
+
+def _sample(given: Any, row: dict[str, Any]) -> str | None:
+    """What tells a row from all others: samples of one prompt share its id and differ in `index`. None where the id is none
+    that later stages take."""
+    try:
+        text, index = text_of_id(given), row.get("index")
+    except ValueError:
         return None
-    return f"{given}\0{index}" if index else str(given)
+    return f"{text}\0{index}" if index else text
 
 
 _made = quick(Result)
@@ -248,10 +286,11 @@ def _counts(verdict: Verdict) -> dict[str, Any]:
     return counts
 
 
-def _usage_line(row_id: str, word: str, outcome: Outcome | None) -> bytes:
+def _usage_line(row_id: Any, row: dict[str, Any], word: str, outcome: Outcome | None) -> bytes:
     usage = outcome.usage if outcome else None
     record = {
         "id": row_id,
+        **({"index": row["index"]} if "index" in row else {}),
         "verdict": word,
         "cpu_s": usage.cpu_s if usage else None,
         "wall_s": usage.wall_s if usage else None,

@@ -2,6 +2,7 @@
 
 import gzip
 import os
+import re
 import resource
 import shutil
 import subprocess
@@ -10,6 +11,8 @@ from pathlib import Path
 
 import pytest
 
+from reexec.engine.errors import UsageError
+from reexec.runners.records.functions import FunctionStore
 from tests.conftest import lacking
 from tests.support.helpers import (
     COMMAND,
@@ -118,6 +121,14 @@ def test_a_file_that_is_no_json_lines_is_told_what_it_is(begin: bytes, told: str
     rows = tmp_path / "r.jsonl"
     rows.write_bytes(begin)
     refused(reexec("verify", rows, "-f", functions, "-o", tmp_path / "o.jsonl"), "no row could be used", told)
+    with pytest.raises(UsageError, match=f"holds no functions: .*{re.escape(told)}"):
+        FunctionStore(rows)
+
+
+def test_a_functions_file_whose_first_line_is_an_array_keeps_its_other_rows(tmp_path: Path) -> None:
+    row = function_row("def f(n):\n    return n", ({"n": 1}, 1))
+    store = FunctionStore(write_rows(tmp_path / "f.jsonl", ["[1]", row]))
+    assert store.at(1).program.entry == "f"
 
 
 def test_utf_16_is_refused_in_its_own_words(tmp_path: Path, functions: Path) -> None:

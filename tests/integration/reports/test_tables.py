@@ -35,7 +35,7 @@ def test_the_columns_are_those_that_others_rely_on() -> None:
     assert {table: set(columns) for table, columns in COLUMNS.items()} == {
         "rows": SAMPLE | {"turn", "line", "prompt", "output", "row"},
         "verdicts": SAMPLE | {"turn", "line", "verdict", "status", "message", "answer_style", "accepted"},
-        "usage": {"turn", "id", "verdict", "cpu_s", "wall_s", "peak_bytes", "attempts", "disagreed_with"},
+        "usage": {"turn", "id", "index", "verdict", "cpu_s", "wall_s", "peak_bytes", "attempts", "disagreed_with"},
         "drops": {"stage", "reason", "sentence", "file", "line", "origin", "text"},
     }
 

@@ -43,6 +43,8 @@ def responses(path: Path) -> Path:
     lines = []
     for row in rows:
         lines += [json.dumps({**row, "index": index}) for index in range(3)]
+    bare = {name: value for name, value in rows[7].items() if name != "id"}  # samples that say the same, without id and index
+    lines += [json.dumps(bare)] * 4 + [json.dumps({**bare, "index": 1, "id": None})] * 2
     lines += [lines[4], "not JSON", json.dumps({**rows[0], "itemid": 9999, "id": "x"}), "", json.dumps({"a": 1}), lines[11]]
     pick.shuffle(lines)
     path.write_text("\n".join(lines) + "\n")

@@ -7,9 +7,10 @@ from typing import Any
 import pytest
 
 from reexec.engine.errors import UsageError
+from reexec.runners.pipeline.config import load_config
 from reexec.runners.records.arguments import by_name
 from reexec.runners.records.functions import parse_function
-from reexec.runners.rows.names import likely_cause, parse_names
+from reexec.runners.rows.names import check_theirs, likely_cause, parse_names
 from reexec.runners.rows.text import BadRowError
 from tests.support.helpers import Row, function_row, read_rows, reexec, response, write_rows
 from tests.support.pipeline import functions, record_answers
@@ -22,6 +23,38 @@ def verify(folder: Path, rows: list[Any], *more: str, source: Row | None = None)
     responses = write_rows(folder / "r.jsonl", rows)
     done = reexec("verify", responses, "-f", folder / "functions.jsonl", "-o", folder / "v.jsonl", "-w", "1", "--json", *more)
     return done, read_rows(folder / "v.jsonl") if (folder / "v.jsonl").exists() else []
+
+
+# -- ids ------------------------------------------------------------------------------------------------------
+
+
+def test_samples_without_ids_that_say_the_same_get_ids_of_their_own(tmp_path: Path) -> None:
+    same = {**response(0, 0, 4), "messages": [{"role": "user", "content": "q"}]}
+    numbered = [{**same, "index": 1}] * 2
+    done, rows = verify(tmp_path, [same, same, {**same, "id": ""}, *numbered, {**same, "id": None}])
+    assert (done.code, len({row["id"] for row in rows})) == (0, 6)
+    assert reexec("revise", tmp_path / "v.jsonl", "-o", tmp_path / "m2.jsonl").code == 0
+    assert len({row["id"] for row in read_rows(tmp_path / "m2.jsonl")}) == 6
+    shown = reexec("explain", tmp_path / "v.jsonl", rows[3]["id"], "--no-run")
+    assert (shown.code, "wrong-answer" in shown.out) == (0, True), shown.err
+    # What has ids keeps them, and a row that would get one of them gets another.
+    (tmp_path / "again").mkdir()
+    again, more = verify(tmp_path / "again", [*rows, same])
+    assert (again.code, [row["id"] for row in more[:6]]) == (0, [row["id"] for row in rows])
+    assert len({row["id"] for row in more}) == 7
+
+
+def test_an_id_is_the_same_one_however_it_is_spelled(tmp_path: Path) -> None:
+    done, rows = verify(tmp_path, [{**response(0, 0, 3), "id": given} for given in (7, 7.0, "7")])
+    assert (done.code, len(rows)) == (1, 1)
+    assert "repeats the id of line 1" in done.err
+
+
+def test_the_usage_of_a_row_goes_by_the_rows_own_id(tmp_path: Path) -> None:
+    rows = [{**response(0, 0, 3), "id": "mine", "index": index} for index in range(2)]
+    verify(tmp_path, [*rows, response(0, 0, 3)], "--usage", str(tmp_path / "u.jsonl"))
+    used, verified = read_rows(tmp_path / "u.jsonl"), read_rows(tmp_path / "v.jsonl")
+    assert [(row["id"], row.get("index")) for row in used] == [(row["id"], row.get("index")) for row in verified]
 
 
 # -- names ----------------------------------------------------------------------------------------------------
@@ -59,6 +92,10 @@ def test_where_no_row_can_be_used_the_likely_cause_is_told(tmp_path: Path) -> No
         assert "rows/s" not in told.out
 
 
+OF_FUNCTIONS = "its function cannot be used: f.jsonl, line 1:"
+WRITES = "--map refcode=YOURS -o REPORT --keep NEW` writes functions under the names that are read here"
+
+
 @pytest.mark.parametrize(
     ("row", "reason", "said"),
     [
@@ -67,6 +104,8 @@ def test_where_no_row_can_be_used_the_likely_cause_is_told(tmp_path: Path) -> No
         ({"a": 1, "b": 2}, "at $.output", "rows have a, b, and no `output`: --map output=YOURS says which of them it is"),
         ({"output": 3}, "expected a string, got a number, at $.output", ""),
         ({}, "missing, at $.output", ""),
+        ({}, f"{OF_FUNCTIONS} refcode: expected a string, got null, at $.refcode", f"`reexec audit f.jsonl {WRITES}"),
+        ({}, f"{OF_FUNCTIONS} ios: expected an array of pairs, got a string, at $.ios", ""),
     ],
 )  # fmt: skip
 def test_the_likely_cause(row: Row, reason: str, said: str) -> None:
@@ -77,6 +116,56 @@ def test_the_likely_cause(row: Row, reason: str, said: str) -> None:
 def test_a_map_that_is_none_is_refused(text: str) -> None:
     with pytest.raises(UsageError, match="OURS=YOURS"):
         parse_names([text])
+
+
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        ("outptu=completion", "--map outptu=completion: unknown field 'outptu', did you mean 'output'?"),
+        ("content=completion", "unknown field 'content', known fields: output, id, index"),
+        ("output=completoin", "no row of r.jsonl has `completoin`; rows have completion, itemid"),
+        ("id=choices.0.id", "no row of r.jsonl has `choices.0.id`"),
+    ],
+)
+def test_a_name_that_nobody_knows_is_refused_with_those_that_exist(name: str, said: str, tmp_path: Path) -> None:
+    write_rows(tmp_path / "r.jsonl", [{"completion": "x", "itemid": 0}, {"completion": "y", "more": 1}])
+    write_rows(tmp_path / "f.jsonl", [function_row(ADD, ({"a": 1}, 1))])
+    done = reexec("verify", "r.jsonl", "-f", "f.jsonl", "-o", "v.jsonl", "--map", name, cwd=tmp_path)
+    assert done.code == 2
+    assert said in done.one_line()
+    assert not (tmp_path / "v.jsonl").exists()
+
+
+def test_every_command_that_maps_refuses_unknown_names(tmp_path: Path) -> None:
+    rows = write_rows(tmp_path / "r.jsonl", [{"a": 1}])
+    simple = [(name,) for name in ("generate", "prompts", "audit", "revise", "assemble")]
+    for name, *more in [*simple, ("infer", "--model", "m", "--replay", rows), ("export", "--to", "openai-messages")]:
+        done = reexec(name, rows, "-o", tmp_path / "out", *more, "--map", "nonsense=a")
+        assert (done.code, "unknown field 'nonsense'" in done.one_line()) == (2, True), name
+    assert "no row of" in reexec("transform", rows, "-o", tmp_path / "out", "--map", "content=b").one_line()
+    assert (
+        reexec("export", rows, "-o", tmp_path / "out", "--to", "openai-messages", "--map", "turn_12=b")
+        .one_line()
+        .count("no row of")
+    )
+
+
+def test_a_long_file_whose_first_rows_lack_a_name_is_read_all_the_same(tmp_path: Path) -> None:
+    rows = write_rows(tmp_path / "r.jsonl", [*({"a": 1} for _ in range(1000)), {"b": 2}])
+    assert check_theirs(parse_names(["output=b"]), rows).startswith("--map output=b: none of the first 1,000 rows")
+    assert check_theirs(parse_names(["output=a"]), rows) == ""
+
+
+@pytest.mark.parametrize(
+    ("source", "name"), [("raw", "contnet"), ("unified", "outptu"), ("functions", "refcod"), ("functions", "output")]
+)
+def test_a_pipelines_map_names_fields_of_its_source(source: str, name: str, tmp_path: Path) -> None:
+    (tmp_path / "p.toml").write_text(f'folder = "run"\n{source} = "x.jsonl"\nmap = {{ {name} = "a" }}\n[infer]\nreplay = "y"\n')
+    if source == "raw":  # the other fields of raw code are its provenance, whatever their names
+        assert load_config(tmp_path / "p.toml").map == {name: "a"}
+        return
+    with pytest.raises(UsageError, match=rf"unknown field '{name}', .* at \$\.map\.{name}"):
+        load_config(tmp_path / "p.toml")
 
 
 def test_a_pipeline_maps_the_fields_of_its_source(tmp_path: Path) -> None:
