@@ -13,7 +13,7 @@ from rich.table import Table
 
 from reexec.engine.addresses import memory_hint
 from reexec.engine.conformance import Offer, Result, offers, run_conformance
-from reexec.engine.errors import IsolationUnavailableError, ReexecError
+from reexec.engine.errors import ReexecError
 from reexec.engine.executor import Executor
 from reexec.engine.jail import interpreter, native
 from reexec.policies.layers import load_policy
@@ -105,7 +105,7 @@ def _interpreter(python: Path | None) -> Finding:
 def _nsjail() -> Finding:
     try:
         found = native.find_nsjail()
-    except IsolationUnavailableError as error:
+    except ReexecError as error:
         return Finding("nsjail", False, str(error), f"{native.INSTALL_LINE}   (or: reexec doctor --mend)")
     return Finding("nsjail", True, str(found.path) + (f" with {found.library_path}" if found.library_path else ""))
 

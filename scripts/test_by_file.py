@@ -3,7 +3,8 @@ to run several files at the same time.
 
 .venv/bin/python scripts/test_by_file.py [FILE|FOLDER ...] [OPTION OF PYTEST ...]
 
-JOBS in the environment says how many files run at the same time (1). Files that measure load run alone, after the others.
+JOBS in the environment says how many files run at the same time (1), FILE_S how many seconds one may take (900). Files that
+measure load run alone, after the others.
 """
 
 import os
@@ -18,7 +19,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
-FILE_S = 900
+FILE_S = float(os.environ.get("FILE_S") or 900)
 NO_TESTS = 5
 SLOWEST = 10
 ALONE = (
@@ -45,7 +46,7 @@ class Done:
 
 
 def main() -> int:
-    paths = [argument for argument in sys.argv[1:] if (ROOT / argument).exists()]
+    paths = [argument for argument in sys.argv[1:] if argument and (ROOT / argument).exists()]
     options = [argument for argument in sys.argv[1:] if argument not in paths]
     files = sorted({str(file.relative_to(ROOT)) for path in paths or ["tests"] for file in found_in(ROOT / path)})
     total: Counter[str] = Counter()

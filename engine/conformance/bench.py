@@ -4,6 +4,7 @@ worker, from outside by what the host sees."""
 import json
 import re
 import time
+from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,6 +26,8 @@ policy."""
 PROBE = (Path(__file__).parent / "inside" / "probe.py.txt").read_text(encoding="utf-8")
 """An honest program that tells everything a check may have spoiled for the next one."""
 
+MOST_OPEN = 12
+"""Benches of one level: each has a thread and a worker, and a host may have few addresses."""
 HOST_GROWTH_BYTES = 256 << 20
 LONGEST_S = 15.0
 HONEST_CPU_S = 0.25
@@ -148,16 +151,20 @@ class Bench:
 
 
 class Benches:
-    """One bench for each distinct policy on one isolation level, made when first asked for."""
+    """One bench for each distinct policy on one isolation level, made when first asked for; the last ones stay open."""
 
     def __init__(self, isolation: IsolationLevel, factory: ExecutorFactory = make_executor) -> None:
         self.isolation, self._factory = isolation, factory
-        self._benches: dict[str, Bench] = {}
+        self._benches: OrderedDict[str, Bench] = OrderedDict()
 
     def run(self, case: Case) -> Result:
         policy = case.policy(self.isolation)
         expected = case.expected(self.isolation)
-        if policy.digest not in self._benches:
+        if policy.digest in self._benches:
+            self._benches.move_to_end(policy.digest)
+        else:
+            while len(self._benches) >= MOST_OPEN:
+                self._benches.popitem(last=False)[1].close()
             try:
                 self._benches[policy.digest] = Bench(self._factory(policy, self.isolation))
             except IsolationUnavailableError as error:

@@ -5,6 +5,7 @@ of ours under the user's cache.
 """
 
 import ctypes.util
+import errno
 import os
 import shutil
 import subprocess
@@ -12,10 +13,12 @@ import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
-from ..errors import IsolationUnavailableError
+from ..errors import EngineError, IsolationUnavailableError
 
 PACKAGE = "libnl-route-3-200"
 PACKAGES = (PACKAGE, "libnl-3-200")
+LOADS_S = 20.0
+"""For a program to show that it lacks a library, which it does before it does anything else."""
 INSTALL_LINE = f"sudo apt-get install {PACKAGE}"
 
 
@@ -75,8 +78,18 @@ def find_nsjail() -> Nsjail:
 
 
 def _loads(program: Path, library_path: str | None) -> bool:
+    """Whether nothing shows that a library is missing. One that takes its time, on a busy machine, is not said to lack any,
+    which would choose a weaker isolation level: the first worker tells, in the program's own words."""
     environment = {"LD_LIBRARY_PATH": library_path} if library_path else {}
-    done = subprocess.run([program, "--help"], env=environment, capture_output=True, timeout=20, check=False)
+    try:
+        done = subprocess.run([program, "--help"], env=environment, capture_output=True, timeout=LOADS_S, check=False)
+    except subprocess.TimeoutExpired:
+        return True
+    except OSError as error:
+        reason = os.strerror(error.errno or 0).lower()
+        if error.errno in (errno.EAGAIN, errno.ENOMEM, errno.EMFILE, errno.ENFILE):  # says nothing about nsjail
+            raise EngineError(f"{program} could not be started: {reason}", stage="find nsjail", retry_helps=True) from None
+        raise IsolationUnavailableError(f"{program} does not start: {reason}", stage="find nsjail") from None
     return done.returncode != 127
 
 

@@ -57,6 +57,18 @@ def status_of_zombie(pid: int | None) -> int | None:
     return 128 + (code & 0x7F) if code & 0x7F else code >> 8
 
 
+def memory_kills() -> int | None:
+    """Processes that the kernel has killed because memory ran out, on the whole host, since it started; None where it does not
+    tell."""
+    try:
+        for line in Path("/proc/vmstat").read_text().splitlines():
+            if line.startswith("oom_kill "):
+                return int(line.split()[1])
+    except (OSError, ValueError):
+        pass
+    return None
+
+
 def _stat(pid: int) -> list[str]:
     """From its state on: field 3 of proc(5) is the first."""
     return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()

@@ -18,11 +18,11 @@ from ..errors import EngineError
 from ..jail.interpreter import Interpreter
 from ..jail.launch import setup_message
 from ..jail.levels import backend_of
-from ..jail.progress import is_leaving, status_of_zombie
+from ..jail.progress import is_leaving, memory_kills, status_of_zombie
 from ..protocol.endings import WorkerEnd
 from .cpu_affinity import Placement
 from .starts import Attempts
-from .worker import State, Worker, start_error
+from .worker import Kills, State, Worker, start_error
 
 TRY_AGAIN_S = 10.0
 LEAVING_S = 10.0
@@ -45,6 +45,7 @@ class Fleet:
         self._try_again_at = 0.0
         self._index = 0
         self._attempts = Attempts()
+        self._outside_kills = 0
         self.placement = Placement()
         self.started = 0
         self.closes = False
@@ -59,16 +60,21 @@ class Fleet:
         try:
             launched = self._backend.launch(self._policy, self._interpreter)
         except EngineError as error:
-            return self._failed(error)
+            return self._failed(key, error)
         setup = setup_message(self._policy, key, launched.terms)
         worker = Worker(launched, key, setup, self._policy.limits, self._index)
+        worker.kills_before = self._kills()
         self.workers.append(worker)
         self._watch(worker)
         return None
 
     def is_up(self, worker: Worker) -> None:
         self.placement.place(worker)
-        self._attempts.came_up()
+        self._attempts.came_up(worker.key)
+
+    def paused(self, now: float) -> frozenset[frozenset[str]]:
+        """Kinds of which none is to be started yet, because their starts keep ending."""
+        return self._attempts.paused(now)
 
     def end(self, worker: Worker, end: WorkerEnd) -> tuple[bool, str]:
         """Kills and reaps a worker; whether somebody outside had ended it, which is asked where it may be gone; its log."""
@@ -80,7 +86,17 @@ class Fleet:
             with contextlib.suppress(OSError, psutil.Error):  # it is ended whatever it had been
                 status = self._exit_status_if_gone(worker, hung_up=end is WorkerEnd.HUNG_UP)
         _, log = worker.end()
-        return self._backend.knows_outside_kills and _from_outside(status), log
+        from_outside = self._backend.knows_outside_kills and _from_outside(status)
+        self._outside_kills += from_outside
+        return from_outside, log
+
+    def memory_ran_out(self, worker: Worker) -> bool:
+        """Whether the kernel has killed for memory since this worker was started, which was killed itself and is the only one.
+        Where control groups hold every check, such kills are theirs and say nothing."""
+        before, now = worker.kills_before, self._kills()
+        if before is None or before.for_memory is None or now.for_memory is None or self._backend.limits_tree:
+            return False
+        return now.for_memory > before.for_memory and now.of_workers == before.of_workers + 1
 
     def retire(self, worker: Worker) -> None:
         """Ends one that nobody needs, or that is to be believed no more; quick."""
@@ -89,14 +105,14 @@ class Fleet:
         self.placement.forget(worker)
         worker.end()
 
-    def start_failed(self, from_outside: bool, log: str, reason: str) -> EngineError | None:
-        """A worker ended before it was up; as `start`."""
+    def start_failed(self, kind: frozenset[str], from_outside: bool, log: str, reason: str) -> EngineError | None:
+        """A worker of this kind ended before it was up; as `start`."""
         if from_outside or (self._backend.knows_outside_kills and ENDED_AMID_START in log):
-            if self._attempts.killed(time.monotonic()):
+            if self._attempts.killed(kind, time.monotonic()):
                 return None
             said = [] if from_outside else [line for line in log.splitlines() if line.startswith("[E]")]
-            return self._give_up_on(start_error("", "; nsjail says: ".join([KILLED, *said[:1]])))
-        return self._failed(start_error(log, reason))
+            return self._give_up_on(kind, start_error("", "; nsjail says: ".join([KILLED, *said[:1]])), killed=True)
+        return self._failed(kind, start_error(log, reason))
 
     def review(self, now: float) -> None:
         self.placement.review(now, self.workers)
@@ -108,6 +124,9 @@ class Fleet:
             with contextlib.suppress(Exception):  # the others have to be ended too
                 worker.end()
         self.workers.clear()
+
+    def _kills(self) -> Kills:
+        return Kills(self._outside_kills, memory_kills())
 
     def _exit_status_if_gone(self, worker: Worker, *, hung_up: bool) -> int | None:
         """The exit status of a worker that ended by itself or by somebody else's hand; None while it still runs. On a busy
@@ -123,11 +142,19 @@ class Fleet:
             if status is not None or not leaves or self.closes or time.monotonic() > until:
                 return status
 
-    def _failed(self, error: EngineError) -> EngineError | None:
-        return None if self._attempts.failed() else self._give_up_on(error)
+    def _failed(self, kind: frozenset[str], error: EngineError) -> EngineError | None:
+        if self._attempts.failed(kind, time.monotonic()):
+            return None
+        return self._give_up_on(kind, error, killed=False)
 
-    def _give_up_on(self, error: EngineError) -> EngineError | None:
-        return None if self._makes_do() else error
+    def _give_up_on(self, kind: frozenset[str], error: EngineError, *, killed: bool) -> EngineError | None:
+        """None where the pool makes do without one more worker of this kind, or makes room for it."""
+        runs = any(worker.key == kind and worker.state in _UP for worker in self.workers)
+        if not (runs or self._attempts.may_make_room(kind, 1 if killed else self._wanted)) or not self._makes_do():
+            return error
+        while killed and self._retire_oldest():
+            pass  # perhaps for lack of memory, and it has lasted for minutes
+        return None
 
     def _makes_do(self) -> bool:
         """There is no room for one more worker (descriptors, processes, memory): those that run go on, and an idle one makes
@@ -147,6 +174,7 @@ class Fleet:
         return bool(idle)
 
 
+_UP = (State.IDLE, State.BUSY, State.DRAINING)
 KILLED = (
     "one after the other was killed from outside while it started (by an operator, a container's filter, or the kernel because "
     "memory ran out)"

@@ -5,6 +5,7 @@ Its own failures must not leave callers waiting: whatever escapes ends every job
 
 import contextlib
 import heapq
+import mmap
 import os
 import select
 import signal
@@ -35,6 +36,8 @@ RECALL_S = 0.1
 """How long a worker has to end a check that was cancelled; then it is given up."""
 LATE_S = 5.0
 """Time that a worker has had past `wall_s` without an answer: it is stuck, for whatever reason."""
+RESERVE_BYTES = 4 << 20
+"""Addresses, and no memory: nothing is written there."""
 _TICK_S = 0.5
 _BELL_S = 0.02
 _LOOK_S = 0.1
@@ -69,6 +72,10 @@ class Loop:
         self._last_bell = 0.0
         self._stopping = False
         self._sequence = 0
+        self._unanswered: dict[int, Job] = {}
+        """By number, every job that came in and is neither answered nor dropped: here, wherever the thread fails."""
+        self._reserve = mmap.mmap(-1, RESERVE_BYTES, mmap.MAP_PRIVATE)
+        """Given back where the thread ends, perhaps for lack of memory, so that everybody can be told."""
         self._counts = dict.fromkeys(Statistics.__dataclass_fields__, 0)
         self._first = threading.Event()
         self._start_error: EngineError | None = None
@@ -173,32 +180,45 @@ class Loop:
 
     def _let_everybody_go(self) -> None:
         """The end of the thread. What fails for one job or worker here must not keep the others waiting for ever."""
-        self._counts["submitted"] += sum(job.checks for job in self._inbox)
-        left = [*self._scheduler.drain(), *self._inbox, *(job for worker in self._workers for job in worker.in_flight)]
-        while self._recalls:  # only marked: no worker is told any more
+        self._reserve.close()
+        for step in (
+            self._mark_recalled, self._end_jobs, self._fleet.end_all, self._end_jobs, self._ring_bells, self.callbacks.stop,
+            self._poller.close,
+        ):  # fmt: skip
+            with contextlib.suppress(Exception):
+                step()
+        os.close(self._wake)
+
+    def _mark_recalled(self) -> None:
+        while self._recalls:  # no worker is told any more
             job = self._recalls.popleft()
             job.cancelled = job.cancelled or job.answer is None
-        for job in left:
-            self._counts["cancelled"] += job.checks
-            if not job.cancelled:
-                with contextlib.suppress(Exception):
-                    self._shut_out(job)
-        self._fleet.end_all()
-        self._ring_bells()
-        self.callbacks.stop()
-        self._poller.close()
-        os.close(self._wake)
+
+    def _end_jobs(self) -> None:
+        """Answers every job that has no answer. Those whose turn fails stay for the next time."""
+        while self._inbox:
+            self._come_in(self._inbox[0])
+            self._inbox.popleft()
+        answer = self._of_the_end()
+        for number in list(self._unanswered):
+            job = self._unanswered[number]
+            with contextlib.suppress(Exception):
+                if not job.cancelled:
+                    job.answer = answer
+                    job.deliver(job)
+                self._drop(job)
 
     def _round(self) -> None:
         now = time.monotonic()
         scheduler, workers = self._scheduler, self._workers
         self._take_inbox(now)
         self._take_recalls()
-        scheduler.active = self._fleet.active
+        scheduler.active, scheduler.paused = self._fleet.active, self._fleet.paused(now)
         scheduler.assign(workers, now)
         while (key := scheduler.wanted(workers)) is not None and not self._stopping:
             self._start_worker(key)
-            scheduler.active = self._fleet.active  # where none came up, it makes do with fewer
+            # Where none came up, it makes do with fewer, or with others.
+            scheduler.active, scheduler.paused = self._fleet.active, self._fleet.paused(time.monotonic())
         idle = True
         for worker in tuple(workers):
             if worker.wants_to_write():
@@ -221,7 +241,7 @@ class Loop:
     def _pause_s(self, quiet: bool) -> float | None:
         """How long to wait for a worker or a caller."""
         pause = None if quiet and not self._inbox else _BELL_S if self._bells else _TICK_S
-        if self._recalled:
+        if self._recalled or self._scheduler.paused:
             pause = _BELL_S
         if self._deadlines:
             left = max(0.0, self._deadlines[0][0] - time.monotonic())
@@ -233,16 +253,23 @@ class Loop:
         for job in tuple(inbox):  # all of them first, so that a kind has grown before its worker starts
             self._preload.learn(job.program)
         while inbox:
-            job = inbox.popleft()
-            self._counts["submitted"] += job.checks
-            self._sequence += 1
-            job.sequence = self._sequence
+            job = inbox[0]
+            self._come_in(job)
+            inbox.popleft()
             job.key = self._preload.of(job.program)
             self._scheduler.add(job, now)
         while self._new_deadlines:
             deadline, future = self._new_deadlines.popleft()
             self._sequence += 1
             heapq.heappush(self._deadlines, (deadline, self._sequence, weakref.ref(future)))
+
+    def _come_in(self, job: Job) -> None:
+        """Begins to answer for it. Once, however often it is called where something failed behind it."""
+        if self._unanswered.get(job.sequence) is not job:
+            self._sequence += 1
+            self._unanswered[self._sequence] = job
+            job.sequence = self._sequence
+            self._counts["submitted"] += job.checks
 
     def _take_recalls(self) -> None:
         if not self._recalls:
@@ -259,7 +286,7 @@ class Loop:
                 self._end_cancelled_head(job.worker)
             else:
                 self._scheduler.cancel(job)
-                self._counts["cancelled"] += job.checks
+                self._drop(job)
 
     def _end_cancelled_head(self, worker: Worker) -> None:
         """A zygote is told of the check that it is at. Those behind it come back if it takes its time, else they are short."""
@@ -309,7 +336,7 @@ class Loop:
 
     def _answered(self, job: Job, answer: Answer) -> None:
         if job.cancelled:
-            self._counts["cancelled"] += job.checks
+            self._drop(job)
         elif job.history is None and answer.kind not in TO_BE_RULED:
             self._deliver(job, answer)
         else:
@@ -330,7 +357,18 @@ class Loop:
         self._counts["engine_errors"] += job.checks * (answer.kind == "engine-error")
         job.held_bytes = size = answer.size()
         job.caller.delivered_bytes += size
-        job.deliver(job)
+        try:
+            job.deliver(job)
+        except BaseException:  # the thread ends, and this job with the others
+            self._counts["completed"] -= job.checks
+            self._counts["engine_errors"] -= job.checks * (answer.kind == "engine-error")
+            raise
+        self._unanswered.pop(job.sequence, None)
+
+    def _drop(self, job: Job) -> None:
+        """One that nobody waits for any more, or that the end has answered."""
+        self._counts["cancelled"] += job.checks
+        self._unanswered.pop(job.sequence, None)
 
     def _put_back(self, jobs: Iterable[Job]) -> None:
         """Jobs that a worker had and did not begin, or whose run counts for nothing."""
@@ -338,11 +376,15 @@ class Loop:
         for job in jobs:
             job.worker = None
             job.attempts -= 1
-            self._counts["cancelled"] += job.checks * job.cancelled
+            if job.cancelled:
+                self._drop(job)
 
     def _shut_out(self, job: Job) -> None:
-        job.answer = of_the_host("engine-error", str(self.failure or "the executor was shut down"))
+        job.answer = self._of_the_end()
         job.deliver(job)
+
+    def _of_the_end(self) -> Answer:
+        return of_the_host("engine-error", str(self.failure or "the executor was shut down"))
 
     # -- workers ----------------------------------------------------------------------------------------------
 
@@ -362,13 +404,13 @@ class Loop:
     def _start_worker(self, key: frozenset[str]) -> None:
         error = self._fleet.start(key)
         if error is not None:
-            self._give_up(error)
+            self._give_up(key, error)
 
-    def _give_up(self, error: EngineError) -> None:
-        """There is no worker and none comes up: every job that waits ends."""
+    def _give_up(self, kind: frozenset[str], error: EngineError) -> None:
+        """There is no worker of this kind and none comes up: every job that waits for one ends."""
         self._start_error = self._start_error or error
         self._take_inbox(time.monotonic())
-        for job in self._scheduler.drain():
+        for job in self._scheduler.drain(kind):
             job.attempts = max(1, job.attempts)
             self._deliver(job, of_the_host("engine-error", str(error)))
         if not self._first.is_set():
@@ -387,9 +429,9 @@ class Loop:
             return
         from_outside, log = self._fleet.end(worker, end)
         if was_starting:
-            error = self._fleet.start_failed(from_outside, log, words)
+            error = self._fleet.start_failed(worker.key, from_outside, log, words)
             if error is not None:
-                self._give_up(error)
+                self._give_up(worker.key, error)
             elif not self._first.is_set():  # nothing waits yet, so that nobody else asks for it
                 self._start_worker(worker.key)
             return
@@ -399,13 +441,14 @@ class Loop:
             self._put_back(others)
             head.worker = None
             if head.cancelled:
-                self._counts["cancelled"] += head.checks
+                self._drop(head)
                 return
             if head.members:
                 self._deliver(head, LOST_UNIT)
                 return
             head.history = head.history or History()
-            self._apply(head, head.history.died(end, from_outside, words))
+            memory_ran_out = from_outside and self._fleet.memory_ran_out(worker)
+            self._apply(head, head.history.died(end, from_outside, words, memory_ran_out=memory_ran_out))
 
     def _hold_backstops(self) -> None:
         now = time.monotonic()

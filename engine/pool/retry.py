@@ -6,6 +6,9 @@
                                                   or memory-limit where the worker said so
     its worker was killed from outside            the same again, up to thirty times, then `engine-error`: on a busy machine
                                                   runs are long, and each is the likelier hit
+    it alone, and memory had run out              the same again; the fifth time in a row `engine-error`. Evidence: it ran alone
+                                                  on a worker of its own, the kernel killed for memory meanwhile, and
+                                                  no other worker of the pool was killed
     the host let its worker start no process      the same again, up to five times, then `engine-error`
     SIGKILL ended its own process                 again, alone, up to three runs; then it is the program's own doing:
                                                   a program that kills itself does it each time
@@ -40,6 +43,7 @@ from .answer import KILLED, UNIT, Answer, of_the_host
 DEATHS_BELIEVED = 2
 KILLS_BELIEVED = 3
 OUTSIDE_KILLS_ALLOWED = 30
+MEMORY_KILLS_BELIEVED = 5
 REFUSED_FORKS_ALLOWED = 5
 _TIMED = ("cpu-limit", "wall-limit")
 TO_BE_RULED = frozenset((*_TIMED, KILLED))
@@ -67,11 +71,13 @@ class Ruling(NamedTuple):
 class History:
     """What has become of one check so far. Made when the first thing happens to it."""
 
-    __slots__ = ("deaths", "first", "kills", "outside_kills", "refused_forks")
+    __slots__ = ("deaths", "first", "kills", "memory_kills", "outside_kills", "refused_forks")
 
     def __init__(self) -> None:
         self.deaths = 0
         self.outside_kills = 0
+        self.memory_kills = 0
+        """Of these the last ones, in a row, that came as memory had run out and hit its worker only."""
         self.refused_forks = 0
         self.kills = 0
         """Runs that ended by SIGKILL to the process of the check itself."""
@@ -93,10 +99,15 @@ class History:
             return Ruling(None, Rerun.LATER)
         return self._stands(answer)
 
-    def died(self, end: WorkerEnd, from_outside: bool, words: str) -> Ruling:
-        """Its worker ended while it ran. `words` are for a person."""
+    def died(self, end: WorkerEnd, from_outside: bool, words: str, *, memory_ran_out: bool = False) -> Ruling:
+        """Its worker ended while it ran. `words` are for a person. `memory_ran_out`: the kernel killed for memory since this
+        worker was started, and no other worker was killed; believed of a worker that ran nothing else."""
         if from_outside:
+            self.memory_kills = self.memory_kills + 1 if memory_ran_out and self.needs_fresh_worker else 0
             self.outside_kills += 1
+            if self.memory_kills >= MEMORY_KILLS_BELIEVED:
+                detail = f"in each of its last {self.memory_kills} runs this host's memory ran out and its worker was killed"
+                return self._stands(of_the_host("engine-error", detail), "retried")
             if self.outside_kills <= OUTSIDE_KILLS_ALLOWED:
                 return Ruling(None, Rerun.FRESH, ("retried",))
             detail = f"its workers were killed from outside {self.outside_kills} times"

@@ -28,6 +28,8 @@ Kind = frozenset[str]
 class Scheduler:
     def __init__(self, active: int) -> None:
         self.active = active
+        self.paused: frozenset[Kind] = frozenset()
+        """Kinds of which no worker is started now, because their starts keep ending: no place is kept for their jobs."""
         self._callers: deque[Caller] = deque()
         """Those that have something queued; the next one to be served is first."""
         self._waiting: dict[Kind, int] = {}
@@ -78,14 +80,19 @@ class Scheduler:
         if not job.caller.queues:
             self._callers.remove(job.caller)
 
-    def drain(self) -> list[Job]:
-        """Takes out everything that waits."""
-        queues = [queue for caller in self._callers for queue in caller.queues.values()]
-        jobs = [*self._alone, *self._later, *(job for queue in queues for job in queue.jobs if not job.cancelled)]
-        for caller in self._callers:
-            caller.queues.clear()
-        for held in (self._alone, self._later, self._callers, self._waiting):
+    def drain(self, kind: Kind) -> list[Job]:
+        """Takes out all jobs that wait for workers of this kind."""
+        jobs: list[Job] = []
+        for held in (self._alone, self._later):
+            jobs += [job for job in held if job.key == kind]
+            others = [job for job in held if job.key != kind]
             held.clear()
+            held.extend(others)
+        for caller in self._callers:
+            queue = caller.queues.pop(kind, None)
+            jobs += [job for job in queue.jobs if not job.cancelled] if queue is not None else []
+        self._callers = deque(caller for caller in self._callers if caller.queues)
+        self._waiting.pop(kind, None)
         return jobs
 
     def _queue_of(self, job: Job) -> Queue:
@@ -206,10 +213,12 @@ class Scheduler:
         if not self._alone and not self._later:
             return False
         self._now = now
-        return len(self._alone) + sum(1 for _ in self._overdue()) > starting
+        paused = self.paused
+        alone = sum(job.key not in paused for job in self._alone) if paused else len(self._alone)
+        return alone + sum(1 for _ in self._overdue()) > starting
 
     def _overdue(self) -> Iterator[Job]:
-        return (job for job in self._later if self._now - job.since > LATER_S)
+        return (job for job in self._later if self._now - job.since > LATER_S and job.key not in self.paused)
 
     def _kinds_that_yield(self, now: float) -> frozenset[Kind]:
         """Kinds of workers that take no more jobs, because another kind's have waited for longer. Of any two kinds at most one
@@ -232,7 +241,7 @@ class Scheduler:
     def _heads(self) -> Iterator[tuple[Caller, Kind, Job]]:
         for caller in self._callers:
             for kind, queue in caller.queues.items():
-                job = queue.head()
+                job = queue.head() if kind not in self.paused else None
                 if job is not None and not _is_gated(caller, job):
                     yield caller, kind, job
 
@@ -244,7 +253,7 @@ class Scheduler:
             return None
         starting = [worker.key for worker in live if worker.state is State.STARTING]
         for job in self._alone:
-            if job.key not in starting:
+            if job.key not in starting and job.key not in self.paused:
                 return job.key
         # Nothing else is handed out while a confirmation is overdue, so it must not wait for a worker that nobody starts.
         for job in self._overdue():
@@ -252,7 +261,7 @@ class Scheduler:
             if job.key not in starting and not any(worker.fresh or not job.needs_fresh_worker for worker in takers):
                 return job.key
         longest = sorted(self._heads(), key=lambda head: max(head[2].since, head[0].served_at))
-        kinds = dict.fromkeys([kind for _, kind, _ in longest] + [job.key for job in self._later])
+        kinds = dict.fromkeys([kind for _, kind, _ in longest] + [job.key for job in self._later if job.key not in self.paused])
         for kind in kinds:
             count = self._waiting.get(kind, 0) + sum(job.key == kind for job in self._later)
             idle = sum(worker.key == kind and worker.state is State.IDLE for worker in live)

@@ -15,7 +15,7 @@ import socket
 import time
 from collections import OrderedDict, deque
 from enum import Enum
-from typing import Any
+from typing import Any, NamedTuple
 
 from reexec.policies.model import Limits
 
@@ -53,6 +53,15 @@ class State(Enum):
     DEAD = "dead"
 
 
+class Kills(NamedTuple):
+    """So far, and nobody says whose doing."""
+
+    of_workers: int
+    """Of this pool, from outside."""
+    for_memory: int | None
+    """Of any process of this host, by the kernel."""
+
+
 class WorkerDiedError(Exception):
     """The worker is gone or cannot be trusted any more: `end` says why to the rules, the message to a person."""
 
@@ -84,6 +93,8 @@ class Worker:
         self.answered = 0
         self.info: dict[str, Any] = {}
         self.zygote_pid: int | None = None
+        self.kills_before: Kills | None = None
+        """As it was started."""
         self._run_delays: RunDelays | None = None
         self._bytes_in_flight = 0
         self._programs: OrderedDict[str, tuple[int, int]] = OrderedDict()

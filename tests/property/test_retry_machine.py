@@ -13,6 +13,7 @@ from reexec.engine.protocol.endings import WorkerEnd
 
 ENDS_BY_ITSELF = ("value", "exception", "early-exit", "bad-result", "memory-limit", "output-limit", "process-limit", "denied")
 DEATHS = (WorkerEnd.HUNG_UP, WorkerEnd.BROKE_PROTOCOL, WorkerEnd.SILENT, WorkerEnd.BROKEN, WorkerEnd.OUT_OF_MEMORY)
+OUTSIDE = ("killed", "killed for memory", "refused")
 MOST_RUNS = retry.KILLS_BELIEVED + retry.DEATHS_BELIEVED + retry.OUTSIDE_KILLS_ALLOWED + retry.REFUSED_FORKS_ALLOWED + 1
 
 
@@ -80,14 +81,21 @@ class OneCheck(RuleBasedStateMachine):
             assert self.runs[:-1].count(end) or any(type(run) is WorkerEnd for run in self.runs[:-1]), "once is no proof"
 
     @precondition(lambda self: self.final is None)
-    @rule(end=st.sampled_from([WorkerEnd.HUNG_UP, WorkerEnd.CANNOT_FORK]))
-    def somebody_outside_ends_its_worker(self, end: WorkerEnd) -> None:
-        killed = end is WorkerEnd.HUNG_UP
-        self.rule_on("killed" if killed else "refused", self.history.died(end, killed, "words"))
+    @rule(what=st.sampled_from(["killed", "killed for memory", "refused"]), times=st.sampled_from([1, 1, 3, 31]))
+    def somebody_outside_ends_its_worker(self, what: str, times: int) -> None:
+        end = WorkerEnd.CANNOT_FORK if what == "refused" else WorkerEnd.HUNG_UP
+        for _ in range(times):
+            if self.final is None:
+                ruling = self.history.died(end, what != "refused", "words", memory_ran_out=what == "killed for memory")
+                self.rule_on(what, ruling)
         if self.final is not None:
             assert self.final.kind == (self.history.first.kind if self.history.first else "engine-error")
-            allowed = retry.OUTSIDE_KILLS_ALLOWED if killed else retry.REFUSED_FORKS_ALLOWED
-            assert self.runs.count("killed" if killed else "refused") == allowed + 1
+            if what == "refused":
+                assert self.runs.count("refused") == retry.REFUSED_FORKS_ALLOWED + 1
+            else:
+                killed = self.runs.count("killed") + self.runs.count("killed for memory")
+                in_a_row = self.runs[-retry.MEMORY_KILLS_BELIEVED :].count("killed for memory")
+                assert killed == retry.OUTSIDE_KILLS_ALLOWED + 1 or in_a_row == retry.MEMORY_KILLS_BELIEVED
 
     @invariant()
     def it_ends(self) -> None:
@@ -95,13 +103,13 @@ class OneCheck(RuleBasedStateMachine):
 
     @invariant()
     def after_a_death_the_next_worker_is_fresh(self) -> None:
-        if self.final is None and {*self.runs} & {"killed", "refused", *DEATHS}:
+        if self.final is None and {*self.runs} & {*OUTSIDE, *DEATHS}:
             assert self.history.needs_fresh_worker
             assert self.next in (Rerun.FRESH, Rerun.LATER)
 
     @invariant()
     def counts_say_what_happened(self) -> None:
-        deaths = sum(type(run) is WorkerEnd or run in ("killed", "refused") for run in self.runs)
+        deaths = sum(type(run) is WorkerEnd or run in OUTSIDE for run in self.runs)
         assert self.counts.count("retried") == deaths
         confirmed = self.counts.count("limits_confirmed") + self.counts.count("limit_disagreements")
         assert confirmed == (self.final is not None and self.history.first is not None)

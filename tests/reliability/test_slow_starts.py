@@ -131,7 +131,7 @@ def test_a_zygote_killed_before_nsjail_has_told_it_to_begin_is_no_broken_host() 
     )
     for level, error in ((IsolationLevel.NSJAIL, False), (IsolationLevel.NONE, True)):
         workers = fleet.Fleet(POLICY, ask(), level, 1, lambda worker: None, lambda worker: None)
-        assert bool(workers.start_failed(False, log, "the worker hung up")) is error
+        assert bool(workers.start_failed(frozenset(), False, log, "the worker hung up")) is error
 
 
 def test_a_killed_zygote_whose_nsjail_is_stopped_was_killed_from_outside() -> None:

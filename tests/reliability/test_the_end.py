@@ -3,6 +3,7 @@
 import gc
 import os
 import threading
+import time
 from concurrent.futures import Future
 from pathlib import Path
 
@@ -41,6 +42,8 @@ def submit_until_refused(executor: Executor, futures: list[Future[Outcome]], ref
     try:
         while True:
             futures.append(executor.submit(SAME, [1]))
+            if len(futures) % 10 == 0:
+                time.sleep(0.001)  # or it is faster than the pool, and memory is what ends first
     except UsageError:
         refused.set()
 

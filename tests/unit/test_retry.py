@@ -72,6 +72,21 @@ def test_a_check_whose_worker_dies_twice_is_the_cause(end: WorkerEnd, kind: str)
     assert second.counts == ("retried", "worker_kills")
 
 
+def test_a_check_under_which_memory_runs_out_each_time_ends_sooner_and_as_the_hosts() -> None:
+    history = History()
+    rulings = [history.died(WorkerEnd.HUNG_UP, True, "", memory_ran_out=True) for _ in range(6)]
+    assert [ruling.rerun for ruling in rulings] == [Rerun.FRESH] * 5 + [None], "the first one had run other checks before"
+    answer = rulings[-1].answer
+    assert answer is not None
+    assert (answer.kind, b"memory ran out" in answer.payload) == ("engine-error", True)
+
+
+def test_one_kill_that_memory_does_not_explain_begins_the_row_anew() -> None:
+    history = History()
+    row = [*[True] * 4, False] * 5
+    assert {history.died(WorkerEnd.HUNG_UP, True, "", memory_ran_out=each).rerun for each in row} == {Rerun.FRESH}
+
+
 @pytest.mark.parametrize(("end", "from_outside", "times"), [(WorkerEnd.HUNG_UP, True, 30), (WorkerEnd.CANNOT_FORK, False, 5)])
 def test_kills_from_outside_and_a_host_without_room_are_nobodys_fault(end: WorkerEnd, from_outside: bool, times: int) -> None:
     history = History()

@@ -13,50 +13,93 @@ from reexec.engine.pool.starts import (
     FAILED_STARTS_ALLOWED,
     KILLED_FOR_S,
     KILLED_STARTS_ALLOWED,
+    LONGEST_PAUSE_S,
+    SHORTEST_PAUSE_S,
     START_S,
+    STARTS_WITHOUT_PAUSE,
     STOPPED_S,
     Attempts,
     Patience,
 )
 
+PLAIN, NUMPY = frozenset[str](), frozenset({"numpy"})
 
-def test_the_first_start_may_fail_never_and_be_killed_thirty_times() -> None:
-    assert not Attempts().failed()
+
+def test_the_first_start_may_fail_never_and_be_killed_thirty_times_without_a_pause() -> None:
+    assert not Attempts().failed(PLAIN, 0.0)
     attempts = Attempts()
-    assert [attempts.killed(0.0) for _ in range(KILLED_STARTS_ALLOWED + 1)] == [True] * KILLED_STARTS_ALLOWED + [False]
+    ruled = [attempts.killed(PLAIN, 0.0) for _ in range(KILLED_STARTS_ALLOWED + 1)]
+    assert ruled == [True] * KILLED_STARTS_ALLOWED + [False]
+    assert not attempts.paused(0.0)
+
+
+def attempts_of_a_pool_that_is_up() -> Attempts:
+    attempts = Attempts()
+    attempts.came_up(PLAIN)
+    return attempts
 
 
 def test_kills_cost_a_pool_that_has_been_up_nothing_for_minutes_however_many() -> None:
-    attempts = Attempts()
-    attempts.came_up()
-    assert all(attempts.killed(KILLED_FOR_S * n / 1000) for n in range(1000))
-    assert not attempts.killed(KILLED_FOR_S)
-    assert attempts.killed(KILLED_FOR_S), "who comes next has as much patience"
+    attempts = attempts_of_a_pool_that_is_up()
+    assert all(attempts.killed(PLAIN, KILLED_FOR_S * n / 1000) for n in range(1000))
+    assert not attempts.killed(PLAIN, KILLED_FOR_S)
+    assert attempts.killed(PLAIN, KILLED_FOR_S), "who comes next has as much patience"
 
 
 def test_kills_of_long_ago_are_forgotten() -> None:
-    attempts = Attempts()
-    attempts.came_up()
+    attempts = attempts_of_a_pool_that_is_up()
     for hour in range(3):
-        assert all(attempts.killed(3600.0 * hour) for _ in range(KILLED_STARTS_ALLOWED + 1))
+        assert all(attempts.killed(PLAIN, 3600.0 * hour) for _ in range(KILLED_STARTS_ALLOWED + 1))
 
 
 def test_a_worker_that_comes_up_makes_up_for_all_before() -> None:
-    attempts = Attempts()
-    attempts.came_up()
+    attempts = attempts_of_a_pool_that_is_up()
     for _ in range(5):
-        assert all(attempts.killed(0.0) for _ in range(KILLED_STARTS_ALLOWED))
-        assert all(attempts.failed() for _ in range(FAILED_STARTS_ALLOWED - 1))
-        attempts.came_up()
+        assert all(attempts.killed(PLAIN, 0.0) for _ in range(KILLED_STARTS_ALLOWED))
+        assert all(attempts.failed(PLAIN, 0.0) for _ in range(FAILED_STARTS_ALLOWED - 1))
+        assert attempts.paused(0.0)
+        attempts.came_up(PLAIN)
+        assert not attempts.paused(0.0)
+
+
+def test_a_kind_that_never_comes_up_does_not_hide_behind_one_that_does() -> None:
+    attempts = attempts_of_a_pool_that_is_up()
+    ruled = []
+    for second in range(int(KILLED_FOR_S) + 1):
+        ruled.append(attempts.killed(NUMPY, float(second)))
+        attempts.came_up(PLAIN)
+    assert ruled == [True] * int(KILLED_FOR_S) + [False]
+    failed = []
+    for _ in range(FAILED_STARTS_ALLOWED):
+        failed.append(attempts.failed(NUMPY, KILLED_FOR_S))
+        attempts.came_up(PLAIN)
+    assert failed == [True] * (FAILED_STARTS_ALLOWED - 1) + [False]
+
+
+def test_starts_of_a_kind_that_keep_ending_are_made_ever_more_seldom_and_others_at_once() -> None:
+    attempts = attempts_of_a_pool_that_is_up()
+    for n in range(40):
+        (attempts.killed if n % 2 else attempts.failed)(NUMPY, 0.0)
+        pause_s = min(LONGEST_PAUSE_S, SHORTEST_PAUSE_S * 2 ** (n + 1 - STARTS_WITHOUT_PAUSE))
+        in_a_row = n + 1 >= STARTS_WITHOUT_PAUSE
+        assert attempts.paused(0.9 * pause_s) == ({NUMPY} if in_a_row else set())
+        assert not attempts.paused(1.1 * pause_s)
+
+
+def test_others_make_room_for_a_kind_so_often_until_one_of_it_comes_up() -> None:
+    attempts = attempts_of_a_pool_that_is_up()
+    for _ in range(2):
+        attempts.failed(NUMPY, 0.0)
+        assert [attempts.may_make_room(NUMPY, 2) for _ in range(4)] == [True, True, False, False]
+        attempts.came_up(NUMPY)
 
 
 def test_kills_between_them_cost_no_failed_start() -> None:
-    attempts = Attempts()
-    attempts.came_up()
+    attempts = attempts_of_a_pool_that_is_up()
     ruled = []
     for n in range(FAILED_STARTS_ALLOWED):
-        assert all(attempts.killed(float(n)) for _ in range(10))
-        ruled.append(attempts.failed())
+        assert all(attempts.killed(PLAIN, float(n)) for _ in range(10))
+        ruled.append(attempts.failed(PLAIN, float(n)))
     assert ruled == [True] * (FAILED_STARTS_ALLOWED - 1) + [False]
 
 
