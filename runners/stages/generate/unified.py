@@ -2,6 +2,8 @@
 
 A section's heading is its name on a line of its own, as a heading of any level or in bold, numbered or not, in any case,
 with or without a colon, and with additions (`## 🧠 Main Function (main_solution)`); text may follow a bold one on its line.
+Where a reply has no such line, names that are underlined or stand alone are headings, and a quotation or indentation around
+all of it is taken off.
 Headings inside closed code blocks are code. Of a section that comes several times the last one with content counts, and of
 its code blocks the last one that defines the function, together with the blocks that define what it uses.
 """
@@ -9,6 +11,7 @@ its code blocks the last one that defines the function, together with the blocks
 import re
 from bisect import bisect_right
 from dataclasses import dataclass
+from textwrap import dedent
 
 from ...answers.thinking import without_thoughts
 from .blocks import Fence, end_of_block, fence_of, function_code
@@ -16,21 +19,25 @@ from .blocks import Fence, end_of_block, fence_of, function_code
 MAIN, DESCRIPTION, GENERATOR, PROBLEM = "main function", "input output description", "input generator", "problem statement"
 
 # Every pattern reads a line once: responses may be megabytes of anything.
-_MARKS = re.compile(r"[ \t]{0,3}+(?P<hashes>#{0,6}+)[ \t]*+(?P<bold>[*_]{0,3}+)[ \t]*+")
+_MARKS = re.compile(r"[ \t]{0,3}+(?P<bullet>[-+\u2022][ \t]++(?=[*_#]))?+(?P<hashes>#{0,6}+)[ \t]*+(?P<bold>[*_]{0,3}+)[ \t]*+")
 _DECORATION = re.compile(r"[^\w`\"'(\[]*+")
 _NUMBER = re.compile(
-    r"(?:(?:section|part|step)[ \t]++)?+(?:[0-9]{1,2}+|[ivx]{1,4}+|[a-d])[ \t]*+(?:[.):\uff1a][ \t]*+|\ufe0f?\u20e3[ \t]*+)",
+    r"\((?:[0-9]{1,2}+|[ivx]{1,4}+|[a-d])\)[ \t]*+"
+    r"|(?:(?:section|part|step)[ \t]++)?+(?:[0-9]{1,2}+|[ivx]{1,4}+|[a-d])[ \t]*+(?:[.):\uff1a][ \t]*+|\ufe0f?\u20e3[ \t]*+)",
     re.IGNORECASE,
 )
 _NAME = re.compile(
     r"`?+(?:(?P<main>main[ _-]?+(?:function|solution))|(?P<generator>input[ _-]?+generators?+)"
     r"|(?P<problem>problem[ _-]?+(?:statement|description))"
     r"|(?P<description>(?:inputs?+[ ]{0,2}+(?:[/&,-]|and\b)?+[ ]{0,2}+outputs?+|i[ ]?+/[ ]?+o)"
-    r"(?:[ ]++(?:descriptions?+|requirements?+))?+))"
+    r"(?:[ ]++(?:descriptions?+|requirements?+|specifications?+|formats?+))?+))"
     r"(?![^\W_]|/)`?+",
     re.IGNORECASE,
 )
 _SECTION = {"main": MAIN, "generator": GENERATOR, "problem": PROBLEM, "description": DESCRIPTION}
+# Names that stand alone on a line, in a reply whose headings have no marks or are underlined.
+_ALONE = re.compile(r"(?:Main[ ]Function|Input[ ]Output[ ]Description|Input[ ]Generator|Problem[ ]Statement)")
+_UNDERLINE = re.compile(r"[ \t]{0,3}+(?:={3,}+|-{3,}+)[ \t]*+$")
 _MORE_WORDS = re.compile(r"[ \t]++(?:function|code|implementation|section|description|in python|python)(?!\w)", re.IGNORECASE)
 _RULE = re.compile(r"[ \t]*+(?:-{3,}+|\*{3,}+|_{3,}+)[ \t]*+$")
 _END_TOKEN = re.compile(
@@ -80,7 +87,25 @@ def _plain_lines(text: str) -> list[str]:
             return _unwrapped(lines, index, fence)
         if fence is not None or _heading(lines[index]) is not None:
             break
-    return lines
+    return lines if any(_heading(line) for line in lines) else _marked(lines)
+
+
+def _marked(lines: list[str]) -> list[str]:
+    """A reply without headings, taken out of a quotation or an indentation around all of it, and with its underlined headings,
+    and those that stand alone, marked."""
+    if all(line.startswith(">") for line in lines if line.strip()):
+        lines = [line[1:] for line in lines]
+    lines = dedent("\n".join(lines)).split("\n")
+    marked: list[str] = []
+    for index, line in enumerate(lines):
+        following = lines[index + 1] if index + 1 < len(lines) else ""
+        underlined = _UNDERLINE.match(following) is not None
+        alone = (not index or not lines[index - 1].strip()) and (not following.strip() or fence_of(following) is not None)
+        if (underlined or alone) and _ALONE.fullmatch(line.strip()):
+            marked.append(f"## {line.strip()}")
+        elif not (index and _UNDERLINE.match(line) and marked[-1].startswith("## ")):
+            marked.append(line)
+    return marked
 
 
 def _without_end_tokens(line: str) -> str:
@@ -153,6 +178,8 @@ def _heading(line: str, *, in_code: bool = False) -> tuple[str, str] | None:
         return None
     if not (hashes or bold or numbered or colon):
         return None
+    if outer["bullet"] and (rest or not (bold or hashes)):
+        return None  # an item of a list that speaks of it
     if not rest:
         return name, ""
     if colon:
@@ -203,7 +230,7 @@ def _sections(lines: list[str]) -> dict[str, _Section]:
         if fence:
             end, after = blocks.end_of(index)
             code = [inner[min(fence.indent, len(inner) - len(inner.lstrip())) :] for inner in lines[index + 1 : end]]
-            current.blocks.append((fence.language, "\n".join(code).strip("\n")))
+            current.blocks.append((fence.language, _unindented("\n".join(code).strip("\n"))))
             current.add(lines[index:after])
             index = after
         elif heading:
@@ -216,6 +243,11 @@ def _sections(lines: list[str]) -> dict[str, _Section]:
         if name and (current.holds or name not in found):  # the last one that holds something
             found[name] = current
     return found
+
+
+def _unindented(code: str) -> str:
+    """Code whose first line is indented never compiles: what all of its lines are indented by is taken away."""
+    return dedent(code) if code[:1] in (" ", "\t") else code
 
 
 def _text(sections: dict[str, _Section], name: str, reason: str) -> str:

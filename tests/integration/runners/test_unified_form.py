@@ -28,7 +28,7 @@ def form(heading: str = "## {}", **changed: str) -> str:
     [
         "## {}", "# {}", "###### {}", "##{}", "## {}:", "## {} ##", "  ## {}", "## **{}**", "**{}**", "**{}:**",
         "**{}**:", "__{}__", "## 1. {}", "### 2) {}", "**3. {}**", "## Section 4: {}", "1. **{}**", "{}:", "## `{}`", "## *{}*",
-        "## IV. {}",
+        "## IV. {}", "(1) {}", "- **{}**", "- **{}:**", "\u2022 ## {}", "\n{}\n", "{}\n=====", "{}\n---",
     ],
 )  # fmt: skip
 def test_headings_of_every_kind(heading: str) -> None:
@@ -43,13 +43,35 @@ def test_headings_in_any_case(change: object) -> None:
     assert parse_unified(text) == EXPECTED
 
 
-@pytest.mark.parametrize("name", ["Input/Output Description", "Input-Output Description", "Input & Output Description"])
+@pytest.mark.parametrize(
+    "name", ["Input/Output Description", "Input-Output Description", "Input & Output Description", "Input and Output Format"]
+)
 def test_the_description_has_several_spellings(name: str) -> None:
     assert parse_unified(form().replace("Input Output Description", name)) == EXPECTED
 
 
 def test_line_ends_of_other_systems() -> None:
     assert parse_unified(form().replace("\n", "\r\n")) == EXPECTED
+
+
+@pytest.mark.parametrize(("heading", "before"), [("## {}", "> "), ("{}\n---", ">"), ("## {}", "    "), ("**{}**", "\t")])
+def test_a_reply_that_is_quoted_or_indented_as_a_whole(heading: str, before: str) -> None:
+    assert parse_unified("\n".join(before + line if line else before.strip() for line in form(heading).split("\n"))) == EXPECTED
+
+
+@pytest.mark.parametrize("before", ["  ", "\t"])
+def test_code_that_is_indented_as_a_whole_loses_its_indentation(before: str) -> None:
+    text = form().replace(EXPECTED.refcode, "\n".join(before + line for line in EXPECTED.refcode.split("\n")))
+    assert text != form()
+    assert parse_unified(text) == EXPECTED
+
+
+@pytest.mark.parametrize(
+    "line", ["- Main Function: it doubles", "- **Main Function**: it doubles", "- Main Function:", "Main Function"]
+)
+def test_an_item_of_a_list_that_speaks_of_a_section_is_no_heading(line: str) -> None:
+    text = form(Problem_Statement=f"{EXPECTED.problem_description}\n\n{line}\n\nAll of it.")
+    assert parse_unified(text).problem_description == f"{EXPECTED.problem_description}\n\n{line}\n\nAll of it."
 
 
 def test_text_before_after_and_between_does_no_harm() -> None:
