@@ -76,8 +76,8 @@ def test_parts_nested_without_end_are_no_text_and_no_crash() -> None:
     ("said", "means"),
     [
         *((word, "stop") for word in ("stop", "STOP", "eos_token", "EOS", "end_turn", "stop_sequence", "", None, "COMPLETE")),
-        ("<|im_end|>", "stop"),
-        *((word, "length") for word in ("length", "max_tokens", "MAX_TOKENS", "model_length")),
+        *((word, "stop") for word in ("<|im_end|>", "</s>", "EndTurn", "end-turn", "eos_found", "STOP_STR", "normal")),
+        *((word, "length") for word in ("length", "max_tokens", "MAX_TOKENS", "MaxTokens", "model_length")),
         *((word, "content_filter") for word in ("content_filter", "SAFETY", "RECITATION")),
         ("tool_calls", "tool_calls"),
         ("abort", "abort"),

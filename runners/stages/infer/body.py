@@ -15,9 +15,10 @@ from ...records.content import plain, text_of, thinking_of
 # Finish reasons by what they mean, in lower case. Absent, null and the empty text mean that the server does not say; a reply
 # that came whole has ended then.
 _NATURAL = {"", "none", "null", "stop", "stopped", "eos", "eos_token", "end", "end_turn", "end_of_turn", "stop_sequence",
-            "finish_reason_stop", "complete", "completed", "done", "finished"}  # fmt: skip
+            "finish_reason_stop", "complete", "completed", "done", "finished", "finish", "normal", "stop_token", "stop_str",
+            "eos_found", "/s"}  # fmt: skip
 _CUT = {"length", "max_tokens", "max_token", "max_length", "model_length", "max_output_tokens", "token_limit",
-        "finish_reason_max_tokens", "model_context_window_exceeded"}  # fmt: skip
+        "length_limit", "max_new_tokens", "finish_reason_max_tokens", "model_context_window_exceeded"}  # fmt: skip
 _FILTERED = {"content_filter", "content_filtered", "safety", "prohibited_content", "blocklist", "recitation", "sensitive"}
 
 # Statuses of errors that say what they are by a word instead of a number.
@@ -34,6 +35,7 @@ _CODES = {
 }  # fmt: skip
 _SAID_IN = ("message", "msg", "detail", "error", "error_message", "error_msg", "error_description", "description", "reason",
             "title", "errors", "details")  # fmt: skip
+_HUMP = re.compile("([a-z])([A-Z])")
 _TAG = re.compile(r"<[^<>]{0,500}>")
 _DEEPEST = 8
 
@@ -41,7 +43,7 @@ _DEEPEST = 8
 def finish_word(said: Any) -> str:
     """`stop`, `length` and `content_filter` for all that mean the same; other words as they are."""
     word = said if isinstance(said, str) else ""
-    low = word.strip().strip("<|>").lower()
+    low = _HUMP.sub(r"\1_\2", word.strip().strip("<|>")).replace("-", "_").replace(" ", "_").lower()
     for known, plainly in ((_NATURAL, "stop"), (_CUT, "length"), (_FILTERED, "content_filter")):
         if low in known:
             return plainly
@@ -105,7 +107,9 @@ def read_body(body: bytes) -> Completion | ServerError:
         if isinstance(choice.get("finish_reason"), str) and choice["finish_reason"].lower() == "error":
             return ServerError(completion.text.strip() or "the reply ended by an error of the server")
         return completion
-    except (KeyError, TypeError, AttributeError, IndexError) as fault:
+    except KeyError as fault:
+        raise MalformedError(f"it has no {fault}") from None
+    except (TypeError, AttributeError, IndexError) as fault:
         raise MalformedError(f"{type(fault).__name__}: {fault}") from None
 
 
