@@ -44,4 +44,6 @@ def _warn(done: Done) -> None:
         rows = f"{done.count('long'):,} of {done.summary.rows:,} rows have more than {LENGTH:,} tokens"
         screen.err.print(f"reexec: {rows} ({how}); the trainer cuts their ends", markup=False)
     if done.count("repaired"):
-        screen.err.print(f"reexec: half characters were replaced in {done.count('repaired'):,} rows", markup=False)
+        screen.err.print(
+            f"reexec: half characters were replaced in {screen.number_of(done.count('repaired'), 'row')}", markup=False
+        )

@@ -9,7 +9,7 @@ from typing import Any
 
 from ..digests import digest_of
 from ..rows.text import BadRowError, kind_of
-from .content import is_content
+from .content import is_content, text_of
 from .ids import text_of_id, whole
 
 FIELDS = (
@@ -79,6 +79,17 @@ def read_turn(row: dict[str, Any]) -> Turn:
 def revision_id(turn: Turn, number: int) -> str:
     """The id of the row that asks for turn `number` (from 2) after this one: 32 hex digits."""
     return digest_of(turn.id, str(turn.index), str(number))
+
+
+ASKING = ("user", "system", "developer")
+
+
+def asked_in(messages: list[dict[str, Any]]) -> tuple[str, str]:
+    """(what the user asked, what the system's messages said, those of a developer among them)"""
+    texts: dict[str, list[str]] = {"user": [], "system": []}
+    for message in messages:
+        texts.setdefault(message["role"].replace("developer", "system"), []).append(text_of(message.get("content")))
+    return "\n\n".join(texts["user"]), "\n\n".join(texts["system"])
 
 
 def messages_of(row: dict[str, Any]) -> list[dict[str, Any]]:

@@ -5,8 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ...digests import key_of
-from ...records.content import text_of
-from ...records.turns import Turn, messages_of, read_turn, revision_id
+from ...records.turns import Turn, asked_in, messages_of, read_turn, revision_id
 from ...rows.text import BadRowError
 from .later import LaterTurn
 
@@ -72,12 +71,11 @@ def training_row(found: Conversation, columns: int) -> dict[str, Any]:
 
 def _asked(row: dict[str, Any]) -> tuple[str, str]:
     """(what the user asked, what the system's message said)"""
-    texts: dict[str, list[str]] = {"user": [], "system": []}
-    for message in messages_of(row):
-        texts.setdefault(message["role"], []).append(text_of(message.get("content")))
-    if not texts["user"]:
+    messages = messages_of(row)
+    prompt, system = asked_in(messages)
+    if not any(message["role"] == "user" for message in messages):
         raise BadRowError("no message of the user, at $.messages")
-    return "\n\n".join(texts["user"]), "\n\n".join(texts["system"])
+    return prompt, system
 
 
 def same_key(record: dict[str, Any]) -> bytes:

@@ -5,9 +5,8 @@ import re
 from dataclasses import dataclass
 from typing import Any
 
-from ...records.content import text_of
 from ...records.ids import text_of_id
-from ...records.turns import messages_of
+from ...records.turns import ASKING, asked_in, messages_of
 from ...rows.text import BadRowError, kind_of
 from ...texts import Entry, Texts, TextsFile
 from .split import function_key
@@ -20,6 +19,7 @@ JOINED = TextsFile(
         "joined.next": Entry(("answer",)),
     },
 )
+_TURN = re.compile("turn_([0-9]{1,4})")
 _HALF = re.compile("[\ud800-\udfff]")
 
 
@@ -56,13 +56,14 @@ def joined(texts: Texts, example: Example) -> str:
     return "".join(parts)
 
 
-def read_example(row: dict[str, Any]) -> Example:
-    """A final row; or a row of prompts, whose messages are the prompt and which has no answers. Raises BadRowError."""
+def read_example(row: dict[str, Any], needs_answer: bool = True) -> Example:
+    """A final row; or, where no answer is needed, a row of prompts or answers, whose messages are the prompt. Raises
+    BadRowError."""
     given, row = row, well_formed(row)
     prompt, system = _asked(row)
     if not isinstance(prompt, str) or not prompt.strip():
         raise BadRowError(f"the prompt: expected a string, got {_kind(prompt)}, at $.prompt")
-    answers, feedback = _turns(row) if "messages" not in row else ((), ())
+    answers, feedback = _turns(row) if needs_answer or "messages" not in row else ((), ())
     verdicts = row.get("verdicts")
     if verdicts is not None and (not isinstance(verdicts, list) or len(verdicts) != len(answers)):
         raise BadRowError(f"verdicts must be an array of one word for each of {len(answers)} turns, at $.verdicts")
@@ -102,7 +103,13 @@ def _turns(row: dict[str, Any]) -> tuple[tuple[str, ...], tuple[str, ...]]:
         feedback.append(said or "")
         number += 1
     if not answers:
-        raise BadRowError("there is no answer, at $.turn_1")
+        first = "; `reexec assemble` makes training rows of verified ones" if "verdict" in row and "turn_1" not in row else ""
+        raise BadRowError(f"there is no answer{first}, at $.turn_1")
+    later = next(
+        (name for name, value in row.items() if value and (found := _TURN.fullmatch(name)) and int(found[1]) > number), ""
+    )
+    if later:
+        raise BadRowError(f"there is no turn_{number} before it, at $.{later}")
     return tuple(answers), tuple(feedback)
 
 
@@ -113,13 +120,17 @@ def _asked(row: dict[str, Any]) -> tuple[Any, str]:
             messages = messages_of(row)
         except BadRowError as error:
             raise BadRowError(str(error)) from None
-        texts = {role: [text_of(one["content"]) for one in messages if one["role"] == role] for role in ("user", "system")}
-        return "\n\n".join(texts["user"]), "\n\n".join(texts["system"])
+        answered = next((place for place, one in enumerate(messages) if one["role"] not in ASKING), None)
+        if answered is not None:
+            raise BadRowError(f"the messages go beyond a question, at $.messages[{answered}]")
+        return asked_in(messages)
     return row.get("prompt"), _text(row, "system")
 
 
 def _reasoning(row: dict[str, Any], count: int) -> tuple[str, ...]:
     given = row.get("reasoning")
+    if isinstance(given, str) and count == 1:
+        return (given,)
     if not isinstance(given, list) or len(given) != count:
         return ("",) * count
     return tuple(text if isinstance(text, str) else "" for text in given)

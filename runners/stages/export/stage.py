@@ -177,7 +177,7 @@ class Export(Stage[ExportSettings]):
         return stage.summary(counts, counts["read"])
 
     def _make(self, row: Row) -> _Made:
-        example = read_example(row.data)
+        example = read_example(row.data, needs_answer=self._tasks is None)
         split = "validation" if is_validation(example.key, self.settings.validation_share) else "train"
         if self._tasks is not None:
             if self._tasks.is_repeated(example):

@@ -14,7 +14,9 @@ import yaml
 
 from reexec.engine.errors import UsageError
 from reexec.runners.rows.run import Selection
+from reexec.runners.rows.text import BadRowError
 from reexec.runners.stages.export import FORMATS, ExportSettings, export
+from reexec.runners.stages.export.rows import read_example
 from reexec.runners.stages.export.split import function_key, is_validation
 from tests.support.helpers import EXAMPLES, Row, read_rows, reexec, start, wait_until, write_rows
 
@@ -281,6 +283,31 @@ def test_rows_that_cannot_be_used_are_rejected_with_the_reason(tmp_path: Path) -
     with pytest.raises(UsageError, match="no row to export"):
         exported(tmp_path / "other", [{"prompt": "x"}])
     assert not (tmp_path / "other" / "out").exists()
+
+
+TALK = [{"role": "user", "content": "q"}]
+
+
+@pytest.mark.parametrize(
+    ("row", "reason"),
+    [
+        ({"messages": TALK, "output": "x", "verdict": "accepted"}, "`reexec assemble` makes training rows of verified ones"),
+        ({"messages": [*TALK, {"role": "assistant", "content": "x"}]}, r"go beyond a question, at \$\.messages\[1\]"),
+        ({"messages": TALK}, r"there is no answer, at \$\.turn_1"),
+        ({"prompt": "q", "turn_1": "x", "turn_3": "y"}, r"there is no turn_2 before it, at \$\.turn_3"),
+        ({"prompt": "q", "turn_1": "x", "turn_2": "", "turn_4": "y"}, r"there is no turn_2 before it, at \$\.turn_4"),
+    ],
+)
+def test_a_row_without_an_answer_is_no_training_row_and_no_turn_is_lost(row: Row, reason: str) -> None:
+    with pytest.raises(BadRowError, match=reason):
+        read_example(row)
+
+
+def test_a_conversation_with_an_answer_is_exported_with_it() -> None:
+    row = {"messages": [{"role": "developer", "content": "Be brief."}, *TALK], "turn_1": "x", "reasoning": "hm"}
+    example = read_example(row)
+    assert (example.prompt, example.system, example.answers, example.reasoning) == ("q", "Be brief.", ("x",), ("hm",))
+    assert read_example({"messages": TALK, "output": "x"}, needs_answer=False).answers == ()
 
 
 def test_a_folder_is_never_replaced_unless_it_is_an_export_and_one_asks_for_it(tmp_path: Path) -> None:
