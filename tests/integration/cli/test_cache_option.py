@@ -3,6 +3,7 @@ file, the verdicts are those of a run without it, and no row is lost."""
 
 import os
 import random
+import shutil
 import signal
 import subprocess
 import time
@@ -44,6 +45,14 @@ def verify(files: Path, output: Path, *more: str | Path, env: dict[str, str] | N
 
 def same(files: Path, output: Path) -> bool:
     return output.read_bytes() == (files / "plain.jsonl").read_bytes()
+
+
+@pytest.fixture(scope="module")
+def filled(files: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A cache with all outcomes, of which tests take a copy."""
+    cache = tmp_path_factory.mktemp("filled") / "cache"
+    assert verify(files, cache.with_name("1.jsonl"), "--cache", cache).code == 0
+    return cache
 
 
 def test_a_second_run_executes_nothing_and_writes_the_same(files: Path, tmp_path: Path) -> None:
@@ -124,9 +133,10 @@ def test_two_commands_share_a_cache_at_the_same_time(files: Path, tmp_path: Path
 
 
 @pytest.mark.parametrize("what", ["truncated", "garbage", "a file in its place", "not writable"])
-def test_a_cache_that_cannot_be_used_is_one_line_and_the_run_goes_on(what: str, files: Path, tmp_path: Path) -> None:
-    cache = tmp_path / "cache"
-    assert verify(files, tmp_path / "1.jsonl", "--cache", cache).code == 0
+def test_a_cache_that_cannot_be_used_is_one_line_and_the_run_goes_on(
+    what: str, files: Path, filled: Path, tmp_path: Path
+) -> None:
+    cache = shutil.copytree(filled, tmp_path / "cache")
     data = cache / health.DATA
     if what == "truncated":
         os.truncate(data, data.stat().st_size // 2)
