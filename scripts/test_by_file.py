@@ -24,9 +24,11 @@ NO_TESTS = 5
 SLOWEST = 10
 ALONE = (
     "tests/reliability/",
+    "tests/e2e/test_determinism.py",
     "tests/integration/test_load.py",
     "tests/integration/test_fairness.py",
     "tests/integration/test_bench",
+    "tests/integration/test_twelve_faults.py",
 )
 _COUNT = re.compile(r"(\d+) (passed|failed|skipped|errors?)\b")
 _DURATION = re.compile(r"^([\d.]+)s (?:setup|call|teardown) +(\S.*)$", re.MULTILINE)

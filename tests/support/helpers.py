@@ -127,7 +127,7 @@ def start(*arguments: str | Path, cwd: Path | None = None) -> subprocess.Popen[s
     )
 
 
-def wait_until(holds: Callable[[], Any], timeout: float = 30, what: str = "") -> Any:
+def wait_until(holds: Callable[[], Any], timeout: float = 120, what: str = "") -> Any:
     """Asks every 2 ms; what `holds` gave when it was true."""
     end = time.monotonic() + timeout
     while True:

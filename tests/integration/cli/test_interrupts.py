@@ -32,25 +32,31 @@ from tests.support.helpers import (
 BUSY = "def f(n):\n    end = 20_000 + n\n    for i in range(end):\n        n += i\n    return n\n"
 
 
-def busy_functions(path: Path, count: int, last: Row) -> Path:
+def busy_functions(count: int) -> list[Row]:
     """Functions that take about a millisecond a pair."""
     expected = [sum(range(20_000 + n)) + n for n in range(10)]
     pairs = [({"n": n}, expected[n]) for n in range(10)]
-    return write_rows(path, [*(function_row(f"# {number}\n{BUSY}", *pairs) for number in range(count)), last])
+    return [function_row(f"# {number}\n{BUSY}", *pairs) for number in range(count)]
 
 
-ROUNDS = 5  # of the bundled responses, some 220 rows each
+ROUNDS = 2  # of the bundled responses, some 220 rows each
 
 
 def commands(tmp_path: Path) -> dict[str, list[str]]:
-    programs_before = example_functions(ROUNDS)
-    asleep, about_it = sleeper(len(programs_before))  # else a quick machine is done before it is interrupted
-    responses = write_rows(tmp_path / "responses.jsonl", [*example_responses(ROUNDS), about_it])
-    programs = write_rows(tmp_path / "programs.jsonl", [*programs_before, asleep])
-    functions = busy_functions(tmp_path / "functions.jsonl", 50, asleep)
+    """A third and two thirds of the way each sleeps: a machine of any speed has saved rows then, and is not done."""
+    rows, programs, functions = example_responses(ROUNDS), example_functions(ROUNDS), busy_functions(18)
+    for part in (1, 2):
+        asleep, about_it = sleeper(len(programs))
+        rows.insert(part * len(rows) // 3, about_it)
+        programs.append(asleep)
+        functions.insert(part * len(functions) // 3, sleeper(part)[0])
+    responses = write_rows(tmp_path / "responses.jsonl", rows)
+    checked = write_rows(tmp_path / "programs.jsonl", programs)
+    audited = write_rows(tmp_path / "functions.jsonl", functions)
+    output, keep = str(tmp_path / "out.jsonl"), str(tmp_path / "keep.jsonl")
     return {
-        "verify": ["verify", str(responses), "-f", str(programs), "-o", str(tmp_path / "out.jsonl")],
-        "audit": ["audit", str(functions), "-o", str(tmp_path / "out.jsonl"), "--keep", str(tmp_path / "keep.jsonl")],
+        "verify": ["verify", str(responses), "-f", str(checked), "-o", output],
+        "audit": ["audit", str(audited), "-o", output, "--keep", keep],
     }
 
 
