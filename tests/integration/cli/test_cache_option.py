@@ -96,7 +96,7 @@ def test_the_bundled_rows_have_the_same_verdicts_however_they_are_executed_or_re
 
 def test_graded_samples_are_the_same_with_a_cold_and_a_warm_cache(tmp_path: Path) -> None:
     graders = Path(__file__).parents[3] / "examples" / "graders"
-    given = ["--problems", graders / "mbpp.jsonl", "--samples", graders / "mbpp-samples.jsonl"]
+    given: list[str | Path] = ["--problems", graders / "mbpp.jsonl", "--samples", graders / "mbpp-samples.jsonl"]
     found = []
     for number, cache in enumerate(("off", "c", "c")):
         output = tmp_path / f"{number}.jsonl"
