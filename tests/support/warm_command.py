@@ -17,11 +17,10 @@ from typing import IO
 
 
 def serve() -> None:
-    # Beside the commands, what they import when they need it: printing, the openai client.
+    # Beside the commands, what they import when they print.
     import rich.console  # noqa: F401
     import typer.rich_utils  # noqa: F401
 
-    import reexec.runners.stages.infer.stage  # noqa: F401
     from reexec.cli.commands import NAMES, load
     from reexec.cli.main import main
 
@@ -30,6 +29,8 @@ def serve() -> None:
 
     for line in sys.stdin.buffer:
         call = json.loads(line)
+        if "infer" in call["argv"][:1]:
+            import reexec.runners.stages.infer.client  # with openai, most of a second  # noqa: F401
         child = os.fork()
         if child == 0:
             code = 70
