@@ -1,5 +1,6 @@
 """A case as data: one program, one expected word, and where an isolation level cannot hold it, what happens there and why."""
 
+import functools
 import re
 import tomllib
 from collections.abc import Callable, Iterator, Mapping
@@ -51,7 +52,7 @@ class Case:
     """Why; docs/threat-model.md lists it."""
 
     def policy(self, isolation: IsolationLevel) -> Policy:
-        return load_policy("codeio", settings=(*BASE, f'isolation.lowest="{isolation.value}"', *self.set))
+        return _policy((*BASE, f'isolation.lowest="{isolation.value}"', *self.set))
 
     def expected(self, isolation: IsolationLevel) -> str:
         if levels.backend_of(isolation).refuses(self.policy(isolation)):
@@ -64,6 +65,11 @@ class Case:
 
     def is_widened(self, word: str, isolation: IsolationLevel) -> bool:
         return word in self.widened and word != self.expected(isolation)
+
+
+@functools.cache
+def _policy(settings: tuple[str, ...]) -> Policy:
+    return load_policy("codeio", settings=settings)
 
 
 def load_cases(folder: Path, builders: Mapping[str, Callable[[], str]] | None = None) -> Iterator[Case]:
