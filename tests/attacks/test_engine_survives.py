@@ -64,14 +64,15 @@ def executor() -> Iterator[Executor]:
 
 def test_a_running_check_has_no_uid_of_root(executor: Executor) -> None:
     assert executor.submit(SLEEP, [0]).result().value == "woke"  # compiled: the next child is the check's
-    future = executor.submit(SLEEP, [3])
+    future = executor.submit(SLEEP, [19])
     wait_for(lambda: children_of_zygotes(executor), 60, "a child of the zygote")
     child = children_of_zygotes(executor)[0]
     uids, gids = child.uids(), child.gids()
     assert 0 not in (uids.real, uids.effective, uids.saved, gids.real, gids.effective, gids.saved)
     zygote = psutil.Process(executor.worker_pids()[0])
     assert zygote.uids().real != 0
-    assert future.result().value == "woke"
+    assert child.is_running()
+    assert not future.done()
 
 
 def test_limits_seen_from_inside_are_the_policys(executor: Executor) -> None:
@@ -205,10 +206,11 @@ def test_a_worker_that_goes_silent_is_replaced_seconds_after_the_backstop() -> N
         assert executor.statistics().worker_deaths == 1
 
 
-def test_ten_thousand_checks_leave_no_zombie() -> None:
+@pytest.mark.parametrize("count", [1_000, pytest.param(10_000, marks=pytest.mark.slow)])
+def test_thousands_of_checks_leave_no_zombie(count: int) -> None:
     with Executor(POLICY, workers=2) as executor:
         before = len(processes_of_workers())
-        words = {verdict.word for verdict in executor.check_many(Check(DOUBLE, [n], 2 * n) for n in range(10_000))}
+        words = {verdict.word for verdict in executor.check_many(Check(DOUBLE, [n], 2 * n) for n in range(count))}
         assert words == {"accepted"}
         assert len(processes_of_workers()) <= 2 * before  # the second worker has come up meanwhile
         wait_for(lambda: not zombies(), 30, "the last one reaped")

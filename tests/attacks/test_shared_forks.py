@@ -15,22 +15,28 @@ from reexec.engine import units
 from reexec.engine.conformance import Case
 from reexec.engine.conformance.case import REFUSED
 from reexec.engine.pool import sharing
+from reexec.engine.pool.job import Caller, Job
 from reexec.engine.protocol import claim, frames
-from reexec.policies.model import Execution
+from reexec.policies.model import Execution, IsolationLevel, Policy
 from tests.attacks.harness import corpus, offered
 
 CASES = tomllib.loads(Path(__file__).with_name("shared_forks.toml").read_text())["cases"]
 CALLS = 12
 
 
-def policy(execution: str) -> Any:
-    return load_policy("codeio", settings=[f"execution={execution}", "limits.cpu_s=1", "limits.idle_s=1"])
+def policy(execution: str) -> Policy:
+    return load_policy("codeio", settings=[f"execution={execution}", "limits.cpu_s=0.5", "limits.idle_s=0.5"])
 
 
 @pytest.fixture(scope="module")
 def executors() -> Iterator[dict[str, Executor]]:
-    with Executor(policy("call"), workers=1) as call, Executor(policy("batch"), workers=1) as batch:
-        yield {"call": call, "batch": batch}
+    """`against`: where programs are made to share against the rule. What it learns of one it believes of no other."""
+    with (
+        Executor(policy("call"), workers=1) as call,
+        Executor(policy("batch"), workers=1) as batch,
+        Executor(policy("batch"), workers=1) as against,
+    ):
+        yield {"call": call, "batch": batch, "against": against}
 
 
 def checks(name: str) -> list[Check]:
@@ -75,11 +81,11 @@ def test_a_program_that_shares_against_the_rule_is_found_out(
     """The second layer by itself: confirmations, and what calls say alone."""
     monkeypatch.setattr(sharing, "may_vary", lambda source: False)
     monkeypatch.setattr(units, "UNIT_OPTIONS", frames.SHARE_ALWAYS)
-    with Executor(policy("batch"), workers=1) as executor:
-        assert results(executor, name) == alone(executors["call"], name)
-        counts = executor.statistics()
-    assert counts.units >= 1
-    assert counts.unit_disagreements == 1
+    before = executors["against"].statistics()
+    assert results(executors["against"], name) == alone(executors["call"], name)
+    after = executors["against"].statistics()
+    assert after.units > before.units
+    assert after.unit_disagreements == before.unit_disagreements + 1
 
 
 def test_there_are_enough_cases() -> None:
@@ -87,9 +93,23 @@ def test_there_are_enough_cases() -> None:
     assert sum(bool(case.get("caught")) for case in CASES.values()) >= 25
 
 
+def in_batches(case: Case, isolation: IsolationLevel) -> Policy:
+    return case.policy(isolation).model_copy(update={"execution": Execution.BATCH})
+
+
+def may_share(case: Case) -> bool:
+    """Others run in a fork of their own whatever the policy says, and test_corpus.py shows what comes of that."""
+    job = Job(Program(case.program, case.entry), b"", 0, lambda job: None, Caller())
+    return not sharing.policy_shares(in_batches(case, IsolationLevel.NSJAIL)) and not sharing.check_shares(job)
+
+
 def of_corpus() -> Iterator[Any]:
     for case in corpus():
-        yield pytest.param(case, id=case.id, marks=[] if case.short else [pytest.mark.slow])
+        yield pytest.param(case, id=case.id, marks=[] if case.short and may_share(case) else [pytest.mark.slow])
+
+
+def test_enough_of_the_corpus_may_share() -> None:
+    assert sum(case.short and may_share(case) for case in corpus()) >= 30
 
 
 @pytest.fixture(scope="module")
@@ -106,7 +126,7 @@ def test_an_attack_among_checks_that_may_share_gets_its_word(case: Case, many_at
     expected = case.expected(isolation)
     if expected == REFUSED:
         pytest.skip("this isolation level refuses the policy")
-    policy = case.policy(isolation).model_copy(update={"execution": Execution.BATCH})
+    policy = in_batches(case, isolation)
     executor = many_at_once.get(policy.digest)
     if executor is None:
         executor = many_at_once[policy.digest] = Executor(policy, workers=1, isolation=isolation)

@@ -3,6 +3,8 @@
 An attack that fails says that some wall held it; here each of them must stand without the others.
 """
 
+import contextlib
+import functools
 import os
 import re
 import resource
@@ -33,41 +35,61 @@ NAMESPACES = {"cgroup", "ipc", "mnt", "net", "pid", "pid_for_children", "user", 
 SHARED = {"time", "time_for_children"}  # offsets of clocks: nothing to be set or seen there
 
 
-def executor_on(isolation: IsolationLevel, *settings: str, workers: int = 1) -> Executor:
+GRANTS = (f"limits.scratch_bytes={SCRATCH}", "limits.scratch_inodes=40", f"limits.processes={PROCESSES}")
+"""Everything that a policy can grant."""
+
+
+def executor_on(isolation: IsolationLevel, *settings: str) -> Executor:
     for offer in offered():
         if offer.isolation is isolation and offer.reason:
             lacking(offer.reason)
     base = ["limits.cpu_s=20", "limits.idle_s=20", f"limits.open_files={OPEN_FILES}", f"limits.stack_bytes={STACK}"]
     policy = load_policy("codeio", settings=[*base, f'isolation.lowest="{isolation.value}"', *settings])
-    return Executor(policy, workers=workers, isolation=isolation)
+    return Executor(policy, workers=1, isolation=isolation)
+
+
+class Workers:
+    """Of each level, with grants and without, one worker that is free and one with a check that sleeps. Nothing here changes
+    them."""
+
+    def __init__(self, stack: contextlib.ExitStack) -> None:
+        self._enter = stack.enter_context
+        self.free = functools.cache(self._free)
+        self.asleep = functools.cache(self._asleep)
+
+    def _free(self, isolation: IsolationLevel, *grants: str) -> Executor:
+        return self._enter(executor_on(isolation, *grants))
+
+    def _asleep(self, isolation: IsolationLevel, *grants: str) -> list[int]:
+        """The zygote, and a check of it that sleeps until the tests are over."""
+        executor = self._enter(executor_on(isolation, "limits.idle_s=600", *grants))
+        assert executor.submit(SLEEP, [0]).result().value == "woke"  # compiled: the next child is the check's
+        executor.submit(SLEEP, [1000])
+        wait_for(lambda: children_of_zygotes(executor), 60, "a child of the zygote")
+        return [executor.worker_pids()[0], children_of_zygotes(executor)[0].pid]
+
+
+@pytest.fixture(scope="module")
+def workers() -> Iterator[Workers]:
+    with contextlib.ExitStack() as stack:
+        yield Workers(stack)
 
 
 @pytest.fixture(params=LEVELS)
-def anywhere(request: pytest.FixtureRequest) -> Iterator[Executor]:
-    with executor_on(request.param) as executor:
-        yield executor
+def anywhere(request: pytest.FixtureRequest, workers: Workers) -> Executor:
+    return workers.free(request.param)
 
 
 @pytest.fixture(params=JAILED)
-def jailed(request: pytest.FixtureRequest) -> Iterator[Executor]:
+def jailed(request: pytest.FixtureRequest, workers: Workers) -> Executor:
     """With everything that a policy can grant."""
-    grants = (f"limits.scratch_bytes={SCRATCH}", "limits.scratch_inodes=40", f"limits.processes={PROCESSES}")
-    with executor_on(request.param, *grants) as executor:
-        yield executor
+    return workers.free(request.param, *GRANTS)
 
 
 def inside(executor: Executor, source: str) -> Any:
     outcome = executor.submit(Program(source, "f"), []).result()
     assert outcome.ok, outcome.describe()
     return outcome.value
-
-
-def pids(executor: Executor) -> list[int]:
-    """The zygote, and a check of it that sleeps for a while."""
-    assert executor.submit(SLEEP, [0]).result().value == "woke"  # compiled: the next child is the check's
-    executor.submit(SLEEP, [3.0])
-    wait_for(lambda: children_of_zygotes(executor), 5, "a child of the zygote")
-    return [executor.worker_pids()[0], children_of_zygotes(executor)[0].pid]
 
 
 def status(pid: int) -> dict[str, str]:
@@ -84,19 +106,19 @@ def namespaces(pid: int | str) -> dict[str, str]:
     return {entry.name: str(entry.readlink()) for entry in Path(f"/proc/{pid}/ns").iterdir()}
 
 
-def test_every_namespace_is_the_jails_own(jailed: Executor) -> None:
+def test_every_namespace_is_the_jails_own(jailed: Executor, workers: Workers) -> None:
     needs_root()
     host = namespaces("self")
     assert set(host) == NAMESPACES | SHARED, "a kind of namespace that this test does not know"
-    for pid in pids(jailed):
+    for pid in workers.asleep(jailed.isolation, *GRANTS):
         own = namespaces(pid)
         assert {name for name in host if own[name] != host[name]} == NAMESPACES
 
 
-def test_two_workers_share_no_namespace() -> None:
+def test_two_workers_share_no_namespace(workers: Workers) -> None:
     needs_root()
-    with executor_on(IsolationLevel.NSJAIL) as first, executor_on(IsolationLevel.NSJAIL) as second:
-        one, other = (namespaces(executor.worker_pids()[0]) for executor in (first, second))
+    one = namespaces(workers.free(IsolationLevel.NSJAIL).worker_pids()[0])
+    other = namespaces(workers.asleep(IsolationLevel.NSJAIL)[0])
     assert {name for name in NAMESPACES if one[name] == other[name]} == set()
 
 
@@ -111,7 +133,7 @@ def mounts(pid: int) -> dict[str, tuple[set[str], str]]:
 
 def test_every_mount_is_read_only_without_set_uid_files_and_devices(jailed: Executor) -> None:
     needs_root()
-    seen = mounts(pids(jailed)[0])
+    seen = mounts(jailed.worker_pids()[0])
     assert len(seen) > 10
     writable = {place for place, (options, _) in seen.items() if "ro" not in options}
     assert "/scratch" in writable
@@ -158,25 +180,24 @@ def test_what_stands_at_the_top_of_the_jail_is_known(jailed: Executor) -> None:
     assert inside(jailed, "import os\ndef f():\n    return os.listdir('/etc')") == ["ld.so.cache"]
 
 
-def test_no_two_workers_of_root_have_the_same_ids() -> None:
+def test_no_two_workers_of_root_have_the_same_ids(workers: Workers) -> None:
     needs_root()
     seen = []
     for isolation in LEVELS:
-        with executor_on(isolation) as first, executor_on(isolation) as second:
-            for pid in first.worker_pids() + second.worker_pids():
-                process = psutil.Process(pid)
-                uids, gids = process.uids(), process.gids()
-                assert len(set(uids) | set(gids)) == 1
-                assert uids.real in BACKENDS[isolation].own_uids()
-                seen.append(uids.real)
+        for pid in (*workers.free(isolation).worker_pids(), workers.asleep(isolation)[0]):
+            process = psutil.Process(pid)
+            uids, gids = process.uids(), process.gids()
+            assert len(set(uids) | set(gids)) == 1
+            assert uids.real in BACKENDS[isolation].own_uids()
+            seen.append(uids.real)
     assert len(seen) == 2 * len(LEVELS)
     assert len(set(seen[:4])) == 4
     assert 0 not in seen
 
 
-def test_no_privilege_is_left_and_none_can_be_gained(anywhere: Executor) -> None:
+def test_no_privilege_is_left_and_none_can_be_gained(anywhere: Executor, workers: Workers) -> None:
     filters = 2 if anywhere.isolation is IsolationLevel.RESTRICTED and os.geteuid() != 0 else 1
-    for pid, is_child in zip(pids(anywhere), (False, True), strict=True):
+    for pid, is_child in zip(workers.asleep(anywhere.isolation), (False, True), strict=True):
         seen = status(pid)
         assert {int(seen[f"Cap{name}"], 16) for name in ("Inh", "Prm", "Eff", "Amb")} == {0}
         if os.geteuid() == 0:
@@ -187,9 +208,9 @@ def test_no_privilege_is_left_and_none_can_be_gained(anywhere: Executor) -> None
             assert int(seen["Seccomp_filters"]) == (filters if is_child else 1)
 
 
-def test_nobody_may_look_into_a_worker(anywhere: Executor) -> None:
+def test_nobody_may_look_into_a_worker(anywhere: Executor, workers: Workers) -> None:
     """Without the dumpable bit the files of a process in /proc belong to root, whoever it runs as."""
-    for pid in pids(anywhere):
+    for pid in workers.asleep(anywhere.isolation):
         assert {os.stat(f"/proc/{pid}/{name}").st_uid for name in ("mem", "environ", "maps")} == {0}
     source = (
         "import ctypes\ndef f():\n    libc = ctypes.CDLL(None)\n"
@@ -244,8 +265,8 @@ def limits_of(pid: int) -> dict[str, tuple[str, str]]:
 
 @pytest.mark.parametrize("isolation", LEVELS)
 @pytest.mark.parametrize("granted", [False, True])
-def test_every_limit_is_the_policys_for_zygote_and_check(isolation: IsolationLevel, granted: bool) -> None:
-    grants = (f"limits.scratch_bytes={SCRATCH}", f"limits.processes={PROCESSES}") if granted else ()
+def test_every_limit_is_the_policys_for_zygote_and_check(isolation: IsolationLevel, granted: bool, workers: Workers) -> None:
+    grants = GRANTS if granted else ()
     if granted and isolation is IsolationLevel.RESTRICTED:
         with pytest.raises(Exception, match="it allows one process and no threads"):
             executor_on(isolation, *grants)
@@ -255,9 +276,9 @@ def test_every_limit_is_the_policys_for_zygote_and_check(isolation: IsolationLev
     }  # fmt: skip
     if isolation is not IsolationLevel.RESTRICTED or os.geteuid() == 0:
         both["NPROC"] = 1 + (PROCESSES if granted else 1)
-    with executor_on(isolation, *grants) as executor:
-        found = [limits_of(pid) for pid in pids(executor)]
-        address_space = inside(executor, "import resource\ndef f():\n    return list(resource.getrlimit(resource.RLIMIT_AS))")
+    found = [limits_of(pid) for pid in workers.asleep(isolation, *grants)]
+    source = "import resource\ndef f():\n    return list(resource.getrlimit(resource.RLIMIT_AS))"
+    address_space = inside(workers.free(isolation, *grants), source)
     for seen in found:
         assert {name: seen[name] for name in both} == {name: (str(value), str(value)) for name, value in both.items()}
         assert int(seen["FSIZE"][1]) >= SCRATCH if granted else seen["FSIZE"] == ("0", "0")
