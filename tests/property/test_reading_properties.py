@@ -2,7 +2,6 @@
 
 import json
 import re
-import time
 from typing import Any
 
 import pytest
@@ -15,6 +14,7 @@ from reexec.engine.judging.verdict import judge
 from reexec.engine.outcome import KINDS, Outcome
 from reexec.engine.pool.answer import KILLED, Answer, of_result
 from reexec.engine.protocol import claim, frames, values
+from tests.support.processor_time import within
 
 JSON = st.recursive(
     st.one_of(st.none(), st.booleans(), st.integers(), st.floats(), st.text(max_size=8)),
@@ -90,19 +90,15 @@ def test_values_are_read_as_they_were_written(value: Any) -> None:
 )
 @pytest.mark.parametrize("python_values", [False, True])
 def test_monstrous_payloads_are_read_or_refused_in_bounded_time(payload: bytes, said: str, python_values: bool) -> None:
-    began = time.process_time()
-    answer = value_answer(payload)
-    outcome = read_outcome(answer, frames.PYTHON_VALUES if python_values else 0)
+    options = frames.PYTHON_VALUES if python_values else 0
+    outcome = within(2, lambda: read_outcome(value_answer(payload), options))
     assert outcome.kind == ("bad-result" if said else "value")
     assert said in outcome.detail
-    assert time.process_time() - began < 2
 
 
 @pytest.mark.parametrize("payload", [b"9" * 90_000, b"[" + b",".join([b"9" * 4_299] * 120) + b"]"], ids=["one", "many"])
 def test_long_numbers_are_measured_in_linear_time(payload: bytes) -> None:
-    began = time.process_time()
-    read_json(payload)
-    assert time.process_time() - began < 0.3
+    within(0.3, lambda: read_json(payload))
 
 
 @pytest.mark.parametrize("tag", ["set", "frozenset", "dict"])
@@ -110,7 +106,5 @@ def test_integers_chosen_to_collide_cost_the_host_no_more_than_others(tag: str) 
     """Integers have no random hash: multiples of 2**61 - 1 all hash to 0."""
     numbers = [str(step * (2**61 - 1)) for step in range(1, 8_000)]
     items = ",".join(f"[{number},0]" if tag == "dict" else number for number in numbers)
-    answer = value_answer(f'{{"!":"{tag}","v":[{items}]}}'.encode())
-    began = time.process_time()
-    read_outcome(answer, frames.PYTHON_VALUES)
-    assert time.process_time() - began < 0.1
+    payload = f'{{"!":"{tag}","v":[{items}]}}'.encode()
+    within(0.1, lambda: read_outcome(value_answer(payload), frames.PYTHON_VALUES))
