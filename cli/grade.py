@@ -17,6 +17,7 @@ from reexec.runners.graders.cruxeval_run import grade_cruxeval, read_generations
 from reexec.runners.graders.io_tests import PYTHON_NAME
 from reexec.runners.graders.problems import Problems
 from reexec.runners.graders.registry import task_named
+from reexec.runners.graders.samples import one_a_row
 from reexec.runners.graders.stage import GradeSummary
 from reexec.runners.graders.stage import grade as run_grade
 from reexec.runners.graders.task import Task
@@ -35,7 +36,7 @@ ProblemFiles = Annotated[
     ),
 ]
 Samples = Annotated[
-    Path, typer.Option("--samples", help="Rows with task_id and solution, completion or response.", metavar="FILE")
+    Path, typer.Option("--samples", help="Rows with task_id and solution, completion or response.", metavar="FILE|FOLDER")
 ]
 GradePolicy = Annotated[
     str, typer.Option("--policy", "-p", help="A preset (grade, strict, ...) or a TOML file.", metavar="NAME|FILE.toml")
@@ -245,7 +246,8 @@ class Request:
         kind = task_named(name)
         selection = options.selection(self.limit, self.shard)
         problems = Problems(problem_paths, kind.needs)
-        rows = screen.count_lines(self.samples, self.limit, selection.shard[1] if selection.shard else 1)
+        samples = one_a_row(self.samples, beside(self.output, "samples.jsonl"))
+        rows = screen.count_lines(samples, self.limit, selection.shard[1] if selection.shard else 1)
         policy = options.effective_policy(self.policy, self.settings)
         language = chosen.get("language", PYTHON_NAME)
         with options.opened_cache(self.cache) as cache, self._opened(policy, language, cache) as executor:
@@ -253,7 +255,7 @@ class Request:
             with screen.progress(f"grade {name}", rows) as meter:
                 result = run_grade(
                     task,
-                    self.samples,
+                    samples,
                     self.output,
                     executor,
                     selection=selection,
@@ -286,6 +288,9 @@ def show_grade(task: Task, result: GradeSummary, executor: AnyExecutor, meter: s
     screen.out.print(screen.count_table(title, result.verdicts))
     for k, each in result.estimates.items():
         screen.out.print(f"pass@{k} {each.value:.4f}  (95 %: {each.low:.4f} to {each.high:.4f})")
+    left = len(task.problems) - result.problems
+    if left > 0:
+        screen.out.print(f"{screen.number_of(left, 'problem')} without a sample: not counted")
     if result.lifted is not None:
         screen.out.print(f"{100 * result.lifted:.1f} % of the assertions were judged outside of the jail")
     if result.resumed_rows and not meter.rows:

@@ -30,6 +30,7 @@ def tell_losses(result: GradeSummary, output: Path) -> None:
 def grade_fields(task: Task, result: GradeSummary, executor: AnyExecutor, meter: screen.Meter) -> dict[str, Any]:
     """The summary for machines."""
     fields: dict[str, Any] = {"task": task.name, "rows": result.rows, "passed": result.passed, "problems": result.problems}
+    fields["problems_without_samples"] = max(0, len(task.problems) - result.problems)
     for k, each in result.estimates.items():
         fields[f"pass_at_{k}"] = round(each.value, 6)
         fields[f"pass_at_{k}_interval"] = [round(each.low, 6), round(each.high, 6)]

@@ -4,12 +4,13 @@ The test runs in a jail without the solution until it needs a value of the solut
 in a process of its own, as in a lifted check, and the test begins anew with that value, until it comes to its end. So tests
 that pass a value on, loop over one or handle exceptions are decided where no solution can reach.
 
-What cannot be exchanged is an object that is no plain data, and what a function does to its arguments in place. Such tests are
-found before: only a problem whose own solution passes this way is judged this way.
+Two ways. With plain values the solution's functions are called as everywhere. With objects (`objects`) questions and answers
+carry objects of the solution's own classes as their attributes, and what a call changes in place (inside/answer.py). Only a
+problem whose own solution passes one of the two ways is judged so, the first of them.
 """
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from reexec.engine.commands import AnyExecutor
@@ -28,11 +29,19 @@ NAME: Final = "the whole test, apart from the solution"
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """A call that a test makes; `text` is how the test's process tells it from others."""
+    """A call that a test makes, or another question; `text` is how the test's process tells it from others."""
 
     text: str
     name: str
     call: Call
+
+
+@dataclass(frozen=True, slots=True)
+class Apart:
+    """How a problem's test is judged apart, and what it asked the problem's own solution."""
+
+    likely: tuple[Asked, ...]
+    objects: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,8 +53,11 @@ class Dialogue:
     test: str
     names: tuple[str, ...]
     """The functions under test."""
+    given: str = ""
+    """The prompt's own definitions, which the test uses as they are, whatever the solution makes of them."""
     likely: tuple[Asked, ...] = ()
     """What the test asked the problem's own solution. A right one is mostly asked the same, so that is done first."""
+    objects: bool = False
 
     def as_test(self) -> Test:
         return Test(NAME, self.further(()), _never, dialogue=self)
@@ -54,22 +66,28 @@ class Dialogue:
         """What has to run next; nothing where the last outcome ends it."""
         begun = self._likely_done(outcomes)
         if len(outcomes) < begun:
-            return tuple(Run(Program(self.solution, each.name), each.call) for each in self.likely[len(outcomes) : begun])
+            return tuple(map(self._asking, self.likely[len(outcomes) : begun]))
         turns = outcomes[begun:]
         if not len(turns) % 2:
-            if (turns and _ends(turns[-1])) or _is_too_much(outcomes):
+            if (turns and self._ends(turns[-1])) or _is_too_much(outcomes):
                 return ()
-            known = [(text, *_known(outcome)) for text, outcome in self._answers(outcomes).items() if not _ends(outcome)]
-            return (Run(inside("apart", "go_on"), Call((self.test, list(self.names), known))),)
-        wanted = _wanted(turns[-1])
+            known = [self._known(text, each) for text, each in self._answers(outcomes).items() if not self._ends(each)]
+            test = inside("apart_objects" if self.objects else "apart", "go_on")
+            return (Run(test, Call((self.test, self.given, list(self.names), known))),)
+        wanted = self._wanted(turns[-1])
         if wanted is None or len(turns) >= 2 * MOST_CALLS:
             return ()
-        return (Run(Program(self.solution, wanted.name), wanted.call),)
+        return (self._asking(wanted),)
+
+    def _asking(self, asked: Asked) -> Run:
+        if self.objects:
+            return Run(inside("answer", "answer"), Call((self.given, self.solution, *asked.call.args)))
+        return Run(Program(self.solution, asked.name), asked.call)
 
     def _likely_done(self, outcomes: Sequence[Outcome]) -> int:
         """How many of the likely calls run before the test does: more with each success, none after a failure."""
         begun = 0
-        while begun < len(self.likely) and not (begun and any(map(_ends, outcomes[:begun]))):
+        while begun < len(self.likely) and not (begun and any(map(self._ends, outcomes[:begun]))):
             begun = min(len(self.likely), FIRST_TESTS + 2 * begun)
             if begun > len(outcomes):
                 break
@@ -78,7 +96,7 @@ class Dialogue:
     def asked(self, outcomes: Sequence[Outcome]) -> list[Asked]:
         """The calls that outcomes are of, the likely ones first."""
         begun = self._likely_done(outcomes)
-        wanted = [_wanted(each) for each in outcomes[begun::2]]
+        wanted = [self._wanted(each) for each in outcomes[begun::2]]
         return [*self.likely[:begun], *(each for each in wanted if each is not None)]
 
     def _answers(self, outcomes: Sequence[Outcome]) -> dict[str, Outcome]:
@@ -91,7 +109,7 @@ class Dialogue:
         """What the sample comes to. The outcomes end where `further` said so."""
         last, turns = outcomes[-1], len(outcomes) - self._likely_done(outcomes)
         is_of_test = bool(turns % 2)
-        if not is_of_test and not (turns and _ends(last)):
+        if not is_of_test and not (turns and self._ends(last)):
             return Result("output-limit", f"the test would need more than {MOST_BYTES >> 10} KiB of returned values", last)
         if not is_of_test or not last.ok:
             return Result("runtime-error" if last.kind == "exception" else last.kind, last.describe(), last)
@@ -105,18 +123,38 @@ class Dialogue:
             return Result("runtime-error", outcome.describe(), outcome)
         return Result("wrong-answer", end, last)
 
+    def _wanted(self, outcome: Outcome) -> Asked | None:
+        """The call that a run of the test ended with."""
+        wanted = outcome.value.get("wanted") if outcome.ok else None
+        if wanted is None:
+            return None
+        return self.question(outcome.value["text"], wanted)
 
-def _wanted(outcome: Outcome) -> Asked | None:
-    """The call that a run of the test ended with."""
-    wanted = outcome.value.get("wanted") if outcome.ok else None
-    return None if wanted is None else Asked(outcome.value["text"], wanted[0], Call(tuple(wanted[1]), wanted[2]))
+    def question(self, text: str, wanted: Sequence[Any]) -> Asked:
+        """A question in the form in which a test's process asks it."""
+        if self.objects:
+            return Asked(text, wanted[0], Call(tuple(wanted)))
+        return Asked(text, wanted[0], Call(tuple(wanted[1]), wanted[2]))
 
+    def collecting(self) -> Run:
+        """The run that tells the likely questions, with this dialogue's solution, which must be the problem's own."""
+        test = inside("apart_objects" if self.objects else "apart", "collect")
+        return Run(test, Call((self.test, self.given, list(self.names), self.solution)))
 
-def _ends(outcome: Outcome) -> bool:
-    """Whether a call of the solution came to what no test can go on from: a limit, an exit, a fatal signal."""
-    if outcome.exception is not None:
-        return outcome.exception.type.startswith("SIG")
-    return not outcome.ok
+    def _ends(self, outcome: Outcome) -> bool:
+        """Whether a call of the solution came to what no test can go on from: a limit, an exit, a fatal signal. Among answers
+        with objects an exception of a call is an answer, and any other means that there is none."""
+        if outcome.exception is not None:
+            return self.objects or outcome.exception.type.startswith("SIG")
+        return not outcome.ok
+
+    def _known(self, text: str, outcome: Outcome) -> tuple[Any, ...]:
+        """As the test's process takes it."""
+        if self.objects:
+            return text, outcome.value
+        if outcome.exception is not None:
+            return text, "raised", (outcome.exception.type, outcome.exception.message)
+        return text, "value", outcome.value
 
 
 def _is_too_much(outcomes: Sequence[Outcome]) -> bool:
@@ -128,22 +166,29 @@ def _is_too_much(outcomes: Sequence[Outcome]) -> bool:
     return False
 
 
-def _known(outcome: Outcome) -> tuple[str, Any]:
-    if outcome.exception is not None:
-        return "raised", (outcome.exception.type, outcome.exception.message)
-    return "value", outcome.value
-
-
 def _never(_values: Sequence[Any]) -> str:
     return "judged by its dialogue"
 
 
-def proven_apart(executor: AnyExecutor, dialogues: Iterable[tuple[str, Dialogue]]) -> dict[str, tuple[Asked, ...]]:
-    """Of those that pass with the problem's own solution in them, by key, the calls that were made."""
-    attempts = (Attempt(Plan([dialogue.as_test()]), (key, dialogue)) for key, dialogue in dialogues)
-    found: dict[str, tuple[Asked, ...]] = {}
-    for attempt in run_attempts(executor, attempts):
-        key, dialogue = attempt.tag
-        if attempt.finished_results()[0].passed:
-            found[key] = tuple(dialogue.asked(attempt.outcomes_of(0)))
+def proven_apart(executor: AnyExecutor, dialogues: Iterable[tuple[str, Dialogue]]) -> dict[str, Apart]:
+    """Of those that pass with the problem's own solution in them, by key, the way, and the questions that were asked."""
+    waiting = dict(dialogues)
+    found: dict[str, Apart] = {}
+    for objects in (False, True):
+        ways = [(key, replace(each, objects=objects)) for key, each in waiting.items() if key not in found]
+        attempts = [Attempt(Plan([way.as_test()]), (key, way)) for key, way in _with_likely(executor, ways)]
+        for attempt in run_attempts(executor, attempts):
+            key, way = attempt.tag
+            if attempt.finished_results()[0].passed:
+                found[key] = Apart(tuple(way.asked(attempt.outcomes_of(0))), objects)
     return found
+
+
+def _with_likely(executor: AnyExecutor, ways: Iterable[tuple[str, Dialogue]]) -> Iterator[tuple[str, Dialogue]]:
+    """With the questions that a test asks where the problem's own solution is in its process, so that they need no turns. A
+    hint, and no proof: what is asked then is asked again, apart."""
+    runs = ((way.collecting(), (key, way)) for key, way in ways)
+    for outcome, (key, way) in executor.run_many((run.program, run.call, tag) for run, tag in runs):
+        found = outcome.value if outcome is not None and outcome.ok else []
+        likely = {text: way.question(text, wanted) for text, wanted in found[:MOST_CALLS]}
+        yield key, replace(way, likely=tuple(likely.values()))

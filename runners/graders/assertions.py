@@ -1,58 +1,113 @@
 """Tasks whose tests are assertions: lifted where possible, run as they are where not. HumanEval and MBPP share this."""
 
+import ast
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
-from typing import Any, Literal
+from dataclasses import dataclass, replace
+from typing import Any, Final, Literal
 
 from reexec.engine.commands import AnyExecutor
 from reexec.engine.errors import UsageError
 from reexec.engine.program import Call, Program
 
-from .apart import Asked, Dialogue, proven_apart
+from .apart import Apart, Dialogue, proven_apart
+from .flow import Attempt, run_attempts
 from .lifting import Lifted, LiftedCheck, Tree, joined_source, judge_tree, lift_all, written
-from .lifting.rewrite import free_names, parse_quietly
+from .lifting.rewrite import free_names, modules_used, parse_quietly
 from .plan import Plan, Run, Test, inside
 from .problems import Problems
 from .task import BadSampleError, Task
 
 Unlifted = Literal["run", "refuse"]
-type TestTexts = tuple[str, str, str, str | None]
+NOT_PLAIN: Final = "the problem's own solution returns what is no plain data"
+
+
+@dataclass(frozen=True, slots=True)
+class ProblemTest:
+    """A problem's test as its files have it."""
+
+    setup: str
+    body: str
+    canonical: str | None = None
+    """The problem's own solution."""
+    given: str = ""
+    """What the prompt defines beside the function that is asked for: the test's, whatever a solution makes of it."""
 
 
 @dataclass(frozen=True, slots=True)
 class AssertionTest:
     """A problem's test: its text, and what lifting made of it."""
 
-    setup: str
-    body: str
+    text: ProblemTest
     lifted: Lifted
-    apart: tuple[Asked, ...] | None = None
-    """Where it is not lifted and is judged apart from solutions (apart.py): what it asked the problem's own."""
+    apart: Apart | None = None
+    """Where it is not lifted and is judged apart from solutions (apart.py)."""
 
 
-def prepared(executor: AnyExecutor, problems: Iterable[TestTexts]) -> dict[str, AssertionTest]:
-    """The tests of problems by key: `(key, setup, body, own solution or None)` each."""
-    texts = {key: (setup, body, canonical) for key, setup, body, canonical in problems}
-    lifted = {key: found for found, key in lift_all(executor, ((joined_source(*text[:2]), key) for key, text in texts.items()))}
+def prepared(executor: AnyExecutor, problems: Iterable[tuple[str, ProblemTest]]) -> dict[str, AssertionTest]:
+    """The tests of problems by key."""
+    texts = {key: _with_modules(text) for key, text in problems}
+    sources = ((joined_source(text.setup, text.body), key) for key, text in texts.items())
+    lifted = {key: found for found, key in lift_all(executor, sources, given=lambda key: texts[key].given)}
+    doubtful = _failing(executor, ((text.canonical, lifted[key], key) for key, text in texts.items()))
 
     def dialogues() -> Iterator[tuple[str, Dialogue]]:
-        for key, (setup, body, canonical) in texts.items():
-            if lifted[key].refused and canonical is not None:
-                dialogue = dialogue_of(canonical, setup, body)
+        for key, text in texts.items():
+            if (lifted[key].refused or key in doubtful) and text.canonical is not None:
+                dialogue = dialogue_of(text.canonical, text)
                 if dialogue is not None:
                     yield key, dialogue
 
     apart = proven_apart(executor, dialogues())
-    return {key: AssertionTest(*text[:2], lifted[key], apart.get(key)) for key, text in texts.items()}
+    return {key: AssertionTest(text, lifted[key], apart.get(key)) for key, text in texts.items()}
 
 
-def dialogue_of(solution: str, setup: str, body: str, likely: tuple[Asked, ...] = ()) -> Dialogue | None:
+def _failing(executor: AnyExecutor, problems: Iterable[tuple[str | None, Lifted, str]]) -> set[str]:
+    """The problems whose own solution does not pass the first lifted assertion: mostly, it returns what is no plain data."""
+    plans = ((Plan(_lifted_tests(own, found.checks[:1])), key) for own, found, key in problems if own and found.checks)
+    attempts = run_attempts(executor, (Attempt(plan, key) for plan, key in plans))
+    return {str(each.tag) for each in attempts if not each.finished_results()[0].passed}
+
+
+def dialogue_of(solution: str, text: ProblemTest, apart: Apart | None = None) -> Dialogue | None:
     """None where the test is no Python."""
-    test = joined_source(setup, body)
+    test = joined_source(text.setup, text.body)
+    apart = apart or Apart(())
     try:
-        return Dialogue(solution, test, tuple(free_names(parse_quietly(test))), likely)
+        return Dialogue(solution, test, tuple(free_names(parse_quietly(test))), text.given, apart.likely, apart.objects)
     except SyntaxError:
         return None
+
+
+def given_by(prompt: str, entry: str) -> str:
+    """What a prompt in code defines and imports, without the function that is asked for and others that have no body yet."""
+    try:
+        body = parse_quietly(prompt).body
+    except SyntaxError:
+        return ""
+    asked = entry.partition(".")[0].removesuffix("()")
+    kept = [node for node in body if getattr(node, "name", "") != asked and not _is_empty(node)]
+    return "".join(f"{ast.unparse(node)}\n" for node in kept)
+
+
+def _with_modules(text: ProblemTest) -> ProblemTest:
+    """With the standard modules that a test uses and imports nowhere, unless the problem's own solution defines the name."""
+    try:
+        used = modules_used(parse_quietly(joined_source(text.setup, text.body)))
+        defined = {getattr(node, "name", "") for node in parse_quietly(text.canonical or "").body}
+    except SyntaxError:
+        return text
+    imports = "".join(f"import {name}\n" for name in used if name not in defined)
+    return replace(text, given=f"{imports}{text.given}") if imports else text
+
+
+def _is_empty(node: ast.stmt) -> bool:
+    match node:
+        case ast.FunctionDef(body=body) | ast.AsyncFunctionDef(body=body) | ast.ClassDef(body=body):
+            return all(
+                isinstance(each, ast.Pass) or (isinstance(each, ast.Expr) and isinstance(each.value, ast.Constant))
+                for each in body
+            )
+    return isinstance(node, ast.Expr)
 
 
 class AssertionTask(Task):
@@ -78,17 +133,22 @@ class AssertionTask(Task):
 
 def plan_assertions(source: str, test: AssertionTest) -> Plan:
     lifted = test.lifted
-    dialogue = None if test.apart is None else dialogue_of(source, test.setup, test.body, test.apart)
+    dialogue = None if test.apart is None else dialogue_of(source, test.text, test.apart)
     if dialogue is not None:
         count = max(1, lifted.assertions)
-        return Plan([dialogue.as_test()], lifted=count, assertions=count, facts={"apart": lifted.refused})
+        return Plan([dialogue.as_test()], lifted=count, assertions=count, facts={"apart": lifted.refused or NOT_PLAIN})
     if lifted.refused:
-        run = Run(inside("asserts", "run"), Call((source, test.setup, test.body)))
+        run = Run(inside("asserts", "run"), Call((source, test.text.setup, test.text.body, test.text.given)))
         name = "the whole test, asserted inside the jail"
         return Plan([Test(name, (run,), _ended)], assertions=max(1, lifted.assertions), facts={"why": lifted.refused})
+    tests = _lifted_tests(source, lifted.checks)
+    return Plan(tests, stop_at_limit=True, lifted=len(tests), assertions=len(tests))
+
+
+def _lifted_tests(source: str, checks: Sequence[LiftedCheck]) -> list[Test]:
     programs: dict[str, Program] = {}
     tests: list[Test] = []
-    for number, check in enumerate(lifted.checks, 1):
+    for number, check in enumerate(checks, 1):
         runs = []
         for function, call in check.calls:
             program = programs.get(function)
@@ -96,7 +156,7 @@ def plan_assertions(source: str, test: AssertionTest) -> Plan:
                 program = programs[function] = Program(source, function)
             runs.append(Run(program, call))
         tests.append(Test(f"assertion {number}", tuple(runs), _decide_by(check.tree), expected=_written(check)))
-    return Plan(tests, stop_at_limit=True, lifted=len(tests), assertions=len(tests))
+    return tests
 
 
 def _ended(values: Sequence[Any]) -> str:

@@ -13,11 +13,18 @@ from typing import Any, Final
 from ..answers.thinking import without_thoughts
 from .blocks import blocks, is_python, python_blocks
 from .lifting.rewrite import free_names, parse_quietly
+from .samples import many_of
+from .task import BadSampleError
 
 _CODE_FIELDS: Final = ("solution", "code")
 _PROSE_FIELDS: Final = ("response", "output", "generation", "text", "messages")
 _INDENTED: Final = re.compile(r"^(?: {4}|\t)", re.MULTILINE)
 """How Markdown marks code without fences."""
+_MARKS: Final = tuple(
+    tuple(re.compile(rf"^[ \t]*{re.escape(mark)}[ \t]*\r?$\n?", re.MULTILINE) for mark in pair)
+    for pair in (("[BEGIN]", "[DONE]"), ("[PYTHON]", "[/PYTHON]"))
+)
+_BEFORE_FENCE: Final = re.compile(r"^[ \t]*(?:```|~~~)", re.MULTILINE)
 _STARTS: Final = re.compile(r"^(?:def |class |async def |import |from \w[\w.]* import |@\w)")
 # What is read of a text on the host, whatever a model writes: each is far above what honest answers need.
 _MOST_CHARACTERS: Final = 1 << 19
@@ -38,12 +45,14 @@ class Code:
 
 
 def code_of(row: dict[str, Any], prompt: str = "", entry: str = "") -> Code:
-    """The program of a sample. `prompt` is what a `completion` continues, `entry` a name that the program must define."""
+    """The program of a sample. `prompt` is what a `completion` continues, `entry` a name that the program must define. Raises
+    BadSampleError for a row that holds several samples."""
+    _refuse_many(row)
     for name in _CODE_FIELDS:
         if isinstance(row.get(name), str):
-            return _by_contract(row[name], name, entry)
+            return _by_contract(_between_marks(row[name]), name, entry)
     if isinstance(row.get("completion"), str):
-        return _completed(row["completion"], prompt, entry)
+        return _completed(_between_marks(row["completion"]), prompt, entry)
     for name in _PROSE_FIELDS:
         text = _said(row.get(name))
         if text is not None:
@@ -58,6 +67,7 @@ def code_in_language(row: dict[str, Any], names: frozenset[str]) -> Code:
     """The program of a sample in another language, whose names (of code blocks) are `names`. Code by contract stays as it is
     but for fences around it; of free text, the last block with one of the names counts, else the last without a name, else all
     of it."""
+    _refuse_many(row)
     for name in (*_CODE_FIELDS, "completion", *_PROSE_FIELDS):
         text = _said(row.get(name))
         if text is None:
@@ -71,6 +81,26 @@ def code_in_language(row: dict[str, Any], names: frozenset[str]) -> Code:
             return Code("", "", "no block of the language in the answer")
         return Code(text, name) if text.strip() else Code("", "", "no code in the answer")
     return Code("", "", "the sample has none of " + ", ".join((*_CODE_FIELDS, "completion", *_PROSE_FIELDS)))
+
+
+def _refuse_many(row: dict[str, Any]) -> None:
+    name = many_of(row)
+    if name is not None and not any(isinstance(row.get(each), str) for each in (*_CODE_FIELDS, "completion", *_PROSE_FIELDS)):
+        count = len(row[name])
+        raise BadSampleError(f"{count} texts in one row: one sample a row, or a file whose rows all hold lists, at $.{name}")
+
+
+def _between_marks(text: str) -> str:
+    """What stands between the marks that MBPP's and Code Llama's prompts ask for: `[BEGIN]` and `[DONE]`, `[PYTHON]` and
+    `[/PYTHON]`, each on a line of its own."""
+    for begin, end in _MARKS:
+        opened = begin.search(text)
+        closed = end.search(text, opened.end() if opened else 0)
+        if closed is not None:
+            text = text[: closed.start()]
+        if opened is not None:
+            text = text[opened.end() :]
+    return text
 
 
 def _unfenced(text: str) -> str:
@@ -111,7 +141,7 @@ def _said(value: Any) -> str | None:
 
 
 def _answer_in(text: str) -> str:
-    return without_thoughts(text.replace("\r\n", "\n").replace("\r", "\n"))
+    return _between_marks(without_thoughts(text.replace("\r\n", "\n").replace("\r", "\n")))
 
 
 def _by_contract(text: str, field: str, entry: str) -> Code:
@@ -125,6 +155,9 @@ def _by_contract(text: str, field: str, entry: str) -> Code:
 def _completed(text: str, prompt: str, entry: str) -> Code:
     whole = prompt + text
     if ("```" in text or "~~~" in text) and not is_python(whole):
+        head = _BEFORE_FENCE.split(text, maxsplit=1)[0]
+        if head[:1].isspace() and head.strip() and is_python(prompt + head):  # a block that the prompt had opened
+            return Code(prompt + head, "completion")
         found = extract_code(text, entry)
         if found.text:
             return found if not entry or _defines(found.text, entry) else Code(prompt + found.text, found.how)

@@ -3,6 +3,7 @@
     {"inputs": [...], "outputs": [...], "fn_name"?: name}      as an object or as JSON text
     [{"input": ..., "output": ..., "testtype"?: "stdin" | "functional"}, ...]
     public_test_cases and private_test_cases                   the latter as base64 of zlib of a pickled JSON text
+    public_tests, private_tests, generated_tests               CodeContests: {"input": [...], "output": [...]} each
 
 Nothing but such a text is ever unpickled: the reader knows no classes, and what it unpacks has a bound.
 """
@@ -18,6 +19,7 @@ from typing import Any, Final, Never
 
 MAX_UNPACKED_BYTES: Final = 1 << 30
 _FIELDS: Final = ("input_output", "test_cases", "tests")
+_CODE_CONTESTS: Final = ("public_tests", "private_tests", "generated_tests")
 
 
 class BadTestsError(ValueError):
@@ -36,8 +38,11 @@ class IoSet:
 def read_tests(row: dict[str, Any]) -> IoSet | None:
     """The tests of a problem or of a sample that brings its own; None where it has none. Raises BadTestsError."""
     for name in _FIELDS:
-        if row.get(name) is not None:
+        if row.get(name) not in (None, ""):  # APPS has a text without characters for no tests
             return _read(_unpacked(row[name], name), row, name)
+    sets = [(name, row[name]) for name in _CODE_CONTESTS if isinstance(row.get(name), dict)]
+    if sets:
+        return _of_columns(sets)
     cases: list[Any] = []
     for name in ("public_test_cases", "private_test_cases"):
         if row.get(name):
@@ -46,6 +51,18 @@ def read_tests(row: dict[str, Any]) -> IoSet | None:
                 raise BadTestsError(f"expected a list of tests, at $.{name}")
             cases += found
     return _read(cases, row, "public_test_cases") if cases else None
+
+
+def _of_columns(sets: list[tuple[str, Any]]) -> IoSet:
+    inputs: list[Any] = []
+    outputs: list[Any] = []
+    for name, columns in sets:
+        given, wanted = columns.get("input"), columns.get("output")
+        if not isinstance(given, list) or not isinstance(wanted, list) or len(given) != len(wanted):
+            raise BadTestsError(f"expected as many texts in input as in output, at $.{name}")
+        inputs += given
+        outputs += wanted
+    return IoSet(tuple(inputs), tuple(outputs))
 
 
 def _read(found: Any, row: dict[str, Any], name: str) -> IoSet:

@@ -5,7 +5,7 @@ The set-up code may build objects from the solution's own classes, so it runs af
 
 from typing import Any
 
-from .assertions import AssertionTask, prepared
+from .assertions import AssertionTask, ProblemTest, prepared
 from .code import code_of
 from .lifting.rewrite import free_names, parse_quietly
 from .plan import Plan
@@ -16,7 +16,7 @@ class Mbpp(AssertionTask):
     needs = ("test_list",)
 
     def prepare(self) -> None:
-        texts = ((key, _setup(problem), _body(problem), self.canonical(key)) for key, problem in self.problems)
+        texts = ((key, ProblemTest(_setup(problem), _body(problem), self.canonical(key))) for key, problem in self.problems)
         self._tests = prepared(self.executor, texts)
 
     def plan(self, row: dict[str, Any], key: str) -> Plan:
@@ -30,7 +30,7 @@ class Mbpp(AssertionTask):
         if test.lifted.checks:
             return test.lifted.checks[0].calls[0][0]
         try:
-            names = free_names(parse_quietly(test.body))
+            names = free_names(parse_quietly(test.text.body))
         except SyntaxError:
             return ""
         return names[0] if names else ""
@@ -41,8 +41,9 @@ class Mbpp(AssertionTask):
 
 
 def _setup(problem: dict[str, Any]) -> str:
-    setup = problem.get("test_setup_code") or problem.get("test_imports") or ""
-    return "\n".join(setup) if isinstance(setup, list) else str(setup)
+    """Imports of the sanitized set, and the full set's code; rows that were put together may have both."""
+    found = (problem.get(name) or "" for name in ("test_imports", "test_setup_code"))
+    return "\n".join(part for each in found for part in (each if isinstance(each, list) else [str(each)]) if part)
 
 
 def _body(problem: dict[str, Any]) -> str:

@@ -6,6 +6,7 @@ Plan       the tests of one sample, in groups that are stopped on their own
 """
 
 import functools
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -15,6 +16,8 @@ from reexec.engine.outcome import Outcome
 from reexec.engine.program import Call, Program, Script, Stdin
 
 LIMITS_ON_TIME = ("cpu-limit", "wall-limit")
+_FUTURE = "from __future__ import annotations\n"
+_TAKEN = re.compile(r"^from \.(\w+) import .*\n", re.MULTILINE)
 NOT_RUN = "not-run"
 """The word of a test that was left out because its group's score was settled without it."""
 
@@ -27,8 +30,18 @@ class Run:
 
 @functools.cache
 def inside(name: str, entry: str) -> Program:
-    """A program of `inside/`."""
-    return Program((Path(__file__).parent / "inside" / f"{name}.py").read_text(encoding="utf-8"), entry)
+    """A program of `inside/`, as one text: what a module takes from another of them stands in front of it."""
+    taken: dict[str, str] = {}
+    _take(name, taken)
+    return Program(f"{_FUTURE}{''.join(taken.values())}", entry)
+
+
+def _take(name: str, taken: dict[str, str]) -> None:
+    text = (Path(__file__).parent / "inside" / f"{name}.py").read_text(encoding="utf-8").replace(_FUTURE, "")
+    for other in _TAKEN.findall(text):
+        if other not in taken:
+            _take(other, taken)
+    taken[name] = _TAKEN.sub("", text)
 
 
 class Turns(Protocol):

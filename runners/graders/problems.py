@@ -1,4 +1,4 @@
-"""Problem files: JSON Lines or a JSON array, by task id."""
+"""Problem files: JSON Lines, a JSON array, or APPS's folders, by task id."""
 
 import copy
 import hashlib
@@ -13,6 +13,7 @@ from reexec.runners.rows.text import BadRowError, parse_row
 
 MOST_LINE_BYTES = 256 << 20
 """Of a problem or a sample: test sets bring inputs of many megabytes."""
+_APPS_TESTS = "input_output.json"
 ID_FIELDS = ("task_id", "id", "question_id", "problem_id", "problem", "name")
 
 
@@ -26,16 +27,14 @@ class Problems:
         self._by_id: dict[str, dict[str, Any]] = {}
         digest = hashlib.blake2b(digest_size=16)
         for path in paths:
+            rows: list[tuple[int, dict[str, Any]]] = []
             for number, line in _rows(path):
                 digest.update(line + b"\n")
                 try:
-                    row = parse_row(line)
+                    rows.append((number, parse_row(line)))
                 except BadRowError as error:
                     raise UsageError(f"{path}, line {number}: {error}") from None
-                key = id_of(row)
-                if key is None:
-                    raise UsageError(f"{path}, line {number}: the problem has no {' or '.join(ID_FIELDS[:2])}, at $")
-                self._by_id.setdefault(key, {}).update(row)
+            self._add(path, rows)
         for key, row in self._by_id.items():
             for name in needs:
                 if name not in row:
@@ -44,6 +43,21 @@ class Problems:
                     )
         self._short = _unambiguous(list(self._by_id))
         self.digest = digest.hexdigest()
+
+    def _add(self, path: Path, rows: list[tuple[int, dict[str, Any]]]) -> None:
+        """One file's problems. Where its rows have no ids, they have numbers from 0, as the tools of APPS and TACO count."""
+        keys = [id_of(row, ID_FIELDS[:-1]) for _, row in rows]
+        if all(key is None for key in keys):
+            names = [id_of(row) for _, row in rows]
+            keys = names if None not in names and len(set(names)) == len(names) else [str(at) for at in range(len(rows))]
+        seen: dict[str, int] = {}
+        for (number, row), key in zip(rows, keys, strict=True):
+            if key is None:
+                raise UsageError(f"{path}, line {number}: the problem has no {' or '.join(ID_FIELDS[:2])}, at $")
+            if key in seen and any(self._by_id[key].get(name, value) != value for name, value in row.items()):
+                raise UsageError(f"{path}, line {number}: another problem {key} stands in line {seen[key]}")
+            seen.setdefault(key, number)
+            self._by_id.setdefault(key, {}).update(row)
 
     @classmethod
     def of_rows(cls, rows: dict[str, dict[str, Any]]) -> "Problems":
@@ -64,7 +78,8 @@ class Problems:
         text = str(task_id)
         if text in self._by_id:
             return text
-        return self._short.get(text.rpartition("/")[2])
+        short = text.rpartition("/")[2]
+        return self._short.get(short) or self._short.get(str(int(short)) if _is_padded(short) else short)
 
     def only(self, key: str) -> "Problems":
         """These problems reduced to one; to none where `key` is empty."""
@@ -76,8 +91,13 @@ class Problems:
         return self._by_id[key]
 
 
-def id_of(row: dict[str, Any]) -> str | None:
-    for name in ID_FIELDS:
+def _is_padded(text: str) -> bool:
+    """Whether it is a number with zeros before it, as APPS names its folders."""
+    return len(text) < 20 and text.isascii() and text.isdigit()
+
+
+def id_of(row: dict[str, Any], fields: Sequence[str] = ID_FIELDS) -> str | None:
+    for name in fields:
         if isinstance(row.get(name), str | int):
             return str(row[name])
     return None
@@ -95,6 +115,9 @@ def _unambiguous(keys: list[str]) -> dict[str, str]:
 
 
 def _rows(path: Path) -> Iterator[tuple[int, bytes]]:
+    if path.is_dir():
+        yield from _of_folders(path)
+        return
     with open_lines(path) as file:
         head = file.read(64).lstrip()
     if not head.startswith(b"["):
@@ -106,4 +129,24 @@ def _rows(path: Path) -> Iterator[tuple[int, bytes]]:
     except ValueError as error:
         raise UsageError(f"{path}: not JSON ({error})") from None
     for number, row in enumerate(rows, 1):
+        yield number, json.dumps(row).encode()
+
+
+def _of_folders(path: Path) -> Iterator[tuple[int, bytes]]:
+    """Problems as APPS keeps them, in folders `0000`, `0001`, ..., or one such folder. Raises UsageError."""
+    folders = [path] if (path / _APPS_TESTS).is_file() else sorted(each.parent for each in path.glob(f"*/{_APPS_TESTS}"))
+    if not folders:
+        raise UsageError(
+            f"{path}: a folder without {_APPS_TESTS}, in it or in the folders below; expected JSON Lines, or APPS's folders"
+        )
+    for number, folder in enumerate(folders, 1):
+        name = folder.resolve().name
+        row: dict[str, Any] = {"task_id": str(int(name)) if _is_padded(name) else name}
+        try:
+            row["input_output"] = (folder / _APPS_TESTS).read_text(encoding="utf-8")
+            starter = folder / "starter_code.py"
+            if starter.is_file():
+                row["starter_code"] = starter.read_text(encoding="utf-8")
+        except (OSError, UnicodeDecodeError) as error:
+            raise UsageError(f"{folder}: cannot be read ({error})") from None
         yield number, json.dumps(row).encode()

@@ -25,7 +25,10 @@ from ..rows.text import BadRowError, canonical, kind_of, parse_row
 _CODEIO = ("refcode", "funcname", "output")
 _CRUXEVAL = ("code", "input", "output")
 _MODES: dict[Any, Mode] = {"i": "input", "o": "output"}
-_TESTS = ("input_output", "test_cases", "tests", "public_test_cases", "private_test_cases")
+_TESTS = (
+    "input_output", "test_cases", "tests", "public_test_cases", "private_test_cases", "public_tests", "private_tests",
+    "generated_tests",
+)  # fmt: skip
 _SMALL_CHARACTERS = 1 << 16
 _WITHIN = ("ground_truth", "reward_model", "label", "answer", "info")
 """Members of a row that may hold its truth, the likeliest first."""

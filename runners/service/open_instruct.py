@@ -24,7 +24,7 @@ from reexec.engine.outcome import Outcome
 from reexec.engine.own_terms import CallLimits
 from reexec.engine.program import Script, Stdin
 
-from ..graders.assertions import AssertionTest, plan_assertions
+from ..graders.assertions import AssertionTest, ProblemTest, plan_assertions
 from ..graders.lifting import Lifted, lift_all
 from ..graders.plan import LIMITS_ON_TIME, Plan, Result, Run, settle
 from ..graders.text_rules import joined, text_difference
@@ -179,7 +179,7 @@ class _Lifted:
             self._known.move_to_end(test)
         while len(self._known) > KNOWN_TESTS:
             self._known.popitem(last=False)
-        return [AssertionTest("", test, found[test]) for test in tests]
+        return [AssertionTest(ProblemTest("", test), found[test]) for test in tests]
 
 
 class _Plain(pickle.Unpickler):

@@ -97,13 +97,14 @@ def _pristine_imports(test: str) -> Any:
     return pristine
 
 
-def run(solution: str, setup: str, test: str) -> bool:
-    """True where the test came to its end without an exception."""
+def run(solution: str, setup: str, test: str, given: str = "") -> bool:
+    """True where the test came to its end without an exception. `given`: the prompt's own definitions, before the solution."""
     own = dict(vars(builtins))
     own["__import__"] = _pristine_imports(setup + "\n" + test)
     test_code = compile(setup + "\n" + test, "test.py", "exec", dont_inherit=True)
     solution_code = compile(solution, "program.py", "exec", dont_inherit=True)
     module = types.ModuleType(_OWN_MODULE)
+    exec(compile(given, "prompt.py", "exec", dont_inherit=True), vars(module))
     exec(solution_code, vars(module))
     _settrace(None)
     _setprofile(None)

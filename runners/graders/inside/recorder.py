@@ -70,6 +70,20 @@ def _same(left: Any, right: Any) -> bool:
     return left is right
 
 
+class _Solution:
+    """What `Solution()` returns, as LeetCode has it: its one method is called on a new one each time."""
+
+    def __init__(self, recorder: Recorder) -> None:
+        self._recorder, self._only = recorder, ""
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("_") or (self._only and self._only != name):
+            _refusals.append("the test uses an object of the solution's for more than one method")
+            raise NotLiftable(_refusals[-1])
+        self._only = name
+        return self._recorder.stand_in("Solution." + name)
+
+
 _TYPES = (int, float, complex, bool, str, bytes, list, tuple, dict, set, frozenset, type(None))
 
 
@@ -89,7 +103,9 @@ class Recorder:
         self._numbers: list[tuple[Value, int]] = []
 
     def stand_in(self, name: str) -> Any:
-        def call(*args: Any, **kwargs: Any) -> Value:
+        def call(*args: Any, **kwargs: Any) -> Any:
+            if name == "Solution" and not args and not kwargs:
+                return _Solution(self)
             if len(self.calls) >= MOST_CALLS:
                 raise NotLiftable("more than %d calls" % MOST_CALLS)
             for each in (*args, *kwargs.values()):
@@ -140,14 +156,19 @@ _CONSTANT: Any = {
 }  # fmt: skip
 
 
-def record(source: str, names: list[str]) -> dict[str, Any]:
-    """`{"calls": [(name, args, kwargs), ...], "checks": [tree, ...]}`, or `{"refused": why}`."""
+def record(source: str, names: list[str], given: str = "") -> dict[str, Any]:
+    """`{"calls": [(name, args, kwargs), ...], "checks": [tree, ...]}`, or `{"refused": why}`. `given`: the prompt's own
+    definitions, which the test uses as they are."""
     recorder = Recorder()
     del _refusals[:]
-    space: dict[str, Any] = {name: recorder.stand_in(name) for name in names}
+    space: dict[str, Any] = {"__name__": "test"}
+    try:
+        exec(compile(given, "prompt.py", "exec", dont_inherit=True), space)
+    except BaseException as error:
+        return {"refused": "the prompt itself raises %s" % type(error).__name__}
+    space.update({name: recorder.stand_in(name) for name in names if name not in space})
     space.update(
         {
-            "__name__": "test",
             "__reexec_leaf__": recorder.leaf,
             "__reexec_op__": recorder.op,
             "__reexec_check__": recorder.check,

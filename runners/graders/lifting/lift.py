@@ -1,6 +1,6 @@
 """Tests to lifted tests: rewriting here, recording in the jail, reading what came back."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -37,8 +37,10 @@ def joined_source(setup: str, body: str) -> str:
     return f"{setup}\n{body}\n"
 
 
-def lift_all(executor: AnyExecutor, tests: Iterable[tuple[str, Any]]) -> Iterator[tuple[Lifted, Any]]:
-    """`(lifted, tag)` for every `(source, tag)`, in order."""
+def lift_all(
+    executor: AnyExecutor, tests: Iterable[tuple[str, Any]], *, given: Callable[[Any], str] = lambda _tag: ""
+) -> Iterator[tuple[Lifted, Any]]:
+    """`(lifted, tag)` for every `(source, tag)`, in order. `given` tells a test's own definitions, which are no solution's."""
     recorder = inside("recorder", "record")
 
     def items() -> Iterator[tuple[Program | None, Any, Any]]:
@@ -54,7 +56,7 @@ def lift_all(executor: AnyExecutor, tests: Iterable[tuple[str, Any]]) -> Iterato
             except RecursionError:
                 yield None, (), (Lifted(refused="the test is nested too deeply"), 0, tag)
             else:
-                yield recorder, (text, names), (None, assertions, tag)
+                yield recorder, (text, names, given(tag)), (None, assertions, tag)
 
     for outcome, (known, assertions, tag) in executor.run_many(items()):
         yield known or _read(outcome, assertions), tag

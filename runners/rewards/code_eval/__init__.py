@@ -12,7 +12,7 @@ from typing import Any
 
 from reexec.engine.errors import EngineError, UsageError
 from reexec.policies.layers import load_policy
-from reexec.runners.graders.assertions import AssertionTest, plan_assertions
+from reexec.runners.graders.assertions import AssertionTest, ProblemTest, plan_assertions
 from reexec.runners.graders.flow import Attempt, run_attempts
 from reexec.runners.graders.lifting import joined_source, lift_all
 from reexec.runners.graders.pass_at_k import pass_at_k
@@ -47,7 +47,7 @@ def evaluate_candidates(
     attempts = []
     for at, (candidates, test) in enumerate(zip(predictions, references, strict=True)):
         for number, candidate in enumerate(candidates):
-            plan = plan_assertions(candidate, AssertionTest("", test, lifted[test]))
+            plan = plan_assertions(candidate, AssertionTest(ProblemTest("", test), lifted[test]))
             plan.stop_at_failure = True
             attempts.append(Attempt(plan, (at, number)))
     results: dict[int, list[Entry]] = {}

@@ -8,7 +8,7 @@ import pytest
 from reexec import Executor, Policy, UsageError
 from reexec.rewards import Reward
 from reexec.runners.graders import apart
-from reexec.runners.graders.assertions import AssertionTest, dialogue_of, plan_assertions, prepared
+from reexec.runners.graders.assertions import AssertionTest, ProblemTest, dialogue_of, plan_assertions, prepared
 from reexec.runners.graders.flow import FIRST_TESTS, Attempt, run_attempts
 from reexec.runners.graders.plan import Plan
 from tests.support.helpers import read_rows, reexec, write_rows
@@ -92,7 +92,7 @@ def holds(solution: str, test: str) -> bool:
 
 @pytest.mark.parametrize(("right", "test", "wrong"), KNOWN)
 def test_the_verdict_is_that_of_plain_python(executor: Executor, right: str, test: str, wrong: str) -> None:
-    ready = prepared(executor, [("one", "", test, right)])["one"]
+    ready = prepared(executor, [("one", ProblemTest("", test, right))])["one"]
     assert ready.lifted.refused
     assert ready.apart
     assert [word == "accepted" for word in words(executor, ready, right, wrong)] == [True, False]
@@ -102,20 +102,18 @@ def test_the_verdict_is_that_of_plain_python(executor: Executor, right: str, tes
 @pytest.mark.parametrize(
     ("test", "solution"),
     [
-        ("x = [2, 1]\nf(x)\nassert x == [1, 2]", "def f(x):\n    x.sort()\n"),
-        ("assert f(Node(3)) == 3", "class Node:\n    def __init__(self, n):\n        self.n = n\ndef f(x):\n    return x.n\n"),
         ("assert f(f(1)).n == 1", "class N(int):\n    n = 1\ndef f(x):\n    return N(x)\n"),
-        ("assert f(int) == 3", "def f(kind):\n    return kind('3')\n"),
+        ("assert f(lambda n: n + 1) == 2", "def f(g):\n    return g(1)\n"),
     ],
 )
 def test_what_cannot_be_exchanged_stays_beside_the_solution(executor: Executor, test: str, solution: str) -> None:
-    ready = prepared(executor, [("one", "", test, solution)])["one"]
+    ready = prepared(executor, [("one", ProblemTest("", test, solution))])["one"]
     assert (bool(ready.lifted.refused), ready.apart) == (True, None)
     assert plan_assertions(solution, ready).lifted == 0
 
 
 def test_a_problem_without_its_own_solution_is_not_judged_apart(executor: Executor) -> None:
-    assert prepared(executor, [("one", "", LOOP_TEST, None)])["one"].apart is None
+    assert prepared(executor, [("one", ProblemTest("", LOOP_TEST, None))])["one"].apart is None
 
 
 CHEATS = [
@@ -140,7 +138,7 @@ CHEATS = [
 
 
 def test_no_cheater_is_accepted(executor: Executor) -> None:
-    ready = prepared(executor, [("one", "", CODEC_TEST, CODEC)])["one"]
+    ready = prepared(executor, [("one", ProblemTest("", CODEC_TEST, CODEC))])["one"]
     assert ready.apart
     found = words(executor, ready, *CHEATS, CODEC)
     assert found[-1] == "accepted"
@@ -156,16 +154,16 @@ def test_values_that_grow_with_each_call_and_calls_without_end_are_bounded(
     test = "x = f('a')\nwhile len(x) < 4:\n    x = f(x)\nassert x == 'aaaa'"
     honest, grows = "def f(x):\n    return x + 'a'\n", "def f(x):\n    return x * 5000\n"
     short, same = "def f(x):\n    return chr(ord(x[0]) + 1)\n", "def f(x):\n    return x\n"
-    ready = prepared(executor, [("one", "", test, honest)])["one"]
+    ready = prepared(executor, [("one", ProblemTest("", test, honest))])["one"]
     assert ready.apart
     found = words(executor, ready, honest, grows, short, same)
     assert found == ["accepted", "output-limit", "wrong-answer", "cpu-limit"]
 
 
 def test_a_runaway_costs_a_few_limits_and_not_one_for_each_call(executor: Executor) -> None:
-    ready = prepared(executor, [("one", "", CODEC_TEST, CODEC)])["one"]
+    ready = prepared(executor, [("one", ProblemTest("", CODEC_TEST, CODEC))])["one"]
     assert ready.apart is not None
-    assert len(ready.apart) > 10
+    assert len(ready.apart.likely) > 10
     loops = Attempt(plan_assertions("def encode(s):\n    while True:\n        pass\ndecode = encode\n", ready), None)
     list(run_attempts(executor, [loops]))
     assert loops.finished_results()[0].word == "cpu-limit"
@@ -174,7 +172,7 @@ def test_a_runaway_costs_a_few_limits_and_not_one_for_each_call(executor: Execut
 
 def test_a_test_that_swallows_everything_is_still_asked_for_its_values(executor: Executor) -> None:
     test = "try:\n    x = f(1)\nexcept BaseException:\n    x = 2\nassert x == 2"
-    dialogue = dialogue_of("def f(n):\n    return 3\n", "", test)
+    dialogue = dialogue_of("def f(n):\n    return 3\n", ProblemTest("", test))
     assert dialogue is not None
     (done,) = run_attempts(executor, [Attempt(Plan([dialogue.as_test()]), None)])
     assert done.finished_results()[0].word == "wrong-answer"
@@ -184,15 +182,15 @@ PASSES_ON = {
     "task_id": "T/0", "prompt": "def twice(n):\n", "entry_point": "twice", "canonical_solution": "    return 2 * n\n",
     "test": "def check(candidate):\n    assert candidate(candidate(3)) == 12\n",
 }  # fmt: skip
-IN_PLACE = {
-    "task_id": "T/1", "prompt": "def tidy(x):\n", "entry_point": "tidy", "canonical_solution": "    x.sort()\n",
-    "test": "def check(candidate):\n    x = [2, 1]\n    candidate(x)\n    assert x == [1, 2]\n",
+CALLS_BACK = {
+    "task_id": "T/1", "prompt": "def at(g):\n", "entry_point": "at", "canonical_solution": "    return g(1)\n",
+    "test": "def check(candidate):\n    assert candidate(lambda n: n + 1) == 2\n",
 }  # fmt: skip
 SAMPLES = [
     {"task_id": "T/0", "completion": "    return 2 * n\n"},
     {"task_id": "T/0", "completion": "    return n + 3\n"},
-    {"task_id": "T/1", "completion": "    x.sort()\n"},
-    {"task_id": "T/1", "completion": "    x.reverse\n"},
+    {"task_id": "T/1", "completion": "    return g(1)\n"},
+    {"task_id": "T/1", "completion": "    return g(2)\n"},
 ]
 
 
@@ -203,7 +201,7 @@ def test_what_must_run_beside_the_solution_is_run_or_refused(
     tmp_path: Path, unlifted: str, found: list[bool], lifted: float
 ) -> None:
     done = reexec(
-        "grade", "humaneval", "--problems", write_rows(tmp_path / "p.jsonl", [PASSES_ON, IN_PLACE]),
+        "grade", "humaneval", "--problems", write_rows(tmp_path / "p.jsonl", [PASSES_ON, CALLS_BACK]),
         "--samples", write_rows(tmp_path / "s.jsonl", SAMPLES), "-o", tmp_path / "out.jsonl", "--unlifted", unlifted, "--json",
     )  # fmt: skip
     assert done.code == (1 if unlifted == "refuse" else 0), done.err
@@ -222,9 +220,9 @@ def test_what_must_run_beside_the_solution_is_run_or_refused(
 
 
 def test_a_reward_may_refuse_what_must_run_beside_the_solution() -> None:
-    answers = ["```python\ndef twice(n):\n    return 2 * n\n```", "```python\ndef tidy(x):\n    x.sort()\n```"]
+    answers = ["```python\ndef twice(n):\n    return 2 * n\n```", "```python\ndef at(g):\n    return g(1)\n```"]
     for unlifted, expected in (("run", [1.0, 1.0]), ("refuse", [1.0, None])):
-        scores = Reward(workers=1, unlifted=unlifted).score_many(answers, [PASSES_ON, IN_PLACE])  # type: ignore[arg-type]
+        scores = Reward(workers=1, unlifted=unlifted).score_many(answers, [PASSES_ON, CALLS_BACK])  # type: ignore[arg-type]
         assert [score.reward for score in scores] == expected
     assert scores[1].missing == "row"
     with pytest.raises(UsageError, match="unlifted"):

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import pytest
 
 from reexec import Executor, load_policy
-from reexec.runners.graders.assertions import AssertionTest, plan_assertions
+from reexec.runners.graders.assertions import AssertionTest, ProblemTest, plan_assertions, prepared
 from reexec.runners.graders.flow import Attempt, run_attempts
 from reexec.runners.graders.io_tests import IoTests
 from reexec.runners.graders.lifting import joined_source, lift_all
@@ -28,7 +28,7 @@ def plans(executor: Executor, sources: list[tuple[str, str]]) -> list[Plan]:
     texts = {"check": ("", f"{cheaters.CHECK}\ncheck(double)"), "close": ("", f"{cheaters.CLOSE}\ncheck(double)")}
     texts["objects"] = (setup, body)
     lifted = lift_all(executor, [(joined_source(*text), kind) for kind, text in texts.items()])
-    tests = {kind: AssertionTest(*texts[kind], found) for found, kind in lifted}
+    tests = {kind: AssertionTest(ProblemTest(*texts[kind]), found) for found, kind in lifted}
     assert {kind: bool(test.lifted.refused) for kind, test in tests.items()} == {
         "check": False,
         "close": False,
@@ -64,3 +64,18 @@ def test_no_cheater_passes(executor: Executor) -> None:
 
 def test_honest_solutions_pass(executor: Executor) -> None:
     assert words(executor, list(cheaters.RIGHT.items())) == ["accepted"] * len(cheaters.RIGHT)
+
+
+def test_no_cheater_about_objects_passes_apart_from_its_test(executor: Executor) -> None:
+    setup, body = cheaters.OBJECTS
+    body += "\nassert total(root.left) == 2"  # one that is right once is right whenever it is asked the same
+    test = prepared(executor, [("objects", ProblemTest(setup, body, cheaters.RIGHT["objects"]))])["objects"]
+    assert test.apart is not None
+    assert test.apart.objects
+    sources = [each.source for each in cheaters.CHEATERS if each.kind == "objects"]
+    attempts = [Attempt(plan_assertions(source, test), None) for source in [*sources, cheaters.RIGHT["objects"]]]
+    found = [first_failure(attempt.finished_results()) for attempt in run_attempts(executor, attempts)]
+    assert len(sources) >= 10
+    assert found[-1] == "accepted"
+    assert "accepted" not in found[:-1]
+    assert "engine-error" not in found
