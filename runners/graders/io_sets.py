@@ -1,7 +1,7 @@
 """Test sets in the forms that data sets keep them: APPS and TACO, LiveCodeBench, and plain lists.
 
     {"inputs": [...], "outputs": [...], "fn_name"?: name}      as an object or as JSON text
-    [{"input": ..., "output": ..., "testtype"?: "stdin" | "functional"}, ...]
+    [{"input": ..., "output": ..., "testtype"?: "stdin" | "functional"}, ...], or as columns, {"input": [...], "output": [...]}
     public_test_cases and private_test_cases                   the latter as base64 of zlib of a pickled JSON text
     public_tests, private_tests, generated_tests               CodeContests: {"input": [...], "output": [...]} each
 
@@ -69,7 +69,7 @@ def _read(found: Any, row: dict[str, Any], name: str) -> IoSet:
     if isinstance(found, list):
         if not all(isinstance(case, dict) and "input" in case and "output" in case for case in found):
             raise BadTestsError(f"expected tests with input and output, at $.{name}")
-        kinds = {case.get("testtype", "stdin") for case in found}
+        kinds = {case.get("testtype") or "stdin" for case in found}
         if len(kinds) > 1:
             raise BadTestsError(f"tests of more than one testtype, at $.{name}")
         functional = kinds == {"functional"}
@@ -79,7 +79,8 @@ def _read(found: Any, row: dict[str, Any], name: str) -> IoSet:
         return IoSet(tuple(case["input"] for case in found), tuple(case["output"] for case in found), function)
     if not isinstance(found, dict):
         raise BadTestsError(f"expected an object with inputs and outputs, at $.{name}")
-    inputs, outputs = found.get("inputs"), found.get("outputs")
+    # The library `datasets` makes columns of a list of objects.
+    inputs, outputs = (found.get(f"{one}s", found.get(one)) for one in ("input", "output"))
     if not isinstance(inputs, list) or not isinstance(outputs, list) or len(inputs) != len(outputs):
         raise BadTestsError(f"expected as many inputs as outputs, at $.{name}")
     function = found.get("fn_name") or _function_name(row)

@@ -20,7 +20,8 @@ async def reexec_reward(reward: Reward, /, task: Any, trace: Any) -> float:
 
 
 def _row(task: Any) -> dict[str, Any]:
-    data = getattr(task, "data", task)
+    # verifiers hands over the task's data, which may have a field of any name; a task itself holds them in `data`.
+    data = task if hasattr(task, "model_dump") else getattr(task, "data", task)
     found = data.model_dump() if hasattr(data, "model_dump") else dict(vars(data))
     # Of the prompt nothing is judged by; a HumanEval problem's own is a text.
     return {name: value for name, value in found.items() if name != "prompt" or isinstance(value, str)}

@@ -74,7 +74,7 @@ class _Solution:
         bases = [
             base.__name__ for base in kind.__mro__[1:] if self.owns(base) or getattr(builtins, base.__name__, None) is base
         ]
-        members = list(kind.__members__) if sort == "enum" else []
+        members = list(getattr(kind, "__members__", ())) if sort == "enum" else []
         self.classes[kind.__name__] = (sort, members, bases, not (hasattr(kind, "__bool__") or hasattr(kind, "__len__")))
         for base in kind.__mro__[1:]:
             if self.owns(base) and base.__name__ not in self.classes:

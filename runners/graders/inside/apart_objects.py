@@ -106,7 +106,7 @@ class _Desk:
             self._check(told["rows"], rows.rows)
             found = values_of(told["rows"], rows.values, self._make)
         except Refused as error:
-            self.refuse(str(error))
+            return self.refuse(str(error))
         if told["called"]:
             return lambda *args, **kwargs: self.ask("method", about, [*values, list(args), kwargs])
         item = told["result"]

@@ -126,6 +126,31 @@ def test_trl_columns_of_a_benchmark_are_a_problem() -> None:
     assert Trl().rewards(trl.reward, [row, row], [fenced(DOUBLE), fenced("double = abs\n")]) == [1.0, 0.0]
 
 
+def test_trl_columns_of_all_kinds_in_one_batch() -> None:
+    """As `datasets` hands them over: None where a row has nothing, and lists of objects are columns."""
+    absent = dict.fromkeys(("test_list", "input_output", "tests", "info", "answer", "ground_truth", "label", "reward_model"))
+    plain = {"prompt": "p", "difficulty": 3, "tags": ["a", "b"], "score": 0.5, "solution": "x", "images": None, **absent}
+    tests = {"input": ["1 2\n"], "output": ["3\n"], "testtype": [None]}
+    double, adds = fenced(DOUBLE), fenced("print(sum(map(int, input().split())))\n")
+    cases: list[tuple[Row, str, float | None]] = [
+        ({"test_list": ["assert double(2) == 4"]}, double, 1.0),
+        ({"input_output": {"inputs": [[3]], "outputs": [6], "fn_name": "double"}}, double, 1.0),
+        ({"input_output": json.dumps(CALLS)}, fenced("double = abs\n"), 0.0),
+        ({"tests": tests}, adds, 1.0),
+        ({"tests": [{"input": "1 2\n", "output": "4\n", "testtype": None}]}, adds, 0.0),
+        ({"info": {"ground_truth": truth("o")}}, says_output(10), 1.0),
+        ({"answer": truth("o")}, says_output(11), 0.0),
+        ({"label": json.loads(truth("i"))}, says_input({"n": 5}), 1.0),
+        ({"reward_model": {"style": "rule", "ground_truth": truth("o")}}, says_output(10), 1.0),
+        ({"answer": "42"}, "42", None),
+        ({"solution": "The answer is 42."}, "42", None),
+    ]
+    rows = [{**plain, **row} for row, *_ in cases]
+    for completions in ([text for _, text, _ in cases], [[{"role": "assistant", "content": text}] for _, text, _ in cases]):
+        found = Trl().rewards(trl.with_settings(workers=2), rows, completions)
+        assert [None if math.isnan(each) else each for each in found] == [wanted for *_, wanted in cases]
+
+
 # -- verl -------------------------------------------------------------------------------------------------------
 
 
