@@ -61,6 +61,7 @@ def parse_names(given: Iterable[str]) -> Names:
 
 
 _NUMBERED: Final = re.compile(r"_[1-9]\d*")
+_MADE_BY: Final = {"verdict": "verify", "ios": "generate"}
 _ROWS_LOOKED_AT: Final = 1000
 _MOST_SHOWN: Final = 20
 
@@ -155,6 +156,8 @@ def likely_cause(reason: str, text: str, mends: bool = True) -> str:
     ours = missing[1]
     theirs = next((name for name in _OTHERS.get(ours, ()) if name in row), None)
     theirs = theirs or next(iter(difflib.get_close_matches(ours, row, n=1, cutoff=0.6)), None)
+    if theirs is None and ours in _MADE_BY:
+        return f"rows get their `{ours}` from `reexec {_MADE_BY[ours]}`"
     if theirs is None:
         said = f"rows have {', '.join(list(map(str, row))[:8])}, and no `{ours}`"
         return f"{said}: --map {ours}=YOURS says which of them it is" if mends else said

@@ -157,6 +157,10 @@ class StageRun:
         except (OSError, ValueError, KeyError, TypeError) as error:
             raise UsageError(f"{self.manifest_path}: cannot be read ({error}); --overwrite starts anew") from None
         new = {"stage": self.stage, **self.key}
+        if old["stage"] != self.stage:
+            raise UsageError(
+                f"{self.output}: is an output of `reexec {old['stage']}`; --overwrite replaces it, or choose another name"
+            )
         changed = sorted(_SPELLED.get(name, name) for name in old.keys() | new.keys() if old.get(name) != new.get(name))
         if changed:
             raise UsageError(

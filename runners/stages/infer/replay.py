@@ -12,6 +12,7 @@ from typing import Any, Self
 from reexec.engine.errors import UsageError
 
 from ...digests import empty_digest, key_of
+from ...records.ids import text_of_id, whole
 from ...rows.source import open_seekable
 from ...rows.text import BadRowError, canonical, parse_row
 from .log import Entry
@@ -51,7 +52,7 @@ class Recording:
 
     def find(self, request: Request) -> Entry | None:
         for name, value in (
-            ("id", request.row_id),
+            ("id", _spelled_once(request.row_id)),
             ("digest", request.digest),
             ("messages", messages_digest(request.messages)),
         ):
@@ -69,12 +70,13 @@ class Recording:
         if not isinstance(row.get("output"), str) and "reason" not in row:
             return  # the head of a log, or a row that was never answered
         good = self._settings.is_usable(_entry(row))
-        names = [(name, row[name]) for name in ("id", "digest") if isinstance(row.get(name), str | int)]
+        named = {"id": _spelled_once(row.get("id")), "digest": row.get("digest")}
+        names = [(name, value) for name, value in named.items() if isinstance(value, str)]
         if isinstance(row.get("messages"), list):
             names.append(("messages", messages_digest(row["messages"])))
         for name, value in names:
-            index = row.get("index")
-            if type(index) is not int:
+            index = whole(row.get("index"))
+            if index is None:
                 counter = _key(name, value, -1)
                 index = self._counts.get(counter, 0)
                 self._counts[counter] = index + 1
@@ -82,6 +84,14 @@ class Recording:
             before = self._offsets.get(key)
             if before is None or (good and not before[1]):
                 self._offsets[key] = (offset, good)
+
+
+def _spelled_once(row_id: Any) -> str | None:
+    """7, 7.0 and "7" are the same id."""
+    try:
+        return text_of_id(row_id) or None
+    except ValueError:
+        return None
 
 
 def _key(name: str, value: Any, index: int) -> bytes:

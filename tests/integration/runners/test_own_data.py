@@ -12,6 +12,9 @@ from reexec.runners.records.arguments import by_name
 from reexec.runners.records.functions import parse_function
 from reexec.runners.rows.names import check_theirs, likely_cause, parse_names
 from reexec.runners.rows.text import BadRowError
+from reexec.runners.stages.infer.settings import InferSettings
+from reexec.runners.stages.revise import revise
+from reexec.runners.stages.transform import transform
 from tests.support.helpers import Row, function_row, read_rows, reexec, response, write_rows
 from tests.support.pipeline import functions, record_answers
 
@@ -104,6 +107,8 @@ WRITES = "--map refcode=YOURS -o REPORT --keep NEW` writes functions under the n
         ({"a": 1, "b": 2}, "at $.output", "rows have a, b, and no `output`: --map output=YOURS says which of them it is"),
         ({"output": 3}, "expected a string, got a number, at $.output", ""),
         ({}, "missing, at $.output", ""),
+        ({"output": "x"}, "it has no verdict, at $.verdict", "rows get their `verdict` from `reexec verify`"),
+        ({"judgement": "x", "verdicts": []}, "at $.verdict", "rows have `verdicts`, not `verdict`: use --map verdict=verdicts"),
         ({}, f"{OF_FUNCTIONS} refcode: expected a string, got null, at $.refcode", f"`reexec audit f.jsonl {WRITES}"),
         ({}, f"{OF_FUNCTIONS} ios: expected an array of pairs, got a string, at $.ios", ""),
     ],
@@ -264,6 +269,28 @@ def test_ids_that_a_table_library_made_floats_of_tie_the_turns_together(tmp_path
     assert done.code == 0
     (final,) = read_rows(tmp_path / "final.jsonl")
     assert (final["id"], final["verdicts"]) == (7, ["wrong-answer", "accepted"])
+
+
+def test_a_recording_is_found_by_its_ids_however_they_are_spelled(tmp_path: Path) -> None:
+    from reexec.runners.stages.infer.stage import infer
+
+    ids: list[tuple[Any, Any]] = [(7, "7"), ("8", 8.0), (9.0, 9), ("a", "a")]
+    asked = [{"id": given, "messages": [{"role": "user", "content": "q"}]} for given, _ in ids]
+    known = [{"id": given, "index": 0.0, "output": f"reply {given}"} for _, given in ids]
+    infer(
+        write_rows(tmp_path / "m.jsonl", asked),
+        tmp_path / "r.jsonl",
+        InferSettings(replay=write_rows(tmp_path / "known.jsonl", known)),
+    )
+    assert [row["output"] for row in read_rows(tmp_path / "r.jsonl")] == ["reply 7", "reply 8.0", "reply 9", "reply a"]
+
+
+def test_an_output_of_another_command_is_named(tmp_path: Path) -> None:
+    rows = write_rows(tmp_path / "raw.jsonl", [{"content": "x = 1"}])
+    out = tmp_path / "out.jsonl"
+    transform(rows, out)
+    with pytest.raises(UsageError, match=r"out\.jsonl: is an output of `reexec transform`; --overwrite"):
+        revise(rows, out)
 
 
 @pytest.mark.parametrize("bad", [1.5, True, "0", None, [0]])
