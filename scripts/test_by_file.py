@@ -1,5 +1,5 @@
-"""The tests, each file in a process of its own: for a host that allows a process too few addresses for all of them at once, and
-to run several files at the same time.
+"""The tests, each file in a process of its own, unit tests together in one: for a host that allows a process too few addresses
+for all of them at once, and to run several files at the same time.
 
 .venv/bin/python scripts/test_by_file.py [FILE|FOLDER ...] [OPTION OF PYTEST ...]
 
@@ -30,6 +30,8 @@ ALONE = (
     "tests/integration/test_bench",
     "tests/integration/test_twelve_faults.py",
 )
+TOGETHER = (ROOT / "tests" / "unit",)
+"""Folders whose files share a process: they are many, and what they take is mostly its start."""
 _COUNT = re.compile(r"(\d+) (passed|failed|skipped|errors?)\b")
 _DURATION = re.compile(r"^([\d.]+)s (?:setup|call|teardown) +(\S.*)$", re.MULTILINE)
 
@@ -72,8 +74,11 @@ def main() -> int:
     return 1 if broken else 0
 
 
-def found_in(path: Path) -> list[Path]:
-    return [path] if path.is_file() else list(path.glob("**/test_*.py"))
+def found_in(path: Path) -> set[Path]:
+    """Files, and folders of `TOGETHER` in their place."""
+    if path.is_file():
+        return {path}
+    return {next((folder for folder in TOGETHER if folder in file.parents), file) for file in path.glob("**/test_*.py")}
 
 
 def run_all(files: list[str], options: list[str], jobs: int) -> Iterator[Done]:
