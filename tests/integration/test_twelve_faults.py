@@ -19,6 +19,7 @@ import pytest
 from tests.support.busy import busy
 from tests.support.helpers import (
     Row,
+    all_gone,
     descendants,
     function_row,
     kill_and_look,
@@ -253,8 +254,8 @@ def test_9_no_program_outstays_its_limit_or_reaches_what_is_not_its_own(tmp_path
         children.update(descendants(process))
         time.sleep(0.02)
     process.communicate()
-    assert time.monotonic() - began < 60
-    assert not [child for child in children if child.is_running() and child.pid not in before]
+    assert time.monotonic() - began < 200
+    all_gone(child for child in children if child.pid not in before)
     rows = read_rows(tmp_path / "v.jsonl")
     told = dict(zip(how, words(rows), strict=True))
     assert told["stay"] == "cpu-limit"

@@ -19,7 +19,7 @@ Ran, Status = fusion.RunStatus, fusion.CommandRunStatus
 
 @pytest.fixture(scope="module")
 def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
-    with service(tmp_path_factory.mktemp("fusion"), "--workers", "2") as found:
+    with service(tmp_path_factory.mktemp("fusion"), "--workers", "2", "--set", "limits.idle_s=120") as found:
         yield found
 
 
@@ -93,12 +93,12 @@ def test_python_time_is_over(served: Service) -> None:
     late(ask(served, "python", "import time; time.sleep(0.5)", run_timeout=0.1))
     began = time.monotonic()
     said = "import sys, time\nprint('out', flush=True)\nprint('err', file=sys.stderr, flush=True)\n"
-    ran = late(ask(served, "python", f"{said}time.sleep(30)", run_timeout=0.5))
+    ran = late(ask(served, "python", f"{said}time.sleep(100)", run_timeout=0.5))
     assert (ran.stdout, ran.stderr) == ("out\n", "err\n"), "what was printed before is kept"
     ran = late(ask(served, "python", f"{said}while True: pass", run_timeout=0.5))
     assert (ran.stdout, ran.stderr) == ("out\n", "err\n")
     assert ran.cpu_time >= 0.5
-    assert time.monotonic() - began < 9
+    assert time.monotonic() - began < 60
 
 
 def test_python_reads_files_below_folders(served: Service) -> None:
