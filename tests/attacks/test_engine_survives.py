@@ -210,6 +210,7 @@ def test_a_worker_that_goes_silent_is_replaced_seconds_after_the_backstop() -> N
 def test_thousands_of_checks_leave_no_zombie(count: int) -> None:
     with Executor(POLICY, workers=2) as executor:
         before = len(processes_of_workers())
+        assert before > 0, "the processes of workers are not seen"
         words = {verdict.word for verdict in executor.check_many(Check(DOUBLE, [n], 2 * n) for n in range(count))}
         assert words == {"accepted"}
         assert len(processes_of_workers()) <= 2 * before  # the second worker has come up meanwhile

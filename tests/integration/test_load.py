@@ -59,7 +59,7 @@ def words(executor: Executor, cpu_s: float, idle_s: float) -> list[str]:
 def lateness(executor: Executor, cpu_s: float, bound_s: float) -> float:
     """Seconds of processor time over the limit that an endless loop got, the least of up to five where it was late: a virtual
     machine may stand still for longer than that. Never early."""
-    found = []
+    found: list[float] = []
     while len(found) < 5:
         outcome = executor.submit(LOOP, []).result()
         assert outcome.kind == "cpu-limit"
