@@ -5,7 +5,7 @@ import asyncio
 import itertools
 import os
 from collections import deque
-from collections.abc import Callable, Coroutine, Iterator, Sequence
+from collections.abc import Callable, Coroutine, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 
 WINDOW_BYTES = 64 << 20
 """Of rows under way side by side."""
+MANY_BYTES = 8 << 20
+"""Of results of many rows that wait for rows that are executed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +99,7 @@ class Work:
 
 
 def executed(
-    rows: Iterator[Row],
+    rows: Iterable[Row | Result],
     executors: "Sequence[Executor]",
     prepare: Callable[[Row], Work | Result],
     finish: Callable[[Work], Result],
@@ -106,11 +108,12 @@ def executed(
     repeat_where: "Callable[[Outcome, Work], bool] | None" = None,
     accepted_where: "Callable[[Outcome, Work], bool] | None" = None,
 ) -> Iterator[Result]:
-    """Rows through executors, in order: `prepare` says which calls a row needs, each runs once in every executor, and
-    `finish` gets the outcomes. `repeat_where` says which of them are not to be quoted before a second run gave them too
-    (`Executor.run_many`), `accepted_where` which of them are what was expected: with it checks may share forks."""
+    """Rows through executors, in order, and the results among them as they are: `prepare` says which calls a row needs, each
+    runs once in every executor, and `finish` gets the outcomes. `repeat_where` says which of them are not to be quoted before
+    a second run gave them too (`Executor.run_many`), `accepted_where` which of them are what was expected: with it checks may
+    share forks."""
 
-    prepared = (one_result(row, prepare, row) for row in rows)
+    prepared = (row if isinstance(row, Result) else one_result(row, prepare, row) for row in rows)
     first: Work | Result | None = None
     for first in prepared:  # nothing is under way: what needs no execution waits for nobody
         if isinstance(first, Work) and first.calls:
@@ -119,14 +122,23 @@ def executed(
     else:
         return
 
-    def items() -> "Iterator[tuple[Program | None, Any, tuple[Work | Result, bool]]]":
+    of_many = 0  # bytes of results of many rows that wait for those before them
+
+    def items() -> "Iterator[Any]":
+        nonlocal of_many
         for work in itertools.chain([first], prepared):
             if isinstance(work, Result) or not work.calls:
                 yield None, (), (work, True)
+                if isinstance(work, Result) and work.rows > 1:
+                    of_many += work.size
+                    while of_many > MANY_BYTES:
+                        yield WAIT
                 continue
             last = len(work.calls) - 1
             for index, (program, arguments) in enumerate(work.calls):
                 yield program, arguments, (work, index == last)
+
+    from reexec.engine.executor import WAIT
 
     doubts = None if repeat_where is None else lambda outcome, tag: repeat_where(outcome, tag[0])
     accepted = None if accepted_where is None else lambda outcome, tag: accepted_where(outcome, tag[0])
@@ -138,6 +150,7 @@ def executed(
     for answers in zip(*streams, strict=True):
         work, last = answers[0][1]
         if isinstance(work, Result):
+            of_many -= work.size if work.rows > 1 else 0
             yield work
             continue
         if work.calls:

@@ -14,7 +14,7 @@ rejects with a reason; the run goes on.
 """
 
 import contextlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -110,6 +110,14 @@ class FirstLines:
         """The line where the key came first, this one included."""
         return self._lines.setdefault(key_of(key), row.number)
 
+    def any_repeated(self, keys: Iterable[bytes | None], numbers: Iterable[int]) -> bool:
+        """Whether an earlier line has one of the keys, given as `key_of` makes them, in the order of their lines; those up to
+        the first such are noted. None stands for a line without a key."""
+        lines = self._lines
+        return any(
+            key is not None and lines.setdefault(key, number) != number for key, number in zip(keys, numbers, strict=True)
+        )
+
     def refuse_repeated(self, key: str, row: Row, what: str, where: str) -> None:
         """Raises BadRowError where an earlier line had the key."""
         first = self.note(key, row)
@@ -189,6 +197,10 @@ class Stage[S: Settings]:
         """What comes of the rows, in their order."""
         return (one_result(row, self.row, row) for row in rows)
 
+    def results_of(self, run: StageRun) -> Iterator[Result]:
+        """What comes of a run's rows: for stages that take them in another way than one by one."""
+        return self.results(run.rows())
+
     def conclude(self, partial: bool) -> dict[str, Any]:
         """After the last row: more for the summary's counts. `partial`: only some rows of the input were selected."""
         return {}
@@ -247,7 +259,7 @@ class Stage[S: Settings]:
         run.open()
         state = "interrupted"
         try:
-            for result in self.results(run.rows()):
+            for result in self.results_of(run):
                 run.take(result)
                 for word in result.words:
                     progress.tell(word)

@@ -4,7 +4,9 @@ Only positions and ids are held in memory (about 100 bytes a function); rows are
 and the last ones kept, because predictions usually come in the order of their functions.
 """
 
+import os
 import weakref
+from array import array
 from collections import OrderedDict
 from dataclasses import dataclass
 from pathlib import Path
@@ -116,7 +118,7 @@ class FunctionStore:
         self.path = path
         self._file = open_seekable(path)
         weakref.finalize(self, self._file.close)
-        self._offsets: list[tuple[int, int, int]] = []  # (offset, length or -1 where overlong, line number)
+        index = array("q")
         self._by_id: dict[str, int] | None = None
         self._kept: OrderedDict[int, FunctionRecord | BadRowError] = OrderedDict()
         digest = empty_digest()
@@ -132,20 +134,36 @@ class FunctionStore:
                 offset += len(line)
                 length = -1
             if length < 0 or line.strip():
-                self._offsets.append((start, length, number))
+                index.extend((start, length, number))
         self.digest = digest.hexdigest()
-        if not self._offsets:
+        if not index:
             raise UsageError(f"{path}: holds no functions")
+        self._index = memoryview(index)
+        """Of each function its offset, its length (-1 where it is overlong) and its line's number."""
         other = other_form(path)
         if other and not any(isinstance(self._read(at), FunctionRecord) for at in range(min(len(self), _LINES_LOOKED_AT))):
             raise UsageError(f"{path}: holds no functions: {other}")
 
+    @property
+    def shared(self) -> "tuple[int, memoryview]":
+        """A descriptor of the file, and where the functions lie in it: what another process needs for `of_shared`."""
+        return self._file.fileno(), self._index
+
+    @classmethod
+    def of_shared(cls, path: Path, descriptor: int, index: memoryview) -> "FunctionStore":
+        """The same functions as that store's, without reading the file. It finds them by position alone: those that are asked
+        for by id it does not know."""
+        store = cls.__new__(cls)
+        store.path, store.digest, store._by_id, store._kept = path, "", {}, OrderedDict()
+        store._file, store._index = open(descriptor, "rb", buffering=0), index.cast("q")  # noqa: SIM115 - the store's
+        return store
+
     def __len__(self) -> int:
-        return len(self._offsets)
+        return len(self._index) // 3
 
     def at(self, position: int) -> FunctionRecord:
         """Raises BadRowError, IndexError."""
-        if position < 0:
+        if not 0 <= position < len(self):
             raise IndexError(position)
         found = self._kept.get(position)
         if found is None:
@@ -161,7 +179,7 @@ class FunctionStore:
         """The first position of a function; reads the whole file once."""
         if self._by_id is None:
             self._by_id = {}
-            for position in range(len(self._offsets)):
+            for position in range(len(self)):
                 record = self._read(position)
                 if isinstance(record, FunctionRecord):
                     self._by_id.setdefault(record.id, position)
@@ -172,12 +190,12 @@ class FunctionStore:
         self._by_id = positions
 
     def _read(self, position: int) -> FunctionRecord | BadRowError:
-        offset, length, number = self._offsets[position]
+        offset, length, number = self._index[3 * position : 3 * position + 3]
         where = f"{self.path}, line {number}"
         if length < 0:
             return BadRowError(f"{where}: {OVERLONG_REASON}")
-        self._file.seek(offset)
+        line = os.pread(self._file.fileno(), length, offset)  # who shares the file has another place in it
         try:
-            return parse_function(parse_row(self._file.read(length).rstrip()), position, number)
+            return parse_function(parse_row(line.rstrip()), position, number)
         except BadRowError as error:
             return BadRowError(f"{where}: {error}")

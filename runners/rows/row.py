@@ -8,7 +8,7 @@ from typing import Any
 from reexec.engine.quick import quick
 
 from .names import Names, renamed
-from .source import OVERLONG_REASON
+from .source import OVERLONG_REASON, Block
 from .text import BadRowError, parse_row
 
 REJECTED = "rejected"
@@ -35,7 +35,10 @@ _row: Callable[..., Row] = quick(Row)
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """What came of a row. With a `reason` it goes to the rejects; where a part of it is usable there may be lines as well."""
+    """What came of a row. With a `reason` it goes to the rejects; where a part of it is usable there may be lines as well.
+
+    Or of several rows that lie together and gave one line each, without rejects: `row.line` holds their lines, and each of
+    `lines` and `side` theirs, with line ends between them."""
 
     row: Row
     words: Sequence[str]
@@ -50,10 +53,36 @@ class Result:
     """What is added to the counters, and by word to the tallies."""
     more: Mapping[str, Any] = field(default_factory=dict)
     """Further members of the reject's record."""
+    rows: int = 1
+
+    @property
+    def size(self) -> int:
+        """Bytes that it keeps in memory."""
+        return len(self.row.line) + sum(map(len, self.lines)) + sum(map(len, self.side))
 
     @classmethod
     def rejected(cls, row: Row, reason: str) -> "Result":
         return cls(row, (REJECTED,), reason=reason)
+
+
+@dataclass(frozen=True, slots=True)
+class Lines:
+    """Lines of the input that are at hand at the same time; see `Block`."""
+
+    numbers: Sequence[int]
+    positions: Sequence[int]
+    """Of each among the lines of the whole input that are not blank, from 0."""
+    lines: Sequence[bytes]
+
+    def part(self, first: int, behind: int) -> "Lines":
+        return Lines(self.numbers[first:behind], self.positions[first:behind], self.lines[first:behind])
+
+    def chosen(self, places: Sequence[int]) -> "Lines":
+        numbers, positions = ([of_all[at] for at in places] for of_all in (self.numbers, self.positions))
+        return Lines(numbers, positions, [self.lines[at] for at in places])
+
+    def each(self) -> Iterator[tuple[int, int, bytes]]:
+        return zip(self.numbers, self.positions, self.lines, strict=True)
 
 
 @dataclass(slots=True)
@@ -69,24 +98,30 @@ class Selection:
     def partial(self) -> bool:
         return self.limit is not None or self.shard is not None
 
-    def of(
-        self, lines: Iterable[tuple[int, bytes]], passed_over: Callable[[int, int, bytes], None] | None = None
-    ) -> Iterator[tuple[int, int, bytes]]:
-        """(line number, position among all, line) of the chosen of (line number, line). `passed_over` is told of those that
-        belong to other shards."""
-        if not self.partial:
-            for position, (number, line) in enumerate(lines):
-                yield number, position, line
-            return
-        taken = 0
-        for position, (number, line) in enumerate(lines):
+    def of(self, blocks: Iterable[Block], passed_over: Callable[[int, int, bytes], None] | None = None) -> Iterator["Lines"]:
+        """The chosen lines of the blocks of a file. `passed_over` is told of those that belong to other shards: their number,
+        their position among all, the line."""
+        position = taken = 0
+        for block in blocks:
+            count = len(block.lines)
+            lines = Lines(block.numbers, range(position, position + count), block.lines)
+            position += count
+            left = count if self.limit is None else self.limit - taken
+            if self.shard is None:
+                lines = lines.part(0, left)
+            else:
+                index, of = self.shard
+                mine = [at for at, place in enumerate(lines.positions) if place % of == index][:left]
+                if passed_over is not None:
+                    behind = mine[-1] + 1 if len(mine) == left and mine else count
+                    for number, place, line in lines.part(0, behind).each():
+                        if place % of != index:
+                            passed_over(number, place, line)
+                lines = lines.chosen(mine)
+            taken += len(lines.lines)
+            yield lines
             if self.limit is not None and taken >= self.limit:
                 return
-            if self.shard is None or position % self.shard[1] == self.shard[0]:
-                taken += 1
-                yield number, position, line
-            elif passed_over is not None:
-                passed_over(number, position, line)
 
     def row(self, number: int, position: int, line: bytes) -> Row:
         """A line as a row, with its fault where it holds none; an empty line stands for one that is too long."""

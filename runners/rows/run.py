@@ -22,6 +22,7 @@ import os
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -31,11 +32,11 @@ from reexec.engine.version import VERSION
 from ..digests import empty_digest
 from .documents import OutputError, lock, read_document, replace_document
 from .names import renamed_line
-from .row import Result, count, reject_record
+from .row import Lines, Result, count, reject_record
 from .row import Row as Row  # for graders
 from .row import Selection as Selection
 from .sink import Sink
-from .source import MAX_LINE_BYTES, open_lines, overlong_reason, read_lines
+from .source import MAX_LINE_BYTES, Block, open_lines, overlong_reason, read_blocks
 from .text import dump_line
 
 SHARD_FILE = "shard.txt"
@@ -109,6 +110,8 @@ class StageRun:
         self.resumed_lines = self.progress.lines
         self._behind = self.resumed_lines > 0  # until the lines of the earlier run are passed
         self._digest = empty_digest()
+        self.bytes_passed = self._lines_passed = 0
+        """Of lines of the input that were read and belong to this run."""
         self._sinks: dict[str, Sink] = {}
         self._lock: int | None = None
         self._started = time.time()
@@ -175,41 +178,67 @@ class StageRun:
     # -- going through the input ------------------------------------------------------------------------------
 
     def rows(self) -> Iterator[Row]:
-        """Rows that are not done yet, unusable ones too. Raises UsageError where the part of the input that was consumed
-        earlier has changed. Where the input breaks off the rows end, so that those before are finished, and `fault` is set:
-        the stage raises it when it has closed the run."""
-        skipping, taken = self.progress.lines, 0
-        for taken, (number, position, line) in enumerate(self.selection.of(self._lines(), self._pass_over), start=1):
-            if taken > skipping and not line:
-                yield Row(number, line, {}, overlong_reason(self._most_line_bytes), position)
-                continue
-            if taken > skipping:
+        """Rows that are not done yet, unusable ones too; see `blocks`."""
+        for block in self.blocks():
+            yield from self.rows_of(block)
+
+    def rows_of(self, block: Lines) -> Iterator[Row]:
+        for number, position, line in block.each():
+            if line:
                 yield self.selection.row(number, position, line)
+            else:
+                yield Row(number, line, {}, overlong_reason(self._most_line_bytes), position)
+
+    def blocks(self) -> Iterator[Lines]:
+        """Lines that are not done yet, as many at a time as are at hand; none where the next ones may take their time. Raises
+        UsageError where the part of the input that was consumed earlier has changed. Where the input breaks off the blocks end,
+        so that the rows before are finished, and `fault` is set: the stage raises it when it has closed the run."""
+        left = self.progress.lines
+        for block in self.selection.of(self._blocks(), self._pass_over):
+            self._lines_passed += len(block.lines)
+            self.bytes_passed += sum(map(len, block.lines))
+            if not left:
+                yield block
                 continue
-            self._consume(line)
-            if self._on_consumed is not None:
-                self._on_consumed(number, position, renamed_line(line, self.selection.names))
-            if taken < skipping:
+            behind = min(left, len(block.lines))
+            for number, position, line in islice(block.each(), behind):
+                self._consume(line)
+                if self._on_consumed is not None:
+                    self._on_consumed(number, position, renamed_line(line, self.selection.names))
+            left -= behind
+            if left:
                 continue
             if self._digest.hexdigest() != self.progress.input_digest:
                 raise UsageError(
-                    f"{self.source}: its first {skipping} lines are not those that {self.output} was made from; "
+                    f"{self.source}: its first {self.progress.lines} lines are not those that {self.output} was made from; "
                     "--overwrite starts anew"
                 )
             self._behind = False
-        if taken < skipping:
+            yield block.part(behind, len(block.lines))
+        if left:
             if self.fault is not None:
                 raise self.fault
             raise UsageError(f"{self.source}: has fewer lines than {self.output} was made from; --overwrite starts anew")
+
+    def bytes_left(self) -> int | None:
+        """About how much of the input is still to be read; None where nobody knows."""
+        if self.source.suffix in (".gz", ".zst") or not self.source.is_file():
+            return None
+        shards = self.selection.shard[1] if self.selection.shard else 1
+        left = self.source.stat().st_size // shards - self.bytes_passed
+        if self.selection.limit is not None:
+            more = self.selection.limit - self._lines_passed
+            left = min(left, more * self.bytes_passed // max(1, self._lines_passed))
+        return max(0, left)
 
     def _pass_over(self, number: int, position: int, line: bytes) -> None:
         """What repeats a row of another shard is to be known as such."""
         if self._on_consumed is not None and line:
             self._on_consumed(number, position, renamed_line(line, self.selection.names))
 
-    def _lines(self) -> Iterator[tuple[int, bytes]]:
+    def _blocks(self) -> Iterator[Block]:
         try:
-            yield from read_lines(self.source, self._most_line_bytes)
+            yield from read_blocks(self.source, self._most_line_bytes)
         except UsageError as error:
             self.fault = error
 
@@ -261,8 +290,8 @@ class StageRun:
             sinks["rejects"].write(dump_line(reject_record(result, self.source)))
         if "shard" in sinks:
             numbers = (len(result.lines), len(result.side) if "side0" in sinks else 0, int(result.reason is not None))
-            sinks["shard"].write(b"%d %d %d" % numbers)
-        self._done(result.row.raw or result.row.line)
+            sinks["shard"].write(b"\n".join([b"%d %d %d" % numbers] * result.rows))
+        self._done(result.row.raw or result.row.line, result.rows)
 
     # For graders, until they run on the skeleton too.
 
@@ -275,10 +304,10 @@ class StageRun:
     def reject(self, row: Row, reason: str, *, lines: Sequence[bytes] = (), more: Mapping[str, Any] | None = None) -> None:
         self.take(Result(row, (), lines, reason=reason, more=more or {}))
 
-    def _done(self, line: bytes) -> None:
+    def _done(self, line: bytes, rows: int) -> None:
         self._consume(line)
-        self.progress.lines += 1
-        self._pending += 1
+        self.progress.lines += rows
+        self._pending += rows
         self._whole = True
         if self._pending >= FLUSH_ROWS or time.monotonic() - self._last_flush > FLUSH_S:
             self.flush()

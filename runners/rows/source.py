@@ -4,10 +4,13 @@ import codecs
 import gzip
 import io
 import os
+import select
 import shutil
+import stat
 import tempfile
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO, cast
 
@@ -17,6 +20,7 @@ from ..extras import missing_extra
 from .text import BOM
 
 MAX_LINE_BYTES = 8 << 20
+READ_BYTES = 1 << 18
 _OVERLONG = b""
 UTF_16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 BROKEN = (OSError, EOFError, ValueError, zlib.error)
@@ -98,36 +102,65 @@ class _Frames(io.RawIOBase):
         super().close()
 
 
+@dataclass(frozen=True, slots=True)
+class Block:
+    """Lines that lie together in a file, without their ends and without blank ones."""
+
+    numbers: Sequence[int]
+    """Of each line, from 1."""
+    lines: list[bytes]
+    """One that is too long is empty."""
+    places: Sequence[int] = ()
+    """Bytes before each line, decompressed, where they were asked for."""
+
+
 def read_lines(path: Path, most_bytes: int = MAX_LINE_BYTES) -> Iterator[tuple[int, bytes]]:
     """(line number from 1, line without its end). A line over `most_bytes` comes as empty bytes with its number, and is never
     held in memory; blank lines are passed over. Raises UsageError where the file breaks off."""
-    for number, _, line in read_places(path, most_bytes):
-        yield number, line
+    for block in read_blocks(path, most_bytes):
+        yield from zip(block.numbers, block.lines, strict=True)
 
 
 def read_places(path: Path, most_bytes: int = MAX_LINE_BYTES) -> Iterator[tuple[int, int, bytes]]:
     """As `read_lines`, with the bytes before the line in between; a compressed file's are counted decompressed."""
+    for block in read_blocks(path, most_bytes, places=True):
+        yield from zip(block.numbers, block.places, block.lines, strict=True)
+
+
+def read_blocks(path: Path, most_bytes: int = MAX_LINE_BYTES, *, places: bool = False) -> Iterator[Block]:
+    """The lines of `read_lines`, as many at a time as one read brings. Where the next read may have to wait, as of a pipe, an
+    empty block comes first: nobody should keep lines back meanwhile."""
+    number, before, head = 0, 0, b""
+    begun, size = list[bytes](), 0  # of a line whose end was not read yet; nothing is kept of one that is too long
     with open_lines(path) as file:
-        number = after = 0
+        is_at_hand = _look_at(file)
         try:
-            while line := file.readline(most_bytes + 1):
-                number += 1
-                before = after
-                after += len(line)
-                if number == 1 and line.startswith(UTF_16):
-                    raise UsageError(f"{path}: UTF-16 text; JSON Lines are UTF-8, save it as that")
-                if line.startswith(BOM):  # files that were put one after the other have one in the middle, too
-                    line = line.removeprefix(BOM)
-                    before += len(BOM)
-                if len(line) > most_bytes and not line.endswith(b"\n"):
-                    while len(line) > most_bytes and not line.endswith(b"\n"):
-                        line = file.readline(most_bytes + 1)
-                        after += len(line)
-                    yield number, before, _OVERLONG
+            while True:
+                if not is_at_hand():
+                    yield Block((), [])
+                piece = cast(io.BufferedReader, file).read1(READ_BYTES)
+                if len(head) < len(UTF_16[0]):
+                    head += piece[: len(UTF_16[0])]
+                    if head.startswith(UTF_16):
+                        raise UsageError(f"{path}: UTF-16 text; JSON Lines are UTF-8, save it as that")
+                end = piece.rfind(b"\n")
+                if piece and end < 0:
+                    size += len(piece)
+                    begun.append(piece)
+                    if size > most_bytes + len(BOM):
+                        begun.clear()
                     continue
-                line = line.rstrip(b"\r\n")
-                if line.strip():
-                    yield number, before, line
+                whole = (size + end) if piece else size
+                cut = not begun and size > 0  # the first line is too long
+                data = b"".join((*begun, piece[:end] if piece else b""))
+                if piece or size:
+                    lines = data.split(b"\n")
+                    yield _block(lines, number, before, most_bytes, whole - len(data) if cut else 0, places)
+                    number, before = number + len(lines), before + whole + 1
+                if not piece:
+                    return
+                begun = [piece[end + 1 :]] if end + 1 < len(piece) else []
+                size = len(piece) - end - 1
         except UsageError:
             raise
         except gzip.BadGzipFile as error:
@@ -136,6 +169,41 @@ def read_places(path: Path, most_bytes: int = MAX_LINE_BYTES) -> Iterator[tuple[
             raise UsageError(f"{path}: is not compressed by gzip, as its name says") from None
         except BROKEN as error:
             raise UsageError(f"{path}, line {number + 1}: the file breaks off ({error})") from None
+
+
+def _block(lines: list[bytes], number: int, before: int, most_bytes: int, cut_bytes: int, places: bool) -> Block:
+    """Of lines as they stand between two ends. `cut_bytes`: as many are missing at the beginning of the first one."""
+    is_usual = not (places or cut_bytes) and all(map(bytes.strip, lines)) and max(map(len, lines)) <= most_bytes
+    if is_usual and BOM[:1] not in [line[:1] for line in lines]:
+        if b"\r" in [line[-1:] for line in lines]:
+            lines = [line.rstrip(b"\r") for line in lines]
+        return Block(range(number + 1, number + 1 + len(lines)), lines)
+    numbers, kept, starts = list[int](), list[bytes](), list[int]()
+    for line in lines:
+        number += 1
+        text = line.removeprefix(BOM)  # files that were put one after the other have one in the middle, too
+        start = before + len(line) - len(text)
+        before += cut_bytes + len(line) + 1
+        is_overlong = cut_bytes + len(text) > most_bytes
+        cut_bytes = 0
+        text = _OVERLONG if is_overlong else text.rstrip(b"\r")
+        if is_overlong or text.strip():
+            numbers.append(number)
+            kept.append(text)
+            starts.append(start)
+    return Block(numbers, kept, starts)
+
+
+def _look_at(file: BinaryIO) -> Callable[[], bool]:
+    """Whether a read gives something at once."""
+    try:
+        if stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+            return lambda: True
+        poll = select.poll()
+        poll.register(file, select.POLLIN)
+        return lambda: bool(poll.poll(0))
+    except (OSError, ValueError):
+        return lambda: True
 
 
 _OTHERS = (

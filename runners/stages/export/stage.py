@@ -9,6 +9,7 @@ import json
 from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
+from itertools import chain
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -21,7 +22,7 @@ from reexec.policies.faults import unknown
 from ...digests import digest_of, digest_of_file, empty_digest, key_of
 from ...execution import one_result
 from ...rows.row import Result, Row, Selection, count, reject_record
-from ...rows.source import read_lines
+from ...rows.source import read_blocks, read_lines
 from ...settings import Flag, Located, Settings, Templates
 from ...stage import Progress, Silent, Stage, Summary
 from ...texts import Texts
@@ -192,7 +193,8 @@ class Export(Stage[ExportSettings]):
         counts = self.empty_counts() | {"read": 0}
         files = _Files(folder, self.settings.to)
         try:
-            for number, position, line in selection.of(read_lines(self.source)):
+            blocks = selection.of(read_blocks(self.source))
+            for number, position, line in chain.from_iterable(block.each() for block in blocks):
                 row = selection.row(number, position, line)
                 made = one_result(row, self._make, row)
                 result = made if isinstance(made, Result) else self._put(row, made, files)

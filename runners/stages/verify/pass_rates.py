@@ -4,7 +4,8 @@ A run counts as it goes; what an interrupted one left is counted from the finish
 prompts have several samples, as far as new prompts come, so that memory stays small: one integer a prompt.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,6 @@ from ...rows.run import beside
 from ...rows.source import read_lines
 from ...rows.text import dump, parse_row
 
-_MOST_NUMBERS = 4096
 _SAMPLE = 1 << 32  # a tally is samples x 2**32 + accepted
 
 
@@ -26,32 +26,41 @@ def _prompt(row: dict[str, Any]) -> int:
     return number_of(*(str(row[name]) for name in ("pair_id", "io_pred", *_revised(row))))
 
 
+@lru_cache(maxsize=4096)
+def _usual(function_id: str, pair_id: str, io_pred: str) -> tuple[int, int]:
+    """Of the pairs last met: samples come together."""
+    return _prompt({"pair_id": pair_id, "io_pred": io_pred}), number_of(function_id)
+
+
+def prompt_and_function(row: Mapping[str, Any], function_id: str, pair_id: str, row_id: str) -> tuple[int, int]:
+    """The numbers of a row's prompt and function; `row` has the members that it came with, the ids are those that verify
+    gives it, `row_id` is empty where the row came with one."""
+    if "original_id" not in row:
+        return _usual(function_id, pair_id, row["io_pred"])
+    return _prompt({**row, "pair_id": pair_id, "id": row_id or row["id"]}), number_of(function_id)
+
+
 class PassRates:
     """Tallies of prompts and functions, by the numbers that their texts have."""
 
     def __init__(self) -> None:
         self._pairs: dict[int, int] = {}
         self._functions: dict[int, int] = {}
-        self._numbers: dict[tuple[str, str], tuple[int, int]] = {}  # of the pairs last met: samples come together
 
     def add(self, row: Mapping[str, Any], function_id: str, pair_id: str, row_id: str, verdict: str) -> None:
-        """A row of the output; `row` has the members that it came with, the ids are those that verify gives it,
-        `row_id` is empty where the row came with one."""
+        """A row of the output; see `prompt_and_function`."""
         if verdict == "engine-error":
             return
-        if "original_id" in row:
-            prompt, function = _prompt({**row, "pair_id": pair_id, "id": row_id or row["id"]}), number_of(function_id)
-        else:
-            known = self._numbers.get((pair_id, row["io_pred"]))
-            if known is None:
-                known = _prompt({**row, "pair_id": pair_id}), number_of(function_id)
-                if len(self._numbers) >= _MOST_NUMBERS:
-                    self._numbers.clear()
-                self._numbers[pair_id, row["io_pred"]] = known
-            prompt, function = known
-        more = _SAMPLE + (verdict == "accepted")
-        self._pairs[prompt] = self._pairs.get(prompt, 0) + more
-        self._functions[function] = self._functions.get(function, 0) + more
+        prompt, function = prompt_and_function(row, function_id, pair_id, row_id)
+        self.add_numbers((prompt,), (function,), (verdict == "accepted",))
+
+    def add_numbers(self, prompts: Iterable[int], functions: Iterable[int], accepted: Iterable[bool]) -> None:
+        """Rows of the output, by the numbers of their prompts and functions."""
+        pairs, by_function = self._pairs, self._functions
+        for prompt, function, is_accepted in zip(prompts, functions, accepted, strict=True):
+            more = _SAMPLE + is_accepted
+            pairs[prompt] = pairs.get(prompt, 0) + more
+            by_function[function] = by_function.get(function, 0) + more
 
     def write(self, output: Path) -> dict[str, Any] | None:
         """As `write_pass_rates`; the tallies, of all rows of the output, are used up."""
