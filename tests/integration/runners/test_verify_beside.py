@@ -304,9 +304,21 @@ def test_runs_in_several_threads_have_readers_of_their_own(
 # -- the command ------------------------------------------------------------------------------------------------------
 
 _EAGER = """
-from reexec.runners.stages.verify import ahead
-ahead.START_BYTES = 100_000
+import time
 from reexec.cli.start import main
+from reexec.runners.rows import source
+from reexec.runners.rows.run import StageRun
+from reexec.runners.stages.verify import ahead
+
+take = StageRun.take
+
+def take_slowly(self, result):
+    take(self, result)
+    time.sleep(0.02 if result.rows > 1 else 0)  # a quick machine is not done before somebody ends it
+
+StageRun.take = take_slowly
+source.READ_BYTES = 16_000
+ahead.START_BYTES = 100_000
 main()
 """
 
@@ -334,7 +346,7 @@ def many(path: Path) -> Path:
     pairs = [(item, io, pair["output"]) for item, row in enumerate(read_rows(FUNCTIONS)) for io, pair in enumerate(row["ios"])]
     rows = (
         {"itemid": item, "ioid": io, "io_pred": "o", "index": index, "output": f"It is {json.dumps({'output': output})}"}
-        for index in range(200)
+        for index in range(100)
         for item, io, output in pairs
     )
     return write_rows(path, rows)
