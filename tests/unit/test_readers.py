@@ -165,12 +165,12 @@ readers = Readers(len, "functools:partial", len)
 readers.start(1)
 while not readers._readers[0].is_ready:
     readers._hear(0.1)
-print(readers._readers[0].process.pid, flush=True)
 if sys.argv[1] == "fork":  # a copy of this process keeps the other end of the socket open
     import os
     if not os.fork():
         time.sleep(60)
         os._exit(0)
+print(readers._readers[0].process.pid, flush=True)
 time.sleep(60)
 """
 
