@@ -77,10 +77,6 @@ class Lines:
     def part(self, first: int, behind: int) -> "Lines":
         return Lines(self.numbers[first:behind], self.positions[first:behind], self.lines[first:behind])
 
-    def chosen(self, places: Sequence[int]) -> "Lines":
-        numbers, positions = ([of_all[at] for at in places] for of_all in (self.numbers, self.positions))
-        return Lines(numbers, positions, [self.lines[at] for at in places])
-
     def each(self) -> Iterator[tuple[int, int, bytes]]:
         return zip(self.numbers, self.positions, self.lines, strict=True)
 
@@ -106,22 +102,18 @@ class Selection:
             count = len(block.lines)
             lines = Lines(block.numbers, range(position, position + count), block.lines)
             position += count
-            left = count if self.limit is None else self.limit - taken
-            if self.shard is None:
-                lines = lines.part(0, left)
-            else:
-                index, of = self.shard
-                mine = [at for at, place in enumerate(lines.positions) if place % of == index][:left]
-                if passed_over is not None:
-                    behind = mine[-1] + 1 if len(mine) == left and mine else count
-                    for number, place, line in lines.part(0, behind).each():
-                        if place % of != index:
-                            passed_over(number, place, line)
-                lines = lines.chosen(mine)
-            taken += len(lines.lines)
-            yield lines
-            if self.limit is not None and taken >= self.limit:
-                return
+            # Of a shard one by one: who is told of the others is told in the order of the file.
+            parts = [lines] if self.shard is None else [lines.part(at, at + 1) for at in range(count)] or [lines]
+            for part in parts:
+                if self.shard is not None and part.lines and part.positions[0] % self.shard[1] != self.shard[0]:
+                    if passed_over is not None:
+                        passed_over(part.numbers[0], part.positions[0], part.lines[0])
+                    continue
+                chosen = part if self.limit is None else part.part(0, self.limit - taken)
+                taken += len(chosen.lines)
+                yield chosen
+                if self.limit is not None and taken >= self.limit:
+                    return
 
     def row(self, number: int, position: int, line: bytes) -> Row:
         """A line as a row, with its fault where it holds none; an empty line stands for one that is too long."""
