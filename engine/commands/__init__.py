@@ -3,6 +3,7 @@
 toolchain   a language as data: which programs it needs, how it compiles, how it runs
 toolchains/ the languages that come with reexec
 probe       which of them this host has, and what to install
+prepare     what all compilations of a language need, made once
 artefacts   what compilers made, by content, in a folder that jails show read-only
 inside/     the program of ours that compiles, in a jail
 compiler    compiles each program once

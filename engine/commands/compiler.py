@@ -13,7 +13,7 @@ from concurrent.futures import Future
 from pathlib import Path
 from typing import Any
 
-from reexec.policies.model import IsolationLevel, Policy
+from reexec.policies.model import IsolationLevel, Limits, Policy
 
 from ..errors import EngineError
 from ..executor import Executor
@@ -21,7 +21,9 @@ from ..outcome import Outcome, RaisedException
 from ..own_terms import CallLimits
 from ..program import Call, Command, CommandLine, Program
 from .artefacts import Artefacts
+from .prepare import PREPARED_INSIDE, prepared
 from .probe import Found
+from .toolchain import ran_out
 
 Made = CommandLine | Outcome
 """What runs, or what every test of the program comes to."""
@@ -37,19 +39,22 @@ class Compiler:
 
     def __init__(
         self, found: Found, artefacts: Artefacts, policy: Policy, workers: int, isolation: IsolationLevel | str | None,
-        memory_bytes: int,
+        run_limits: Limits,
     ) -> None:  # fmt: skip
-        """`policy`: of compilations; `memory_bytes`: of a run. Raises IsolationUnavailableError."""
-        self._memory_mib = str(memory_bytes >> 20)
+        """`policy`: of compilations. Raises IsolationUnavailableError."""
+        self._of_a_run = limit_names(run_limits)
         self._found, self._artefacts = found, artefacts
         self._lock = threading.Lock()
         self._made: OrderedDict[_Key, Future[Made]] = OrderedDict()
         compiles = found.toolchain.compile
         self._executor = None
+        self._prepared = ""
         if compiles is not None:
             limits = policy.limits.model_copy(update=compiles.limits)
             own = policy.model_copy(update={"limits": limits})
-            self._executor = Executor(own, workers=workers, isolation=isolation, tools=found.compile_tools())
+            self._prepared = prepared(found)
+            tools = found.compile_tools(self._prepared)
+            self._executor = Executor(own, workers=workers, isolation=isolation, tools=tools)
 
     def ready(self, program: Command, limits: CallLimits | None = None, group: Hashable = None) -> "Future[Made]":
         """A future of what runs; done at once where it is known. It must not be cancelled: others may wait for it. What came
@@ -85,13 +90,14 @@ class Compiler:
             if compiles is None or self._executor is None:
                 future.set_result(self._kept(source))
                 return
-            match = re.search(compiles.name_pattern, program.source) if compiles.name_pattern else None
-            name = match[1] if match else compiles.default_name
-            memory = {"memory_mib": str(self._executor.policy.limits.memory_bytes >> 20)}
-            names = {**memory, "name": name, "source": compiles.source.replace("{name}", name), "output": compiles.output}
+            name = compiles.name_of(program.source)
+            names = limit_names(self._executor.policy.limits)
+            names |= {"name": name, "source": compiles.source.replace("{name}", name), "output": compiles.output}
+            names["prepared"] = PREPARED_INSIDE
             steps = [[self._found.filled(each, **names) for each in step] for step in compiles.steps]
             environment = {key: self._found.filled(value, **names) for key, value in compiles.environment.items()}
-            call = Call((source, names["source"], steps, compiles.output, environment))
+            prepared = (self._prepared, PREPARED_INSIDE)
+            call = Call((source, names["source"], steps, compiles.output, environment, prepared))
             running = self._executor.submit(_BUILD, call, limits=limits, group=group)
         except Exception as error:
             future.set_exception(error)
@@ -114,7 +120,12 @@ class Compiler:
             if isinstance(output, bytes):
                 return self._kept(output)
             if isinstance(message, str):
-                return _failed(message.strip() or f"exit status {claim.get('status')}")
+                compiles = self._found.toolchain.compile
+                if compiles is not None and ran_out(compiles.out_of_memory, message):
+                    return Outcome(
+                        "memory-limit", detail="while compiling: the compiler had no memory left", usage=outcome.usage
+                    )
+                return _failed(_ended(message.strip(), claim.get("status")))
         if outcome.kind in ("value", "bad-result"):
             return _failed("the compiler's own process was tampered with")
         if outcome.kind == "exception":
@@ -127,7 +138,7 @@ class Compiler:
             name = self._artefacts.put(content)
         except OSError as error:
             raise EngineError(f"cannot keep what was compiled: {error}", stage="compile", retry_helps=True) from error
-        names = {"artefact": self._artefacts.path_inside(name), "memory_mib": self._memory_mib}
+        names = {"artefact": self._artefacts.path_inside(name), **self._of_a_run}
         return command_line(
             [self._found.filled(each, **names) for each in run.arguments],
             {key: self._found.filled(value, **names) for key, value in run.environment.items()},
@@ -147,9 +158,25 @@ class Compiler:
         return None if self._executor is None else self._executor.statistics()
 
 
+def limit_names(limits: Limits) -> dict[str, str]:
+    """What a toolchain file can say of the limits, for run times that want to be told."""
+    stack_kib = limits.stack_bytes >> 10
+    return {
+        "memory_mib": str(limits.memory_bytes >> 20), "stack_kib": str(stack_kib), "half_stack_kib": str(stack_kib // 2),
+    }  # fmt: skip
+
+
 def command_line(arguments: list[str], environment: dict[str, str]) -> CommandLine:
     base = {"PATH": "/usr/local/bin:/usr/bin:/bin", "HOME": "/", "LANG": "C.UTF-8", "TZ": "UTC", "TMPDIR": "/scratch"}
     return CommandLine(json.dumps({"arguments": arguments, "environment": base | environment}))
+
+
+def _ended(message: str, status: object) -> str:
+    """A compiler that crashed says so in no message of its own."""
+    if not isinstance(status, int) or (message and status >= 0):
+        return message
+    said = f"signal {-status}" if status < 0 else f"exit status {status}"
+    return f"{message}\n(the compiler ended by {said})".lstrip()
 
 
 def _failed(message: str) -> Outcome:

@@ -5,6 +5,7 @@ nothing more. Both start when the first program of the language comes.
 """
 
 import contextlib
+import dataclasses
 import os
 import queue
 import threading
@@ -29,7 +30,7 @@ from ..program import Command, CommandLine, Program, Stdin
 from .artefacts import Artefacts
 from .compiler import Compiler, Made
 from .probe import find
-from .toolchain import toolchain_named
+from .toolchain import ran_out, toolchain_named
 from .trial import GIVEN, Trial, trial_of
 
 COMPILE_POLICY = "compile"
@@ -44,16 +45,17 @@ class _Language:
         self.found = found = find(toolchain_named(name))
         run = found.toolchain.run
         limits = owner.policy.limits
-        least = max(limits.processes, run.processes)
-        policy = owner.policy.model_copy(
-            update={"limits": limits.model_copy(update={"processes": least}), "prelude": (), "warm": ()}
+        own = limits.model_copy(
+            update={
+                "processes": max(limits.processes, run.processes),
+                "stack_bytes": min(limits.stack_bytes, run.stack_bytes or limits.stack_bytes),
+            }
         )
+        policy = owner.policy.model_copy(update={"limits": own, "prelude": (), "warm": ()})
         tools = found.run_tools(str(owner.artefacts.folder))
         self.executor = Executor(policy, workers=owner.workers, isolation=owner.wanted_isolation, tools=tools)
         try:
-            self.compiler = Compiler(
-                found, owner.artefacts, owner.compile_policy, owner.workers, owner.wanted_isolation, limits.memory_bytes
-            )
+            self.compiler = Compiler(found, owner.artefacts, owner.compile_policy, owner.workers, owner.wanted_isolation, own)
         except BaseException:
             self.executor.shutdown()
             raise
@@ -165,7 +167,8 @@ class CommandExecutor:
             future.compiled_s = time.monotonic() - began
             return language.executor.submit(line, data, group=group, limits=limits, files=files)
 
-        made.add_done_callback(lambda finished: _go_on(future, finished, start))
+        pattern = language.found.toolchain.run.out_of_memory
+        made.add_done_callback(lambda finished: _go_on(future, finished, start, pattern))
         return future
 
     def run_many(
@@ -292,7 +295,9 @@ class CommandFuture(Future[Outcome]):
         return not self.done() and self.run is not None and self.run.running()
 
 
-def _go_on(future: CommandFuture, made: "Future[Made]", start: Callable[[CommandLine], OutcomeFuture]) -> None:
+def _go_on(
+    future: CommandFuture, made: "Future[Made]", start: Callable[[CommandLine], OutcomeFuture], out_of_memory: str
+) -> None:
     """The compilation has ended."""
     try:
         found = made.result()
@@ -305,18 +310,29 @@ def _go_on(future: CommandFuture, made: "Future[Made]", start: Callable[[Command
     except Exception as error:
         _fail(future, error)
         return
-    running.add_done_callback(lambda finished: _take(future, finished))
+    running.add_done_callback(lambda finished: _take(future, finished, out_of_memory))
     future.add_done_callback(lambda outer: running.cancel() if outer.cancelled() else None)
 
 
-def _take(future: "Future[Outcome]", finished: "Future[Outcome]") -> None:
+def _take(future: "Future[Outcome]", finished: "Future[Outcome]", out_of_memory: str) -> None:
     if finished.cancelled():
         future.cancel()
         return
     try:
-        _settle(future, finished.result())
+        _settle(future, _named(finished.result(), out_of_memory))
     except Exception as error:
         _fail(future, error)
+
+
+def _named(outcome: Outcome, out_of_memory: str) -> Outcome:
+    """A run time that ends by itself for want of memory exits or aborts, which many a crash does too."""
+    failed = outcome.kind == "exception" or (outcome.kind == "value" and outcome.value != 0)
+    if not failed or not ran_out(out_of_memory, outcome.stderr):
+        return outcome
+    said = outcome.describe() if outcome.exception else f"exit status {outcome.value}"
+    return dataclasses.replace(
+        outcome, kind="memory-limit", value=None, exception=None, detail=f"its run time had no memory left ({said})"
+    )
 
 
 def _settle(future: "Future[Outcome]", outcome: Outcome) -> None:

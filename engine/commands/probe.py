@@ -4,7 +4,7 @@ who installed it would."""
 import functools
 import shutil
 import subprocess
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -30,12 +30,13 @@ class Found:
             text = text.replace("{" + name + "}", value)
         return text
 
-    def compile_tools(self) -> Tools:
-        """What the jail shows where the language is compiled."""
+    def compile_tools(self, prepared: str = "") -> Tools:
+        """What the jail shows where the language is compiled. `prepared`: a folder of this host, "" where there is none."""
         compiles = self.toolchain.compile
         assert compiles is not None
         shown = self._shown((*self.toolchain.find, *compiles.programs), compiles.shows)
-        return Tools(shown, starts_others=True, reserved_bytes=compiles.reserved_bytes)
+        shown += (prepared,) if prepared else ()
+        return Tools(shown, self._links(compiles.links), starts_others=True, reserved_bytes=compiles.reserved_bytes)
 
     def run_tools(self, artefacts: str) -> Tools:
         """What the jail shows where its programs run."""
@@ -43,11 +44,15 @@ class Found:
         named = [name for name in self.toolchain.find if any("{" + name + "}" in text for text in (*run.arguments, *run.shows))]
         return Tools(
             self._shown((*named, *run.programs), run.shows),
+            self._links(run.links),
             artefacts,
             commands=True,
             starts_others=bool(run.programs) or run.starts_others,
             reserved_bytes=run.reserved_bytes,
         )
+
+    def _links(self, links: Mapping[str, str]) -> tuple[tuple[str, str], ...]:
+        return tuple((self.filled(place), self.filled(text)) for place, text in links.items())
 
     def _shown(self, programs: Iterable[str], files: Iterable[str]) -> tuple[str, ...]:
         known = dict(self.paths)

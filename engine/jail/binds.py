@@ -44,8 +44,10 @@ def wanted_binds(interpreter: Interpreter) -> list[Bind]:
         if not any(parent in kept for parent in path.parents):
             kept.append(path)
     binds = [Bind(str(path.readlink()), str(path), True) if path in links else Bind(str(path), str(path)) for path in kept]
-    if tools and tools.artefacts:
-        binds.append(Bind(tools.artefacts, ARTEFACTS))
+    if tools:
+        binds += [Bind(text, place, True) for place, text in tools.links]
+        if tools.artefacts:
+            binds.append(Bind(tools.artefacts, ARTEFACTS))
     return binds + [Bind(device, device) for device in _DEVICES]
 
 

@@ -21,6 +21,8 @@ class Tools:
     """`shows`: files and folders, each with every link on the way to it."""
 
     shows: tuple[str, ...] = ()
+    links: tuple[tuple[str, str], ...] = ()
+    """Further links: where the jail shows each, and what it says."""
     artefacts: str = ""
     """Folder of the host, shown read-only as ARTEFACTS; empty: none."""
     commands: bool = False

@@ -7,6 +7,7 @@ texts below; there, and only on such a host, they count as skipped.
 
 import os
 import resource
+from pathlib import Path
 
 import pytest
 
@@ -30,6 +31,8 @@ _TEXTS = (
     "a standard input of",
 )
 MEMORY_BYTES = 192 * MIB
+TOOLCHAINS = Path(__file__).parent / "toolchains"
+"""Languages whose compilers and run times fit with thrifty flags."""
 SETTING = f"limits.memory_bytes={MEMORY_BYTES}"
 
 
@@ -50,6 +53,7 @@ def excuse(report: pytest.TestReport | pytest.CollectReport) -> None:
 
 def adapt() -> None:
     os.environ.setdefault("REEXEC_POLICY", SETTING)
+    os.environ.setdefault("REEXEC_TOOLCHAINS", str(TOOLCHAINS))
     os.environ.setdefault("MALLOC_ARENA_MAX", "2")
     Limits.model_fields["memory_bytes"].default = MEMORY_BYTES
     Limits.model_rebuild(force=True)

@@ -21,6 +21,7 @@ from reexec.engine.commands.toolchain import Compile, Toolchain
 from reexec.engine.outcome import Outcome, RaisedException
 from reexec.engine.own_terms import CallLimits
 from reexec.engine.program import CommandLine
+from reexec.policies.model import Limits
 
 TOOLCHAIN = Toolchain(
     language="x", title="X", find={"cc": ("true",)}, version=("{cc}",), install="apt-get install x",
@@ -61,7 +62,7 @@ def artefacts() -> Iterator[Artefacts]:
 def compiler(artefacts: Artefacts, monkeypatch: pytest.MonkeyPatch) -> Compiler:
     Engine.made = []
     monkeypatch.setattr(compiler_module, "Executor", Engine)
-    return Compiler(Found(TOOLCHAIN, (("cc", "/bin/true"),), "1"), artefacts, Policy.preset("compile"), 1, None, 64 << 20)
+    return Compiler(Found(TOOLCHAIN, (("cc", "/bin/true"),), "1"), artefacts, Policy.preset("compile"), 1, None, Limits())
 
 
 def engine() -> Engine:

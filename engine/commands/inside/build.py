@@ -9,8 +9,18 @@ MOST_MESSAGE_BYTES = 32 << 10
 PIECE_BYTES = 1 << 16
 
 
-def build(source: bytes, name: str, steps: List[List[str]], output: str, environment: Dict[str, str]) -> Dict[str, Any]:
-    """`{"output": bytes}`, or `{"message": text, "status": number}` of the step that failed."""
+def build(
+    source: bytes,
+    name: str,
+    steps: List[List[str]],
+    output: str,
+    environment: Dict[str, str],
+    prepared: Tuple[str, str] = ("", ""),
+) -> Dict[str, Any]:
+    """`{"output": bytes}`, or `{"message": text, "status": number}` of the step that failed. `prepared`: a folder ("": none),
+    and where the steps find its own folders, as links, and its files, as copies."""
+    if prepared[1]:
+        show(*prepared)
     with open(name, "wb") as file:
         file.write(source)
     for step in steps:
@@ -22,6 +32,17 @@ def build(source: bytes, name: str, steps: List[List[str]], output: str, environ
             return {"output": file.read()}
     except FileNotFoundError:
         return {"message": "the compiler made no " + output, "status": 0}
+
+
+def show(folder: str, place: str) -> None:
+    os.mkdir(place)
+    for name in os.listdir(folder) if folder else ():
+        path, here = os.path.join(folder, name), os.path.join(place, name)
+        if os.path.isdir(path):
+            os.symlink(path, here)
+        else:
+            with open(path, "rb") as file, open(here, "wb") as copy:
+                copy.write(file.read())
 
 
 def run(step: List[str], environment: Dict[str, str]) -> Tuple[int, str]:

@@ -10,8 +10,8 @@ from tests.support.helpers import reexec
 from tests.support.limited_host import is_limited
 
 NEEDED = ("bash", "c", "cpp", "javascript", "python")
-RESERVES = ("go", "java", "javascript", "rust")
-"""Their compilers or run times map more addresses than a limited host allows."""
+RESERVES = ("go", "rust")
+"""Their compilers map more addresses than most limited hosts allow, whatever their flags."""
 
 
 @pytest.fixture(scope="module")
@@ -24,7 +24,7 @@ def rows() -> dict[str, dict[str, Any]]:
 @pytest.mark.parametrize("language", ["bash", "c", "cpp", "go", "java", "javascript", "pypy", "python", "rust"])
 def test_a_language_that_is_here_works_in_a_jail(rows: dict[str, dict[str, Any]], language: str) -> None:
     row = rows[language]
-    if language in RESERVES and is_limited():
+    if language in RESERVES and is_limited() and not row["ok"]:
         pytest.skip("this host allows few addresses (ulimit -Hv)")
     if not row["present"]:
         assert "type: sudo apt-get install" in row["detail"]
