@@ -1,5 +1,6 @@
 """What ordinary programs need around them: their own source, a main module, a folder, locks, a cache for libraries."""
 
+import signal
 import tempfile
 import venv
 from collections.abc import Iterator
@@ -153,3 +154,14 @@ def test_a_library_that_is_kept_warm_writes_to_its_cache_and_no_check_does(level
     with Executor(policy, workers=1, python=plotter, isolation=level) as executor:
         outcomes = [executor.submit(Program(source, "f"), [name]).result() for name in ("left", "right")]
     assert [outcome.value for outcome in outcomes] == [["Agg", False]] * 2, outcomes[0].describe()
+
+
+def test_a_program_ignores_no_signal_that_our_own_parent_ignored() -> None:
+    """`nohup` does so."""
+    source = "from signal import *\ndef f():\n    return [getsignal(number) == SIG_DFL for number in (SIGHUP, SIGUSR1)]\n"
+    before = {number: signal.signal(number, signal.SIG_IGN) for number in (signal.SIGHUP, signal.SIGUSR1)}
+    try:
+        assert value(source) == [True, True]
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)

@@ -27,6 +27,7 @@ from .confine import Confinement
 from .rehearsal import rehearse
 
 _TASK_BYTES = 1 << 20  # beside code and call
+_PYTHONS_OWN = {signal.SIGPIPE, signal.SIGXFSZ}  # ignored by every interpreter
 _START_BYTES = 8 << 20  # of addresses that the zygote still takes after its Hello
 
 
@@ -84,8 +85,16 @@ class Link:
             self.outbox.last_words(frame)
 
 
+def forget_ignored_signals() -> None:
+    """What the host's own parent ignored (`nohup` does SIGHUP) is inherited through every exec, and no program's business."""
+    for number in signal.valid_signals() - _PYTHONS_OWN:
+        if signal.getsignal(number) == signal.SIG_IGN:
+            signal.signal(number, signal.SIG_DFL)
+
+
 def start(link: Link, alone: bool) -> Started:
     """Raises HostGone, and whatever a broken host or interpreter makes it raise."""
+    forget_ignored_signals()
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     setup = link.first_frame()
     output_bytes = max(setup.output_bytes, claim.REPORT_BYTES)  # the host holds its own limit as well
