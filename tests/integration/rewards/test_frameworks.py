@@ -29,7 +29,7 @@ from tests.integration.rewards.callers import (
     location,
 )
 from tests.integration.rewards.material import CALLS, DOUBLE, fenced, says_input, says_output, truth
-from tests.support.helpers import EXAMPLES, FUNCTIONS, reexec
+from tests.support.helpers import EXAMPLES, FUNCTIONS, reexec_cold
 
 Row = dict[str, Any]
 READ = """
@@ -44,7 +44,8 @@ VERL = "pkg://reexec.rewards.verl"
 @pytest.fixture(scope="module")
 def rows(tmp_path_factory: pytest.TempPathFactory) -> list[Row]:
     folder = tmp_path_factory.mktemp("rl") / "out"
-    reexec("export", EXAMPLES / "final.jsonl", "-o", folder, "--to", "rl", "--functions", FUNCTIONS)
+    exported = reexec_cold("export", EXAMPLES / "final.jsonl", "-o", folder, "--to", "rl", "--functions", FUNCTIONS)
+    assert exported.code == 0, exported.err
     command = [sys.executable, "-c", READ, str(folder / "train.parquet")]
     done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
     assert done.returncode == 0, done.stderr
