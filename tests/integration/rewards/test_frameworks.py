@@ -44,7 +44,8 @@ VERL = "pkg://reexec.rewards.verl"
 @pytest.fixture(scope="module")
 def rows(tmp_path_factory: pytest.TempPathFactory) -> list[Row]:
     folder = tmp_path_factory.mktemp("rl") / "out"
-    exported = reexec_cold("export", EXAMPLES / "final.jsonl", "-o", folder, "--to", "rl", "--functions", FUNCTIONS)
+    command = ["export", str(EXAMPLES / "final.jsonl"), "-o", str(folder), "--to", "rl", "--functions", str(FUNCTIONS)]
+    exported = reexec_cold(*command, env={"ARROW_DEFAULT_MEMORY_POOL": "system"})  # its own pool reserves addresses
     assert exported.code == 0, exported.err
     command = [sys.executable, "-c", READ, str(folder / "train.parquet")]
     done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
