@@ -9,6 +9,7 @@ from typing import Annotated, Any
 import typer
 
 from reexec.engine.errors import UsageError
+from reexec.engine.judging.attainable import require_attainable
 from reexec.engine.judging.verdict import judge
 from reexec.engine.outcome import Outcome
 from reexec.engine.program import Program
@@ -44,7 +45,10 @@ def call(
     if not isinstance(arguments, dict | list):
         raise UsageError(f"--input {given[:80]}: expected an object of arguments by name, or an array of positional ones")
     expected = _json(expect, "--expect") if expect is not None else None
-    with options.open_executor(options.effective_policy(policy, settings), 1, python) as executor:
+    used = options.effective_policy(policy, settings)
+    if expect is not None:
+        require_attainable(expected, used.comparison)
+    with options.open_executor(used, 1, python) as executor:
         outcome = executor.submit(program, arguments).result()
         report: dict[str, Any] = {}
         accepted = True

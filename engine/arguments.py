@@ -9,7 +9,7 @@ import marshal
 
 from .addresses import blob_bytes
 from .errors import UsageError
-from .folding import fold_argument
+from .folding import fold_arguments
 from .program import Call
 
 _SHORT = 1 << 16
@@ -21,7 +21,7 @@ def encode_call(call: Call) -> tuple[bytes, int]:
 
     Raises UsageError with a path: `$.name` for a keyword argument, `$[0]` for a positional one.
     """
-    arguments = [fold_argument(list(call.args)), fold_argument(dict(call.kwargs))]
+    arguments = [fold_arguments(list(call.args)), fold_arguments(dict(call.kwargs))]
     try:
         data = marshal.dumps(arguments, 2)
     except ValueError as error:

@@ -17,6 +17,8 @@ _EXACT_DIGITS = 4300  # what int() reads under any setting of the interpreter
 _STRING = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+(?:"|\\?\Z)', re.DOTALL)  # one without an end is passed over once
 _STEPS = bytes(1 if chr(byte) in "[{" else 255 for byte in range(256))
 _NO_BRACKETS = bytes(byte for byte in range(256) if chr(byte) not in "[]{}")
+_JSON_LEVELS = values.MAX_DEPTH + 1
+"""Of brackets, in a value of MAX_DEPTH."""
 _MAX_LEVELS = 3 * values.MAX_DEPTH + 8
 """Levels of JSON that a value of MAX_DEPTH may take: a tagged dict has three for one."""
 _SHORT = 4096  # a payload below this cannot hold anything worth measuring
@@ -64,10 +66,10 @@ def _row(text: bytes, start: int) -> int:
     return match.end() - start if match else 0
 
 
-def read_json(payload: bytes, max_depth: int = values.MAX_DEPTH) -> Any:
+def read_json(payload: bytes, levels: int = _JSON_LEVELS) -> Any:
     """The value of a claim's JSON text. Raises UnreadableError."""
     decode = _decode_exact
-    if payload.count(b"[") + payload.count(b"{") > values.MAX_DEPTH and is_deeper(payload, max_depth):
+    if payload.count(b"[") + payload.count(b"{") > _JSON_LEVELS and is_deeper(payload, levels):
         raise UnreadableError(f"nested deeper than {values.MAX_DEPTH}")
     if len(payload) > _SHORT:
         if payload.count(b",") + payload.count(b"[") + payload.count(b"{") > 2 * values.MAX_NODES:
@@ -106,7 +108,7 @@ def _read(answer: Answer, options: int, max_bytes: int) -> Outcome:
         if kind == "value":
             if len(payload) > max_bytes:
                 return Outcome("output-limit", None, None, "", usage)
-            value = read_json(payload, _MAX_LEVELS if python_values else values.MAX_DEPTH)
+            value = read_json(payload, _MAX_LEVELS if python_values else _JSON_LEVELS)
             if python_values:
                 value = values.untag(value)
             return _outcome("value", value, None, "", usage, changed, _sources(note))

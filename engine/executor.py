@@ -178,6 +178,7 @@ class Executor:
         """
         check = Check(program, call, expected, rule=rule)
         effective = check.rule_or(self.policy.comparison)
+        check.require_attainable(effective)
         future = self._submit(program, call, self._options(effective), None, group)
         try:
             outcome = future.result(timeout)
@@ -198,13 +199,17 @@ class Executor:
         does the end of `timeout` seconds, which raises DeadlineExceededError.
         """
         rule = self.policy.comparison
-        items = ((check.program, check.call, check) for check in checks)
+
+        def taken() -> Iterator[tuple[Program, Arguments, Check]]:
+            for check in checks:
+                check.require_attainable(rule)
+                yield check.program, check.call, check
 
         def accepts(job: Job, outcome: Outcome) -> bool:
             job.judged = verdict = judge(outcome, job.item.expected, job.item.rule_or(rule), job.item.id)
             return verdict.accepted
 
-        for job, outcome in self._stream(items, rule, ordered=ordered, timeout=timeout, accepts=accepts):
+        for job, outcome in self._stream(taken(), rule, ordered=ordered, timeout=timeout, accepts=accepts):
             check = job.item
             assert outcome is not None
             yield job.judged or judge(outcome, check.expected, check.rule_or(rule), check.id)

@@ -14,9 +14,10 @@ _TEXT: Final = frozenset((str,))
 _CONTAINERS: Final = frozenset((list, tuple, set, frozenset))
 
 
-def fold_argument(value: Any, path: str = "$") -> Any:
-    """A call's arguments, or one of them. Raises UsageError with the path of what has no plain form."""
-    return _fold(value, path, "an argument cannot be sent")
+def fold_arguments(value: Any, path: str = "$") -> Any:
+    """A call's arguments: the list of the positional ones, or the dict of the named ones. Raises UsageError with the path of
+    what has no plain form."""
+    return _fold(value, path, "an argument cannot be sent", around=1)
 
 
 def fold_expected(value: Any) -> Any:
@@ -29,17 +30,18 @@ def fold_json(value: Any) -> Any:
     return values.fold(value, values.JSON)
 
 
-def _fold(value: Any, path: str, what: str) -> Any:
-    if is_plain(value):
+def _fold(value: Any, path: str, what: str, around: int = 0) -> Any:
+    if is_plain(value, around):
         return value
     try:
-        return values.fold(value, values.PYTHON, path)
+        return values.fold(value, values.PYTHON, path, around)
     except values.Refused as refusal:
         raise UsageError(f"{what}: {refusal.path} is {refusal.reason}") from None
 
 
-def is_plain(value: Any) -> bool:
-    """Whether a value and all that it holds are exactly of the built-in types, within the bounds of depth and number."""
+def is_plain(value: Any, around: int = 0) -> bool:
+    """Whether a value and all that it holds are exactly of the built-in types, within the bounds of depth (without the levels
+    `around`) and number."""
     kind = type(value)
     if kind in _SCALARS:
         return True
@@ -51,7 +53,7 @@ def is_plain(value: Any) -> bool:
         return len(value) <= values.MAX_NODES
     level: list[Any] = [value]
     nodes = 0
-    for _ in range(values.MAX_DEPTH + 1):
+    for _ in range(values.MAX_DEPTH + 1 + around):
         inside: list[Any] = []
         for item in level:
             kind = type(item)

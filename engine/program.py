@@ -14,6 +14,7 @@ from .addresses import blob_bytes, loaded_bytes
 from .errors import UsageError
 from .folding import fold_expected
 from .json_form import from_plain, members, to_plain
+from .judging.attainable import require_attainable
 
 MAX_ENTRY_CHARACTERS = 1000
 
@@ -155,8 +156,9 @@ class Check:
     """One prediction to judge: `program` called with `call` should give `expected`, under the policy's comparison.
 
     `expected` stays on the host; it is folded to plain values here (subclasses to their base, numpy values to plain ones),
-    and UsageError is raised with a path where that cannot be. `id` is the caller's own and comes back on the Verdict. `rule` is
-    a ComparisonRule or a preset's name; None is the policy's.
+    and UsageError is raised with a path where that cannot be, or where no result can equal it (a set under a JSON rule; without
+    a `rule` the executor says so). `id` is the caller's own and comes back on the Verdict. `rule` is a ComparisonRule or a
+    preset's name; None is the policy's.
     """
 
     program: Program
@@ -171,10 +173,18 @@ class Check:
             object.__setattr__(self, "expected", folded)
         if self.rule is not None and not isinstance(self.rule, ComparisonRule):
             object.__setattr__(self, "rule", _rule_of(self.rule))
+        if self.rule is not None:
+            require_attainable(self.expected, _rule_of(self.rule))
 
     def rule_or(self, default: ComparisonRule) -> ComparisonRule:
         """The rule that this check is judged by, where the policy's is `default`."""
         return default if self.rule is None else _rule_of(self.rule)
+
+    def require_attainable(self, default: ComparisonRule) -> None:
+        """Raises UsageError where no result can equal `expected` under the policy's rule, `default`; a rule of the check's own
+        was asked when it was made."""
+        if self.rule is None:
+            require_attainable(self.expected, default)
 
     def to_json(self) -> dict[str, Any]:
         """As objects that every JSON writer takes; `from_json` makes an equal Check of it. Raises UsageError for what is no

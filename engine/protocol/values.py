@@ -22,7 +22,8 @@ from typing import Any, Dict, List
 __builtins__ = dict(vars(builtins))  # type: ignore[assignment]
 
 TAG = "!"
-MAX_DEPTH = 202  # what the comparator judges (200), and the two levels around the arguments of a call
+MAX_DEPTH = 200  # other containers around a container: what the comparator judges
+CALL_LEVELS = 2  # around an argument in `[args, kwargs]`
 MAX_NODES = 1_000_000
 MAX_DIGITS = 100_000
 _MAX_COLLISIONS = 8  # different keys of one dict or set that share a hash; by chance there are two: -1 and -2
@@ -259,34 +260,35 @@ def float_text(value: float) -> str:
     return float.__repr__(value)
 
 
-def fold(value: Any, form: str = JSON, path: str = "$") -> Any:
-    """`value` in one of the forms, as the values of a result are folded. Raises Refused."""
+def fold(value: Any, form: str = JSON, path: str = "$", around: int = 0) -> Any:
+    """`value` in one of the forms, as the values of a result are folded; so many levels `around` do not count. Raises
+    Refused."""
     with _Unlimited():
-        return _Folder(form, True, 1 << 62).fold(value, path, 0)
+        return _Folder(form, True, 1 << 62).fold(value, path, -around)
 
 
-def encode(value: Any, tagged: bool = False, numpy_values: bool = False, max_bytes: int = 1 << 62) -> bytes:
-    """JSON text of `value` as bytes. Raises Refused (no form for it) or TooLong (over `max_bytes`)."""
+def encode(value: Any, tagged: bool = False, numpy_values: bool = False, max_bytes: int = 1 << 62, around: int = 0) -> bytes:
+    """JSON text of `value` as bytes; `around` as in fold. Raises Refused (no form for it) or TooLong (over `max_bytes`)."""
     kind = type(value)
     if kind is int and -_SMALL < value < _SMALL:  # the commonest results, without the machinery
         return int.__repr__(value).encode("ascii")
     if value is None or kind is bool:
         return b"null" if value is None else b"true" if value else b"false"
     with _Unlimited():
-        text = "".join(_encode_c(_Folder(TAGGED if tagged else JSON, numpy_values, max_bytes).fold(value, "$", 0), 0))
+        text = "".join(_encode_c(_Folder(TAGGED if tagged else JSON, numpy_values, max_bytes).fold(value, "$", -around), 0))
         if len(text) > max_bytes:
             raise TooLong
         return text.encode("ascii")
 
 
-def decode(data: bytes, tagged: bool = False) -> Any:
+def decode(data: bytes, tagged: bool = False, around: int = 0) -> Any:
     """The value of JSON text made by `encode`, of a trusted writer (the host, for the call's arguments)."""
     text = data.decode("ascii")
     if len(text) < 1000 and not tagged:  # too short for depth or digits to matter
         return _scan(text, 0)[0]
     with _Unlimited():
         value = _scan(text, 0)[0]
-        return untag(value) if tagged else value
+        return untag(value, around) if tagged else value
 
 
 def check_hashes(keys: List[Any]) -> List[Any]:
@@ -327,11 +329,11 @@ def _is_short(key: Any) -> bool:
     return True
 
 
-def untag(value: Any) -> Any:
-    """Rebuilds tagged values. Raises Refused for a tag that is not one of ours, for a value nested deeper than MAX_DEPTH, and
-    for keys that were chosen to share a hash."""
+def untag(value: Any, around: int = 0) -> Any:
+    """Rebuilds tagged values; `around` as in fold. Raises Refused for a tag that is not one of ours, for a value nested deeper
+    than MAX_DEPTH, and for keys that were chosen to share a hash."""
     with _Unlimited():
-        return _untag(value, 0)
+        return _untag(value, -around)
 
 
 def _untag(value: Any, depth: int) -> Any:

@@ -12,7 +12,7 @@ import types
 from time import monotonic
 from typing import Any
 
-from ..protocol import claim, frames, unit
+from ..protocol import claim, frames, unit, values
 from . import child
 from .progress import Progress
 from .task import Task
@@ -55,7 +55,7 @@ def _run(fd: int, task: Task, block: bytearray, progress: Progress) -> None:
     sent = monotonic()
     for number, call in enumerate(unit.each_call(task.part(2))):
         progress.begins(number)
-        args, kwargs = child._decode(bytes(call), True) if tagged else marshal.loads(call)
+        args, kwargs = child._decode(bytes(call), True, values.CALL_LEVELS) if tagged else marshal.loads(call)
         if reseed is not None:
             reseed()
         word, payload = _answer(code, entry, _fresh_module(names), args, kwargs, setup, python_values)

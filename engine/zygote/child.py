@@ -237,7 +237,9 @@ def perform(fd: int, task: Task) -> bytes:
     try:
         # The arguments are the host's own bytes, so marshal may read them: it knows tuples, sets and integers of any size.
         call = task.part(2)
-        args, kwargs = _decode(bytes(call), True) if task.options & frames.TAGGED_CALL else marshal.loads(call)
+        args, kwargs = (
+            _decode(bytes(call), True, values.CALL_LEVELS) if task.options & frames.TAGGED_CALL else marshal.loads(call)
+        )
         code = _code(task)
         entry = str(task.part(0), "utf-8", "surrogatepass")
     except MemoryError:
@@ -292,7 +294,7 @@ def _arguments(args: list[Any], kwargs: dict[str, Any], task: Task) -> bytes | N
     if not task.options & frames.WATCH_ARGUMENTS:
         return None
     try:
-        return _encode([args, kwargs], bool(task.options & frames.PYTHON_VALUES), True)
+        return _encode([args, kwargs], bool(task.options & frames.PYTHON_VALUES), True, around=values.CALL_LEVELS)
     except (_Refused, _TooLong):
         return b"not encodable"
 

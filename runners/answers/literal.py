@@ -14,6 +14,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Final
 
+from reexec.engine.protocol import values
+
 from .budget import Budget
 from .constructors import RefusedError, construct, distinct
 from .scalars import (
@@ -37,9 +39,9 @@ from .scalars import (
     without_latex,
 )
 
-MAX_DEPTH: Final = 200
-"""Levels of brackets a value may have: far beyond any recorded value, far below where recursive readers of it (repr,
-json, comparison, hashing) fail."""
+MAX_DEPTH: Final = values.MAX_DEPTH + 1
+"""Levels of brackets a value may have, as a result has them: far beyond any recorded value, far below where recursive readers
+of it (repr, json, comparison, hashing) fail."""
 
 TOO_MANY_DIGITS: Final = "too many digits"
 TOO_DEEP: Final = "nested too deeply"

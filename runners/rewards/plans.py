@@ -6,8 +6,10 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from reexec.engine.errors import EngineError, ReexecError
+from reexec.engine.errors import EngineError, ReexecError, UsageError
 from reexec.engine.executor import Executor
+from reexec.engine.folding import fold_expected
+from reexec.engine.judging.attainable import require_attainable
 from reexec.engine.judging.compare import Comparison, compare
 from reexec.engine.program import Call
 from reexec.policies.comparison import ComparisonRule
@@ -42,15 +44,21 @@ class Choices:
 
 
 def plan_pair(text: str, pair: Pair, rule: ComparisonRule) -> Plan:
-    """An output prediction is settled here; an input prediction needs one call."""
+    """An output prediction is settled here; an input prediction needs one call. Raises BadTruthError where no value can be the
+    pair's output."""
+    try:
+        output = fold_expected(pair.output)
+        require_attainable(output, rule)
+    except UsageError as error:
+        raise BadTruthError(f"{error}, in $.output") from None
     found = read_predicted(text, pair.program, pair.io_pred, rule)
     if found.fault:
         return Plan(verdict="no-answer", detail=found.fault)
     if pair.io_pred == "o":
-        comparison = compare(found.value, pair.output, rule)
+        comparison = compare(found.value, output, rule)
         return Plan(verdict="accepted" if comparison.equal else "wrong-answer", detail=_why(comparison))
     run = Run(pair.program, Call.of(found.value))
-    return Plan([Test("the predicted input", (run,), _returns(pair.output, rule))])
+    return Plan([Test("the predicted input", (run,), _returns(output, rule))])
 
 
 def plan_crux(text: str, problem: Crux) -> Plan:

@@ -182,6 +182,7 @@ def _json(body: bytes, status: int = 200) -> Response:
 
 def _begin(shop: Shop, client: Client, check: Check, timeout_s: float) -> Ticket:
     rule = check.rule_or(shop.executor.policy.comparison)
+    check.require_attainable(rule)
     return begin(shop, client, check.program, check.call, timeout_s, rule=rule)
 
 

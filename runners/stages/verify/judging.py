@@ -17,7 +17,7 @@ from ...rows.row import Row
 from ...rows.text import dump_line, splice, with_members
 from ...texts import Texts
 from .feedback import constants, feedback_text, said_of
-from .known import KnownPairs, of_comparison
+from .known import KnownPairs, of_comparison, require_recorded
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +72,8 @@ class Judge:
     def read(self, row: Row, prediction: Prediction, new_id: str) -> Read:
         """`new_id`: what a row that came without an id gets for one."""
         judged_here = prediction.io_pred == "o" and not self._terms.execute_outputs
+        if prediction.io_pred == "i":
+            require_recorded(prediction.pair, self._rule)
         known = self._known.of(prediction.pair) if judged_here else None
         program, likely = prediction.function.program, None if known is None else known.likely
         found = read_predicted(prediction.text, program, prediction.io_pred, self._rule, row.line, likely)
