@@ -24,13 +24,13 @@ from ..protocol.endings import WorkerEnd
 from .answer import Answer, of_the_host
 from .fleet import Fleet
 from .future import Callbacks, OutcomeFuture
-from .job import Job, Mailbox
+from .job import Caller, Job, Mailbox
 from .preload import Preload
 from .retry import LOST_UNIT, TO_BE_RULED, History, Ruling
-from .scheduler import Scheduler
+from .scheduler import YIELD_S, Scheduler
 from .starts import START_S
 from .statistics import Statistics
-from .worker import State, Worker, WorkerDiedError
+from .worker import State, Worker, WorkerDiedError, ahead_of
 
 RECALL_S = 0.1
 """How long a worker has to end a check that was cancelled; then it is given up."""
@@ -41,6 +41,8 @@ RESERVE_BYTES = 4 << 20
 _TICK_S = 0.5
 _BELL_S = 0.02
 _LOOK_S = 0.1
+GATHER_S = 0.02
+"""Answers wait for each other so long at most, while every worker has enough to do: a round costs as much as many answers."""
 
 
 NO_THREAD = "start executor"
@@ -66,6 +68,11 @@ class Loop:
         self.callbacks = Callbacks()
         self._wake = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
         self._poller.register(self._wake, select.EPOLLIN)
+        self._callers_poller = select.poll()
+        """Of callers alone, while workers' answers gather."""
+        self._callers_poller.register(self._wake, select.POLLIN)
+        self._served: Caller | None = None
+        """A caller that need not wake this thread for more of its jobs: none of them can begin before a worker has answered."""
         self._next_look_s = 0.0
         """When workers are looked at for the next time, beside what they say."""
         self._bells: set[Mailbox] = set()
@@ -110,7 +117,8 @@ class Loop:
         with self._door:
             if not self._closed:
                 self._inbox.extend(jobs)
-                os.eventfd_write(self._wake, 1)
+                if self._served is None or any(job.caller is not self._served for job in jobs):
+                    os.eventfd_write(self._wake, 1)
                 return
         for job in jobs:
             self._shut_out(job)
@@ -228,6 +236,7 @@ class Loop:
                 self._wait_for_room(worker)
         quiet = idle and not len(scheduler)
         self._ring_bells(quiet)
+        self._gather(now)
         for descriptor, _ in self._poller.poll(self._pause_s(quiet)):
             worker_ = self._watched.get(descriptor)
             if worker_ is not None:
@@ -238,9 +247,25 @@ class Loop:
         if not quiet:
             self._hold_backstops()
 
+    def _gather(self, began: float) -> None:
+        """Lets answers wait for each other where that keeps nobody waiting: one caller's checks wait, every worker has enough
+        to do meanwhile, and nobody else wants anything."""
+        self._served = caller = None if self._recalled else self._scheduler.only_caller()
+        if caller is None:
+            return
+        ahead_s = ahead_of(self._workers, self._scheduler.active)
+        if not ahead_s:
+            self._served = None
+        elif not self._deadlines:
+            pause_s = began + min(GATHER_S, ahead_s / 2) - time.monotonic()
+            if pause_s > 0:
+                self._callers_poller.poll(pause_s * 1000)
+
     def _pause_s(self, quiet: bool) -> float | None:
         """How long to wait for a worker or a caller."""
-        pause = None if quiet and not self._inbox else _BELL_S if self._bells else _TICK_S
+        if self._inbox and self._served is None:
+            return 0.0
+        pause = None if quiet else _BELL_S if self._bells else _TICK_S if self._served is None else YIELD_S
         if self._recalled or self._scheduler.paused:
             pause = _BELL_S
         if self._deadlines:

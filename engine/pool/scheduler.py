@@ -80,6 +80,13 @@ class Scheduler:
         if not job.caller.queues:
             self._callers.remove(job.caller)
 
+    def only_caller(self) -> Caller | None:
+        """The stream whose checks wait here, where only one's do, all of one kind, and it may have more answers."""
+        if len(self._callers) != 1 or len(self._waiting) != 1 or self._alone or self._later:
+            return None
+        caller = self._callers[0]
+        return None if caller.limit_bytes is None or caller.gated or caller.is_full() else caller
+
     def drain(self, kind: Kind) -> list[Job]:
         """Takes out all jobs that wait for workers of this kind."""
         jobs: list[Job] = []

@@ -14,6 +14,7 @@ import os
 import socket
 import time
 from collections import OrderedDict, deque
+from collections.abc import Sequence
 from enum import Enum
 from typing import Any, NamedTuple
 
@@ -365,6 +366,15 @@ class Worker:
 
     def __repr__(self) -> str:
         return f"<worker {self.index} {self.state.value} of {os.getpid()}>"
+
+
+def ahead_of(workers: Sequence[Worker], active: int) -> float:
+    """Seconds for which each busy worker has checks, as far as anybody can tell; 0 where one more could be busy, or one starts
+    or ends."""
+    busy = [worker for worker in workers if worker.state is State.BUSY]
+    if len(busy) < active or any(worker.state is not State.IDLE for worker in workers if worker.state is not State.BUSY):
+        return 0.0
+    return min((len(worker.in_flight) * worker.mean_s for worker in busy), default=0.0)
 
 
 def start_error(log: str, reason: str) -> EngineError:
