@@ -12,6 +12,7 @@ from reexec.engine.commands.executor import COMPILE_POLICY
 from reexec.engine.errors import UsageError
 from reexec.engine.executor import Executor
 from reexec.policies.model import Policy
+from reexec.runners.backends.fleet import Fleet
 from reexec.runners.execution import ExecutorOptions
 from reexec.runners.graders.cruxeval_run import grade_cruxeval, read_generations
 from reexec.runners.graders.io_tests import PYTHON_NAME
@@ -63,13 +64,17 @@ def _add_assertions(name: str, what: str) -> None:
         policy: GradePolicy = "grade",
         settings: options.Settings = None,
         python: options.Python = None,
+        backend: options.Backend = "here",
+        address: options.Address = None,
+        nodes: options.Nodes = None,
         cache: options.Cache = None,
         limit: options.Limit = None,
         shard: options.Shard = None,
         overwrite: options.Overwrite = False,
         json: options.Json = False,
     ) -> int:
-        request = Request(samples, output, workers, policy, settings, python, cache, limit, shard, overwrite, json)
+        where = (backend, address, nodes)
+        request = Request(samples, output, workers, policy, settings, python, where, cache, limit, shard, overwrite, json)
         return request.run(name, problems, unlifted=unlifted)
 
     grade_assertions.__doc__ = _example(name, what)
@@ -88,13 +93,17 @@ def evalplus(
     policy: GradePolicy = "evalplus",
     settings: options.Settings = None,
     python: options.Python = None,
+    backend: options.Backend = "here",
+    address: options.Address = None,
+    nodes: options.Nodes = None,
     cache: options.Cache = None,
     limit: options.Limit = None,
     shard: options.Shard = None,
     overwrite: options.Overwrite = False,
     json: options.Json = False,
 ) -> int:
-    request = Request(samples, output, workers, policy, settings, python, cache, limit, shard, overwrite, json)
+    where = (backend, address, nodes)
+    request = Request(samples, output, workers, policy, settings, python, where, cache, limit, shard, overwrite, json)
     return request.run("evalplus", problems)
 
 
@@ -132,6 +141,9 @@ def io_tests(
     policy: GradePolicy = "contest",
     settings: options.Settings = None,
     python: options.Python = None,
+    backend: options.Backend = "here",
+    address: options.Address = None,
+    nodes: options.Nodes = None,
     cache: options.Cache = None,
     limit: options.Limit = None,
     shard: options.Shard = None,
@@ -142,7 +154,8 @@ def io_tests(
 
     Example: [bold]reexec grade tests --problems examples/graders/tests.jsonl --samples examples/graders/tests-samples.jsonl -o tests-graded.jsonl[/]
     """  # noqa: E501
-    request = Request(samples, output, workers, policy, settings, python, cache, limit, shard, overwrite, json)
+    where = (backend, address, nodes)
+    request = Request(samples, output, workers, policy, settings, python, where, cache, limit, shard, overwrite, json)
     return request.run("tests", problems or [], language=language, score=score, compare=compare, first=first)
 
 
@@ -166,6 +179,9 @@ def cruxeval(
     policy: GradePolicy = "cruxeval",
     settings: options.Settings = None,
     python: options.Python = None,
+    backend: options.Backend = "here",
+    address: options.Address = None,
+    nodes: options.Nodes = None,
     cache: options.Cache = None,
     overwrite: options.Overwrite = False,
     json: options.Json = False,
@@ -176,7 +192,11 @@ def cruxeval(
     """  # noqa: E501
     rows = sum(map(len, read_generations(generations).values()))
     used = options.effective_policy(policy, settings)
-    with options.opened_cache(cache) as kept, opened(used, workers, python, kept) as executor:
+    with (
+        options.opened_cache(cache) as kept,
+        options.opened_fleet((backend, address, nodes)) as fleet,
+        opened(used, workers, python, kept, fleet) as executor,
+    ):
         with screen.progress("grade cruxeval", rows) as meter:
             result = grade_cruxeval(
                 problems,
@@ -222,8 +242,10 @@ def cruxeval(
     return exits.IMPERFECT if failed else exits.DONE
 
 
-def opened(policy: Policy, workers: int | None, python: Path | None, cache: OutcomeCache | None) -> Executor:
-    return ExecutorOptions(policy, options.worker_count(workers), python, cache).open()
+def opened(
+    policy: Policy, workers: int | None, python: Path | None, cache: OutcomeCache | None, fleet: Fleet | None
+) -> Executor:
+    return ExecutorOptions(policy, options.wanted_workers(workers, fleet is None), python, cache, fleet).open()
 
 
 @dataclass(frozen=True, slots=True)
@@ -236,6 +258,7 @@ class Request:
     policy: str
     settings: list[str] | None
     python: Path | None
+    where: options.Where
     cache: str | None
     limit: int | None
     shard: str | None
@@ -250,7 +273,11 @@ class Request:
         rows = screen.count_lines(samples, self.limit, selection.shard[1] if selection.shard else 1)
         policy = options.effective_policy(self.policy, self.settings)
         language = chosen.get("language", PYTHON_NAME)
-        with options.opened_cache(self.cache) as cache, self._opened(policy, language, cache) as executor:
+        with (
+            options.opened_cache(self.cache) as cache,
+            options.opened_fleet(self.where) as fleet,
+            self._opened(policy, language, cache, fleet) as executor,
+        ):
             task = kind(problems, executor, **chosen)
             with screen.progress(f"grade {name}", rows) as meter:
                 result = run_grade(
@@ -268,9 +295,11 @@ class Request:
             show_grade(task, result, executor, meter, self.output, self.json)
         return exits.of_files(result.rows, result.rejected, result.engine_errors)
 
-    def _opened(self, policy: Policy, language: str, cache: OutcomeCache | None) -> AnyExecutor:
+    def _opened(self, policy: Policy, language: str, cache: OutcomeCache | None, fleet: Fleet | None) -> AnyExecutor:
         if language == PYTHON_NAME:
-            return opened(policy, self.workers, self.python, cache)
+            return opened(policy, self.workers, self.python, cache, fleet)
+        if fleet is not None:
+            raise UsageError("--backend is for programs in Python; split a file in other languages with --shard i/n")
         if self.python is not None:
             raise UsageError("--python chooses the interpreter of Python's samples; it has no meaning beside --language")
         compiles = options.effective_policy(COMPILE_POLICY, None)

@@ -5,7 +5,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
@@ -20,6 +20,7 @@ from .terminal import visible
 
 if TYPE_CHECKING:
     from reexec.engine.cache import OutcomeCache
+    from reexec.runners.backends.fleet import Fleet
 
 Workers = Annotated[
     int | None, typer.Option("--workers", "-w", help="Checks that run at the same time. [default: processors]", metavar="N")
@@ -54,10 +55,33 @@ Cache = Annotated[
         metavar="DIR|on|off",
     ),
 ]
+Backend = Annotated[
+    Literal["here", "processes", "ray"],
+    typer.Option(
+        "--backend",
+        help="Where checks run: in workers of this process, in several processes of this machine, or on the nodes of a Ray "
+        "cluster (extra `ray`). --workers are then each node's.",
+    ),
+]
+Address = Annotated[
+    str | None,
+    typer.Option(
+        "--address", help="The Ray cluster. [default: RAY_ADDRESS, else one that runs here, else a new one]", metavar="ADDRESS"
+    ),
+]
+Nodes = Annotated[
+    int | None,
+    typer.Option("--nodes", help="Of --backend processes. [default: one for every 16 processors, at least 2]", metavar="N"),
+]
 Output = Annotated[Path, typer.Option("--output", "-o", help="The file to write; .gz and .zst are compressed.", metavar="FILE")]
+
+Where = tuple[str, str | None, int | None]
+"""Backend, address and number of nodes."""
 
 EXECUTOR = {"workers": (Workers, None), "policy": (PolicyName, "codeio"), "set": (Settings, None), "python": (Python, None)}
 """Options of commands that execute programs, with their defaults."""
+BACKEND = {"backend": (Backend, "here"), "address": (Address, None), "nodes": (Nodes, None)}
+"""Of commands that can run their checks elsewhere."""
 CACHE = {"cache": (Cache, None)}
 """Of commands that may recall outcomes."""
 FILES = {
@@ -80,6 +104,11 @@ def worker_count(workers: int | None) -> int:
     if workers < 1:
         raise UsageError(f"--workers {workers}: must be 1 or more")
     return workers
+
+
+def wanted_workers(workers: int | None, here: bool) -> int | None:
+    """As `worker_count`; None where each node takes as many as it has processors."""
+    return None if workers is None and not here else worker_count(workers)
 
 
 def open_executor(policy: Policy, workers: int | None, python: Path | None) -> Executor:
@@ -108,6 +137,23 @@ def opened_cache(given: str | None) -> "Iterator[OutcomeCache | None]":
         cache.close()
         if cache.warning:
             print(f"reexec: {visible(cache.warning)}", file=sys.stderr)
+
+
+@contextmanager
+def opened_fleet(where: Where) -> "Iterator[Fleet | None]":
+    """The nodes that `--backend` asks for; None where checks run here. What happens to them is told on stderr."""
+    backend, address, nodes = where
+    if address is not None and backend != "ray":
+        raise UsageError(f"--address {address}: only --backend ray has one")
+    if nodes is not None and (backend != "processes" or nodes < 1):
+        raise UsageError(f"--nodes {nodes}: must be 1 or more, with --backend processes")
+    if backend == "here":
+        yield None
+        return
+    from reexec.runners.backends import opened
+
+    with opened(backend, address, nodes, lambda text: print(f"reexec: {visible(text)}", file=sys.stderr)) as fleet:
+        yield fleet
 
 
 def spared(recalled: int, shared: int) -> str:

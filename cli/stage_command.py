@@ -69,6 +69,7 @@ def stage_command(
         *(option_of(model, name) for name in fields),
         *([_parameter(instead[0], instead[1], False)] if instead else []),
         *(_parameter(name, *of) for name, of in (options.EXECUTOR if stage.executes else {}).items()),
+        *(_parameter(name, *of) for name, of in (options.BACKEND if stage.executes else {}).items()),
         *(_parameter(name, *of) for name, of in (options.CACHE if stage.recalls else {}).items()),
         *(_parameter(name, *of) for name, of in options.FILES.items()),
     ]
@@ -78,7 +79,10 @@ def stage_command(
         target, json = given.pop("output"), given.pop("json")
         selection = options.selection(given.pop("limit"), given.pop("shard"), given.pop("map"))
         overwrite = given.pop("overwrite")
-        executor = _executor_options(given) if stage.executes else None
+        where: options.Where = ("here", None, None)
+        if stage.executes:
+            where = (given.pop("backend"), given.pop("address"), given.pop("nodes"))
+        executor = _executor_options(given, where[0] == "here") if stage.executes else None
         cached = given.pop("cache") if stage.recalls else "off"
         other = instead is not None and given.pop(instead[0])
         settings = settings_of(model, given | dict.fromkeys(arguments, more))
@@ -86,8 +90,12 @@ def stage_command(
             return instead[2](first, target, settings, selection, json)
         lines = screen.count_lines(first, selection.limit, selection.shard[1] if selection.shard else 1)
         words = lines and lines * stage.words_a_row(settings)
-        with options.opened_cache(cached) as cache, screen.progress(stage.name, words) as meter:
-            executor = executor and replace(executor, cache=cache)
+        with (
+            options.opened_cache(cached) as cache,
+            options.opened_fleet(where) as fleet,
+            screen.progress(stage.name, words) as meter,
+        ):
+            executor = executor and replace(executor, cache=cache, fleet=fleet)
             summary = stage.run(first, target, settings, executor, selection=selection, overwrite=overwrite, progress=meter)
         done = Done(summary, meter, first, target, settings)
         if warn is not None:
@@ -178,6 +186,6 @@ def _sources(given: Path | list[Path]) -> tuple[Path, tuple[Path, ...]]:
     return (given[0], tuple(given[1:])) if isinstance(given, list) else (given, ())
 
 
-def _executor_options(given: dict[str, Any]) -> ExecutorOptions:
+def _executor_options(given: dict[str, Any], here: bool) -> ExecutorOptions:
     policy = options.effective_policy(given.pop("policy"), given.pop("set"))
-    return ExecutorOptions(policy, options.worker_count(given.pop("workers")), given.pop("python"))
+    return ExecutorOptions(policy, options.wanted_workers(given.pop("workers"), here), given.pop("python"))

@@ -3,7 +3,6 @@ the rows, and an exception on one row is that row's alone."""
 
 import asyncio
 import itertools
-import os
 from collections import deque
 from collections.abc import Callable, Coroutine, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, nullcontext
@@ -13,15 +12,19 @@ from typing import TYPE_CHECKING, Any
 
 from reexec.engine.errors import ReexecError
 
+from .backends.parts import Part, part_of
 from .rows.row import REJECTED, Result, Row
 from .rows.text import BadRowError
 
 if TYPE_CHECKING:
     from reexec.engine.cache import OutcomeCache
+    from reexec.engine.commands import AnyExecutor
     from reexec.engine.executor import Executor
     from reexec.engine.outcome import Outcome
     from reexec.engine.program import Program
     from reexec.policies.model import Policy
+
+    from .backends.fleet import Fleet
 
 WINDOW_BYTES = 64 << 20
 """Of rows under way side by side."""
@@ -39,23 +42,43 @@ class ExecutorOptions:
     python: str | Path | None = None
     cache: "OutcomeCache | None" = None
     """For stages that may recall outcomes; it stays the caller's to close."""
+    fleet: "Fleet | None" = None
+    """Nodes that run everything, where not this process does; the caller's to close too. `workers` are each node's, and
+    `python` and the cache's folder are paths there."""
 
     @classmethod
     def of(cls, given: "Executor | ExecutorOptions | None") -> "ExecutorOptions":
         """What opens more executors like the one that is given."""
+        from .backends.executor import NodesExecutor
+
         if given is None or isinstance(given, ExecutorOptions):
             return given or cls()
+        if isinstance(given, NodesExecutor):
+            return cls(given.policy, given.settings.workers, given.settings.python, fleet=given.fleet)
         return cls(given.policy, given.workers, given.interpreter.executable)
 
-    @property
-    def worker_count(self) -> int:
-        return len(os.sched_getaffinity(0)) if self.workers is None else self.workers
-
     def open(self) -> "Executor":
-        """An executor for verdicts: identical calls of a run are executed once. Proofs open their own (proof/seeds.py)."""
+        """An executor for verdicts: identical calls of a run are executed once."""
         from reexec.engine.executor import Executor
 
+        if self.fleet is not None:
+            from .backends.executor import NodeSettings, NodesExecutor
+
+            folder = None if self.cache is None else self.cache.folder
+            return NodesExecutor(
+                self.fleet, self.policy, NodeSettings(self.workers, self.python, cache=folder, share_identical=True)
+            )
         return Executor(self.policy, workers=self.workers, python=self.python, cache=self.cache, share_identical=True)
+
+    def open_part(self, policy: "Policy", part: Part) -> "Executor":
+        """An executor for proofs, which recalls nothing, with a part of the workers."""
+        from reexec.engine.executor import Executor
+
+        if self.fleet is not None:
+            from .backends.executor import NodeSettings, NodesExecutor
+
+            return NodesExecutor(self.fleet, policy, NodeSettings(self.workers, self.python, part=part))
+        return Executor(policy, workers=part_of(self.workers, part), python=self.python)
 
 
 def opened(given: "Executor | ExecutorOptions | None") -> "AbstractContextManager[Executor]":
@@ -63,6 +86,17 @@ def opened(given: "Executor | ExecutorOptions | None") -> "AbstractContextManage
     if given is None or isinstance(given, ExecutorOptions):
         return ExecutorOptions.of(given).open()
     return nullcontext(given)
+
+
+def another(executor: "AnyExecutor", policy: "Policy") -> "Executor":
+    """One of another policy that is like the given: on the same nodes, or with as many workers here."""
+    from reexec.engine.executor import Executor
+
+    from .backends.executor import NodesExecutor
+
+    if isinstance(executor, NodesExecutor):
+        return executor.another(policy)
+    return Executor(policy, workers=executor.workers, python=executor.interpreter.executable, isolation=executor.isolation)
 
 
 def one_result[**P, T](row: Row, function: Callable[P, T], *args: P.args, **more: P.kwargs) -> T | Result:

@@ -9,13 +9,13 @@ from typing import Any
 
 from reexec.engine.commands import AnyExecutor
 from reexec.engine.errors import ReexecError
-from reexec.engine.executor import Executor
 from reexec.engine.judging.compare import compare
 from reexec.engine.program import Call
 from reexec.engine.protocol import values
 from reexec.engine.version import VERSION
 from reexec.policies.model import Determinism
 
+from ..execution import another
 from .lifting.tree import PYTHON
 from .plan import Run
 
@@ -67,12 +67,7 @@ class ProvenValues:
         seeds = {name: getattr(own, name) + 1 for name in ("hash_seed", "random_seed", "numpy_seed")}
         varied = policy.model_copy(update={"determinism": Determinism(**seeds, fixed_addresses=False)})
         first = self._values(self._executor, missing)
-        with Executor(
-            varied,
-            workers=self._executor.workers,
-            python=self._executor.interpreter.executable,
-            isolation=self._executor.isolation,
-        ) as other:
+        with another(self._executor, varied) as other:
             second = self._values(other, missing)
         return {key: [_agreed(one, two) for one, two in zip(first[key], second[key], strict=True)] for key in missing}
 

@@ -39,14 +39,12 @@ class SeededExecutors:
     def __init__(self, given: Executor | ExecutorOptions | None) -> None:
         options = ExecutorOptions.of(given)
         self.policy = Policy.preset(options.policy) if isinstance(options.policy, str) else options.policy
-        self._python = options.python
+        self._options = options
         self._more: list[Executor] = []
-        workers = options.worker_count
-        share = max(1, workers // 2)
         first, second = (reseeded(self.policy, *seeds) for seeds in SEEDS)
-        self.one = Executor(first, workers=max(1, workers - share), python=self._python)
+        self.one = options.open_part(first, "first half")
         try:
-            self.two = Executor(second, workers=share, python=self._python)
+            self.two = options.open_part(second, "second half")
         except BaseException:
             self.one.shutdown()
             raise
@@ -57,5 +55,5 @@ class SeededExecutors:
 
     def more(self) -> Sequence[Executor]:
         if not self._more:
-            self._more = [Executor(reseeded(self.policy, *seeds), workers=1, python=self._python) for seeds in MORE_SEEDS]
+            self._more = [self._options.open_part(reseeded(self.policy, *seeds), "one") for seeds in MORE_SEEDS]
         return self._more

@@ -1,0 +1,85 @@
+"""Nodes of a Ray cluster: an actor on each, which is a NodeWork. Needs the extra `ray`, here and on the nodes.
+
+An actor is tied to its node and reserves nothing of it: a run takes the whole of the nodes that it finds, with as many workers
+as Ray counts processors there. An actor whose node is lost is not moved; nodes that join the cluster get one of their own.
+"""
+
+import contextlib
+import threading
+from collections.abc import Callable, Collection
+from typing import Any
+
+from reexec.engine.errors import EngineError
+
+from ..extras import missing_extra
+from .link import Link
+from .node import NodeWork
+
+THREADS = 4
+"""Of an actor: one waits in `take`, others serve `give`."""
+END_S = 10.0
+
+
+class RayCluster:
+    def __init__(self, address: str | None) -> None:
+        """Connects to the cluster at the address, else to the one that RAY_ADDRESS names or that runs here, else starts one
+        that ends with it. Raises UsageError where Ray is not installed, EngineError where there is no cluster."""
+        try:
+            import ray
+        except ImportError:
+            raise missing_extra("--backend ray", "ray") from None
+        self._ray: Any = ray
+        self._is_ours = not ray.is_initialized()
+        if self._is_ours:
+            try:
+                ray.init(address=address, log_to_driver=False, logging_level="warning", include_dashboard=False)
+            except ValueError:  # options of a new cluster, where there is one
+                ray.init(address=address or "auto", log_to_driver=False, logging_level="warning")
+            except Exception as error:
+                raise EngineError(f"no Ray cluster at {address or 'any address'}: {error}", stage="connect") from None
+
+    def connect(self, taken: Collection[str]) -> list[Link]:
+        try:
+            nodes = [node for node in self._ray.nodes() if node["Alive"] and node["NodeID"] not in taken]
+        except Exception as error:
+            raise EngineError(f"the Ray cluster does not answer: {error}", stage="connect", retry_helps=True) from None
+        return [RayNode(self._ray, node["NodeID"], int(node["Resources"].get("CPU", 0))) for node in nodes]
+
+    def close(self) -> None:
+        if self._is_ours:
+            self._ray.shutdown()
+
+
+class RayNode:
+    """`name` is Ray's id of the node."""
+
+    def __init__(self, ray: Any, name: str, processors: int) -> None:
+        self._ray, self.name = ray, name
+        where = ray.util.scheduling_strategies.NodeAffinitySchedulingStrategy(name, soft=False)
+        actor = ray.remote(num_cpus=0, max_restarts=0, max_concurrency=THREADS)(NodeWork)
+        self._actor = actor.options(scheduling_strategy=where).remote(processors or None)
+        self._is_closed = False
+
+    def start(self, heard: Callable[[bytes], None], ended: Callable[[str], None]) -> None:
+        threading.Thread(target=self._read, args=(heard, ended), daemon=True).start()
+
+    def send(self, data: bytes) -> None:
+        with contextlib.suppress(Exception):  # a lost actor is found out by whoever reads
+            self._actor.give.remote(data)
+
+    def close(self) -> None:
+        self._is_closed = True
+        with contextlib.suppress(Exception):
+            self._ray.get(self._actor.close.remote(), timeout=END_S)
+        with contextlib.suppress(Exception):
+            self._ray.kill(self._actor)
+
+    def _read(self, heard: Callable[[bytes], None], ended: Callable[[str], None]) -> None:
+        while not self._is_closed:
+            try:
+                data = self._ray.get(self._actor.take.remote())
+            except Exception as error:
+                first = next(iter(str(error).strip().splitlines()), "")
+                return ended(f"{type(error).__name__}: {first}"[:300])
+            heard(data)
+        return None
