@@ -328,6 +328,8 @@ class Fleet:
             thread.start()
         for thread in ends:
             thread.join()
+        if self._keeper is not None:
+            self._keeper.join()
         self._transport.close()
 
 

@@ -5,13 +5,14 @@
     frame = work.take()         # what is to be sent back; after a second without anything, a word that the node lives
     work.close()
 
-Every frame of tasks runs as streams of its own, whose outcomes go back as they come. What the driver has not taken yet is held
-up to HELD_BYTES; then the streams wait, and with them the executors.
+Tasks run in streams, whose outcomes go back as they come. A stream takes what has come when it begins; there are two more of
+them than an executor has workers, so that streams that wait for a slow check leave no worker idle. What the driver has not
+taken yet is held up to HELD_BYTES; then the streams wait, and with them the executors.
 """
 
 import threading
-from collections import deque
-from collections.abc import Sequence
+from collections import Counter, deque
+from collections.abc import Iterable, Sequence
 from concurrent.futures import Future
 from pathlib import Path
 from typing import Any
@@ -20,7 +21,7 @@ from reexec.engine.cache import CacheUnusableError, OutcomeCache
 from reexec.engine.errors import IsolationUnavailableError, UsageError
 from reexec.engine.executor import Executor
 from reexec.engine.outcome import Outcome
-from reexec.engine.program import Program
+from reexec.engine.program import Call, Program, Stdin
 from reexec.policies.model import Policy
 
 from . import wire
@@ -39,6 +40,8 @@ class NodeWork:
         self._executors: dict[int, Executor] = {}
         self._caches: dict[str, OutcomeCache] = {}
         self._lock = threading.Lock()
+        self._waiting: dict[Stream, deque[Item]] = {}
+        self._running: Counter[Stream] = Counter()
         self._changed = threading.Condition()
         self._said: deque[bytes] = deque()
         """Frames to be taken before any answer."""
@@ -56,7 +59,7 @@ class NodeWork:
             case "close":
                 _thread(self._close_executor, head["executor"])
             case "run":
-                _thread(self._run, head["programs"], lines)
+                self._run(head["programs"], lines)
 
     def take(self, patience_s: float = LIVES_S) -> bytes:
         """The next frame for the driver; one that says nothing after `patience_s`, or where the node is closed."""
@@ -127,58 +130,79 @@ class NodeWork:
             executor.shutdown()
 
     def _run(self, programs: list[Any], lines: list[bytes]) -> None:
-        """Puts the tasks into streams of like ones; those that share entropy one by one, as streams have no such option."""
+        """Puts tasks where streams of like ones take them; those that share entropy run one by one: no stream can do that."""
         known = {program.id: program for program in map(Program.from_json, programs)}
-        streams: dict[tuple[int, int], list[wire.Sent]] = {}
+        found: dict[Stream, list[Item]] = {}
         for line in lines:
             task = wire.read_task(line)
-            streams.setdefault((task.executor, task.how), []).append(task)
-        for (number, how), tasks in streams.items():
-            executor = self._executors.get(number)
+            found.setdefault((task.executor, task.how), []).append((known[task.program], task.call, task.number))
+        for stream, items in found.items():
+            executor = self._executors.get(stream[0])
             if executor is None:
-                self._fail(tasks, "usage", "this executor is shut down")
-            elif how & wire.SHARED_ENTROPY:
-                self._submit(executor, how, tasks, known)
+                self._fail(_numbers(items), "usage", "this executor is shut down")
+            elif stream[1] & wire.SHARED_ENTROPY:
+                self._submit(executor, stream[1], items)
             else:
-                _thread(self._stream, executor, how, tasks, known)
+                self._enqueue(executor, stream, items)
 
-    def _stream(self, executor: Executor, how: int, tasks: Sequence[wire.Sent], known: dict[str, Program]) -> None:
-        left = {task.number: task for task in tasks}
-        items = [(known[task.program], task.call, task.number) for task in tasks]
+    def _enqueue(self, executor: Executor, stream: "Stream", items: list["Item"]) -> None:
+        with self._lock:
+            self._waiting.setdefault(stream, deque()).extend(items)
+            if self._running[stream] >= executor.workers + 2:
+                return
+            self._running[stream] += 1
+        try:
+            _thread(self._streams, executor, stream)
+        except RuntimeError as error:  # this host has no room for a thread
+            with self._lock:
+                self._running[stream] -= 1
+                left = list(self._waiting.pop(stream)) if not self._running[stream] else []
+            if left:
+                self._fail(_numbers(left), "node", f"it may start no thread ({error})")
+
+    def _streams(self, executor: Executor, stream: "Stream") -> None:
+        while True:
+            with self._lock:
+                items = list(self._waiting.pop(stream, ()))
+                if not items:
+                    self._running[stream] -= 1
+                    return
+            self._stream(executor, stream[1], items)
+
+    def _stream(self, executor: Executor, how: int, items: Sequence["Item"]) -> None:
+        left = set(_numbers(items))
         watch, sources = bool(how & wire.WATCH_ARGUMENTS), bool(how & wire.WATCH_SOURCES)
         try:
             for outcome, number in executor.run_many(items, ordered=False, watch_arguments=watch, watch_sources=sources):
                 assert outcome is not None
                 if outcome.kind == "engine-error" and not executor.is_open:
                     raise executor.failure or RuntimeError("its executor has ended")
-                del left[number]
+                left.remove(number)
                 self._answer(number, outcome)
         except UsageError as error:
-            self._fail(left.values(), "usage" if executor.is_open else "node", str(error))
+            self._fail(left, "usage" if executor.is_open else "node", str(error))
         except Exception as error:
-            self._fail(left.values(), "node", f"{type(error).__name__}: {error}")
+            self._fail(left, "node", f"{type(error).__name__}: {error}")
 
-    def _submit(self, executor: Executor, how: int, tasks: Sequence[wire.Sent], known: dict[str, Program]) -> None:
+    def _submit(self, executor: Executor, how: int, items: Sequence["Item"]) -> None:
         watch, sources = bool(how & wire.WATCH_ARGUMENTS), bool(how & wire.WATCH_SOURCES)
-        for task in tasks:
+        for program, call, number in items:
 
-            def done(future: "Future[Outcome]", task: wire.Sent = task) -> None:
+            def done(future: "Future[Outcome]", number: int = number) -> None:
                 try:
                     outcome = future.result()
                 except Exception as error:
-                    self._fail([task], "node", f"{type(error).__name__}: {error}")
+                    self._fail([number], "node", f"{type(error).__name__}: {error}")
                 else:
-                    self._answer(task.number, outcome, waits=False)
+                    self._answer(number, outcome, waits=False)
 
             try:
-                future = executor.submit(
-                    known[task.program], task.call, watch_arguments=watch, watch_sources=sources, shared_entropy=True
-                )
+                future = executor.submit(program, call, watch_arguments=watch, watch_sources=sources, shared_entropy=True)
                 future.add_done_callback(done)
             except UsageError as error:
-                self._fail([task], "usage" if executor.is_open else "node", str(error))
+                self._fail([number], "usage" if executor.is_open else "node", str(error))
             except Exception as error:
-                self._fail([task], "node", f"{type(error).__name__}: {error}")
+                self._fail([number], "node", f"{type(error).__name__}: {error}")
 
     # -- what goes back ---------------------------------------------------------------------------------------
 
@@ -191,8 +215,8 @@ class NodeWork:
             self._held_bytes += len(line)
             self._changed.notify_all()
 
-    def _fail(self, tasks: Any, kind: str, why: str) -> None:
-        self._say(wire.head(do="not run", tasks=[task.number for task in tasks], kind=kind, why=why))
+    def _fail(self, numbers: Iterable[int], kind: str, why: str) -> None:
+        self._say(wire.head(do="not run", tasks=list(numbers), kind=kind, why=why))
 
     def _say(self, data: bytes) -> None:
         with self._changed:
@@ -205,8 +229,16 @@ class NodeWork:
         return {number: [each.recalled, each.shared] for number, each in counted.items()}
 
 
+Stream = tuple[int, int]
+"""An executor and what is asked of it: tasks of one go into the same streams."""
+Item = tuple[Program, Call | Stdin, int]
+"""With the number of the task."""
 ERRORS: dict[str, type[Exception]] = {"usage": UsageError, "isolation": IsolationUnavailableError}
 """How a node's refusal to open an executor is raised by the driver; any other is an EngineError."""
+
+
+def _numbers(items: Iterable[Item]) -> list[int]:
+    return [number for _, _, number in items]
 
 
 def _thread(work: Any, *arguments: Any) -> None:

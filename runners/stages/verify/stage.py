@@ -27,7 +27,7 @@ from ...records.turns import FIELDS as FIELDS_OF_TURNS
 from ...rows.row import Lines, Result, Row, Selection
 from ...rows.run import StageRun
 from ...settings import Flag, Settings, Templates
-from ...stage import Stage
+from ...stage import FirstLines, Stage
 from .ahead import Ahead
 from .blocks import WORDS, Piece, numbers_of
 from .feedback import FEEDBACK_FILE
@@ -82,7 +82,8 @@ class Verify(Stage[VerifySettings]):
         self._functions = FunctionStore(self.settings.functions)
         self._executor = stack.enter_context(opened(executor))
         self.executors, self.policy = (self._executor,), self._executor.policy
-        self._rates, self._went_on = PassRates(), False
+        self.forget()
+        self._went_on = False
         rule, limits = self.policy.comparison, self.policy.limits
         executes, usage = self.settings.execute_outputs, self.settings.usage is not None
         self._terms = JudgingTerms(rule, self.texts, limits.cpu_s, limits.idle_s, executes, usage)
@@ -90,6 +91,10 @@ class Verify(Stage[VerifySettings]):
         self._stack = stack
         self._ahead: Ahead | None = None
         self._repeats: dict[str, int] = {}  # ids that had to be made new, with the last number
+
+    def forget(self) -> None:
+        """Rows so far: those to come may repeat them, and count alone."""
+        self.seen, self._rates = FirstLines(), PassRates()
 
     def stage_run(self, selection: Selection | None, overwrite: bool) -> StageRun:
         run = super().stage_run(selection, overwrite)

@@ -1,0 +1,89 @@
+"""Verification as a step of a data set: a callable class for `map_batches` of Ray Data.
+
+    rows.map_batches(Verifier, fn_constructor_kwargs={"functions": "functions.jsonl"}, concurrency=4, batch_size=512)
+
+Each actor of Ray Data has an executor of its own. Nothing here needs Ray: a batch is a dict of columns.
+"""
+
+from collections.abc import Mapping
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+
+from reexec.engine.errors import UsageError
+from reexec.policies.model import Policy
+
+from .execution import ExecutorOptions
+from .rows.row import Result, Row
+from .rows.text import BadRowError, dump_line, parse_row
+from .stages.verify import Verify, VerifySettings
+
+MEMBERS = ("verdict", "status", "feedback", "answer_style", "function_id", "pair_id")
+
+
+class Verifier:
+    """Judges rows as `reexec verify` does, a batch at a time.
+
+    functions: the file with rows of refcode, funcname and ios; every node must see it.
+    policy:    a Policy or a preset's name.
+    workers:   checks that run at the same time; one by default, as Ray counts one processor for an actor.
+    python:    interpreter of the checked programs; this one where None.
+
+    A batch has the columns itemid, ioid, io_pred and output (and any others, which stay). The columns of MEMBERS are added, and
+    `reject`: why a row cannot be used, with None for the others; None where it can.
+    """
+
+    def __init__(
+        self, functions: str | Path, *, policy: Policy | str = "codeio", workers: int | None = 1, python: str | Path | None = None,
+        execute_outputs: bool = False, templates: str | Path | None = None,
+    ) -> None:  # fmt: skip
+        """Raises UsageError where a file or a setting is wrong, IsolationUnavailableError where nothing can be isolated."""
+        settings = VerifySettings(
+            functions=Path(functions), execute_outputs=execute_outputs, templates=None if templates is None else Path(templates)
+        )
+        self._stack = ExitStack()
+        self._stage = Verify(Path("batch"), Path("batch"), settings)
+        self._stage.open(self._stack, ExecutorOptions(policy, workers, python))
+
+    def __call__(self, batch: Mapping[str, Any]) -> dict[str, Any]:
+        """The columns of the batch and those that are added. Raises UsageError where columns differ in length."""
+        columns = {name: _values(column) for name, column in batch.items()}
+        lengths = {len(column) for column in columns.values()}
+        if len(lengths) > 1:
+            raise UsageError(f"the columns of a batch have the same length, not {sorted(lengths)}")
+        rows = (
+            _row(position, dict(zip(columns, values, strict=True)))
+            for position, values in enumerate(zip(*columns.values(), strict=True))
+        )
+        added: dict[str, list[Any]] = {name: [] for name in (*MEMBERS, "reject")}
+        self._stage.forget()
+        for result in self._stage.results(rows):
+            for name, value in _members(result).items():
+                added[name].append(value)
+        return {**batch, **added}
+
+    def close(self) -> None:
+        """Ends the executor; so does the end of the process."""
+        self._stack.close()
+
+
+def _values(column: Any) -> list[Any]:
+    """Of an array or a sequence, as Python's own values."""
+    values = column.tolist() if hasattr(column, "tolist") else list(column)
+    return [value.item() if hasattr(value, "item") else value for value in values]
+
+
+def _row(position: int, data: dict[str, Any]) -> Row:
+    try:
+        line = dump_line(data)
+        return Row(position + 1, line, parse_row(line), None, position)
+    except (BadRowError, TypeError, ValueError) as error:
+        return Row(position + 1, b"", {}, str(error), position)
+
+
+def _members(result: Result) -> dict[str, Any]:
+    if not result.lines:
+        return {**dict.fromkeys(MEMBERS), "reject": result.reason}
+    row = parse_row(result.lines[0])
+    said = {"status": row["res"]["status"], "feedback": row["res"]["message"]}
+    return {**{name: row.get(name) for name in MEMBERS}, **said, "reject": None}
