@@ -34,8 +34,8 @@ class Verifier:
     """
 
     def __init__(
-        self, functions: str | Path, *, policy: Policy | str = "codeio", workers: int | None = 1, python: str | Path | None = None,
-        execute_outputs: bool = False, templates: str | Path | None = None,
+        self, functions: str | Path, *, policy: Policy | str = "codeio", workers: int | None = 1,
+        python: str | Path | None = None, execute_outputs: bool = False, templates: str | Path | None = None,
     ) -> None:  # fmt: skip
         """Raises UsageError where a file or a setting is wrong, IsolationUnavailableError where nothing can be isolated."""
         settings = VerifySettings(

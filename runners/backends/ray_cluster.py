@@ -5,6 +5,7 @@ as Ray counts processors there. An actor whose node is lost is not moved; nodes 
 """
 
 import contextlib
+import logging
 import threading
 from collections.abc import Callable, Collection
 from typing import Any
@@ -32,9 +33,9 @@ class RayCluster:
         self._is_ours = not ray.is_initialized()
         if self._is_ours:
             try:
-                ray.init(address=address, log_to_driver=False, logging_level="warning", include_dashboard=False)
+                ray.init(address=address, log_to_driver=False, logging_level=logging.WARNING, include_dashboard=False)
             except ValueError:  # options of a new cluster, where there is one
-                ray.init(address=address or "auto", log_to_driver=False, logging_level="warning")
+                ray.init(address=address or "auto", log_to_driver=False, logging_level=logging.WARNING)
             except Exception as error:
                 raise EngineError(f"no Ray cluster at {address or 'any address'}: {error}", stage="connect") from None
 

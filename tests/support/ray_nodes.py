@@ -7,6 +7,7 @@ kill 1                                         # on its standard input; prints `
 
 import socket
 import sys
+import tempfile
 import time
 from pathlib import Path
 from typing import Any
@@ -35,7 +36,7 @@ def started(count: int, folder: str) -> tuple[Any, list[Any]]:
     from ray.cluster_utils import Cluster
 
     be_patient(services)
-    Path("/tmp/ray").mkdir(exist_ok=True)  # cluster_utils writes its address there, wherever the session is
+    Path(tempfile.gettempdir(), "ray").mkdir(exist_ok=True)  # cluster_utils writes its address there, wherever the session is
     cluster = Cluster()
     nodes = []
     for number in range(count):

@@ -52,10 +52,11 @@ def cluster() -> Iterator[Cluster]:
     if importlib.util.find_spec("ray") is None:
         lacking("ray is not installed")
     with tempfile.TemporaryDirectory(prefix="ray-", dir="/tmp", ignore_cleanup_errors=True) as folder:
+        Path(folder).chmod(0o755)  # jails pass through it
         process = subprocess.Popen(
             [sys.executable, "-m", "tests.support.ray_nodes", "3", folder],
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, cwd=ROOT,
-            env=ray_environment(), preexec_fn=small_stack, start_new_session=True,
+            env=ray_environment(folder), preexec_fn=small_stack, start_new_session=True,
         )  # fmt: skip
         try:
             word, _, rest = next_line(process, UP_S).partition(" ")
@@ -74,17 +75,17 @@ def cluster() -> Iterator[Cluster]:
             end_all_of(folder)
 
 
-def ray_environment() -> dict[str, str]:
+def ray_environment(folder: str) -> dict[str, str]:
     """Few threads, nothing that calls home, and no token in the user's home."""
     kept = {name: os.environ[name] for name in ("REEXEC_POLICY",) if name in os.environ}
     quiet = {"RAY_USAGE_STATS_ENABLED": "0", "RAY_AUTH_MODE": "disabled", "RAY_enable_metrics_collection": "0"}
     few = {"MALLOC_ARENA_MAX": "1", "OMP_NUM_THREADS": "1", "RAY_num_server_call_thread": "1"}
-    return environment({"TMPDIR": temporary_folder(), **kept, **quiet, **few})
+    return environment({"TMPDIR": folder, **kept, **quiet, **few})
 
 
 def small_stack() -> None:
-    """Where a process may have few addresses, the stacks of Ray's threads would take most of them. The hard limit stays, so that
-    jails have the stack that they are given."""
+    """Where a process may have few addresses, the stacks of Ray's threads would take most of them. The hard limit stays, so
+    that jails have the stack that they are given."""
     if limited_host.is_limited():
         resource.setrlimit(resource.RLIMIT_STACK, (SMALL_STACK, resource.getrlimit(resource.RLIMIT_STACK)[1]))
 
@@ -127,7 +128,7 @@ def test_a_node_of_a_cluster_lost_in_mid_run_costs_time_and_nothing_else(cluster
     driver = subprocess.Popen(
         [COMMAND, *map(str, call), *map(str, more)],
         stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
-        env=ray_environment(), preexec_fn=small_stack,
+        env=ray_environment(temporary_folder()), preexec_fn=small_stack,
     )  # fmt: skip
     try:
         wait_until(lambda: driver.poll() is not None or (output.exists() and lines_done(output) > 0), RUN_S)
