@@ -126,8 +126,12 @@ class Verify(Stage[VerifySettings]):
         if not self.settings.execute_outputs and run.selection.shard is None:  # rows of other shards are noted in between
             self._ahead = Ahead(run, self._functions, self._terms, self._judge, self._processes, self._result_of_many)
             self._stack.callback(self._ahead.close)
+        return self.results(run.rows() if self._ahead is None else self._ahead.rows())
+
+    def results(self, rows: Iterator[Row] | Iterator[Row | Result]) -> Iterator[Result]:
+        """The same of rows that no file holds."""
         return executed(
-            run.rows() if self._ahead is None else self._ahead.rows(),
+            rows,
             self.executors,
             self._prepare,
             self._finish,
