@@ -19,7 +19,9 @@ the driver is killed  a node's link ends with it: the node ends its executors, a
 Ctrl-C                the driver closes the fleet on its way out; nodes do not see the key
 a slow node           is given more only as it answers; what it holds when all else is done is waited for
 a node hangs          it says that it lives every second; after a minute without a word it is lost
-nodes differ          in reexec, Python, packages, isolation or machine: refused with both values, before any check runs
+nodes differ          in Python, packages, isolation or machine, or have another reexec than the driver: refused with both
+                      values, before any check runs
+a frame is no good    the node says so, and is lost: an answer is never waited for in vain
 
     wire        tasks and outcomes as frames         losses     what runs again after a loss
     node        the node's side                      link       one node, as the driver sees it

@@ -24,6 +24,7 @@ from reexec.policies.model import IsolationLevel, Policy
 
 from . import wire
 from .fleet import Fleet
+from .likeness import terms
 from .link import Task
 from .parts import Part
 from .stream import NodesStream
@@ -51,7 +52,7 @@ class NodesExecutor(Executor):
         self.policy = Policy.preset(policy) if isinstance(policy, str) else policy
         self.settings, self.fleet = settings, fleet
         self._number, abouts = fleet.open(
-            policy=self.policy.model_dump(mode="json"),
+            **terms(self.policy),
             workers=settings.workers,
             part=settings.part,
             python=None if settings.python is None else str(settings.python),

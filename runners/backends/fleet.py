@@ -21,7 +21,7 @@ from .link import MOST_AT_ONCE, ROWS_A_WORKER, Link, Member, Task, Transport
 SILENT_S = 60.0
 """Without a word: a node says that it lives every second."""
 START_S = 300.0
-"""For a node to be up."""
+"""For a node to be up; one that is not is left alone."""
 NONE_LEFT_S = 60.0
 LOOK_S = 10.0
 FAILURES_ALLOWED = 5
@@ -140,9 +140,9 @@ class Fleet:
             self._again = deque(task for task in self._again if not task.cancelled)
 
     def window_rows(self) -> int:
-        """How many tasks keep every node busy."""
+        """How many tasks keep every node busy, however fast."""
         with self._lock:
-            return 2 * max(ROWS_A_WORKER, sum(member.most() for member in self._members.values()))
+            return 2 * ROWS_A_WORKER * max(1, sum(member.workers for member in self._members.values()))
 
     def _check_open(self) -> None:
         if self.failure is not None:
@@ -151,12 +151,19 @@ class Fleet:
             raise UsageError("these nodes are closed")
 
     def _give(self) -> None:
-        """Under the lock: each node gets what it has room for, the least busy first."""
-        for member in sorted(self._members.values(), key=lambda each: len(each.tasks)):
-            while (source := self._again or self._waiting) and (room := member.room(source[0])):
+        """Under the lock: nodes get what they have room for, in rounds with a share for each, the least busy first."""
+        given = True
+        while given:
+            given = False
+            for member in sorted(self._members.values(), key=lambda each: len(each.tasks) / each.workers):
+                source = self._again or self._waiting
+                room = member.room(source[0]) if source else 0
+                if not room:
+                    continue
+                given = True
                 share = math.ceil(len(source) / (2 * len(self._members)))
                 batch: list[Task] = []
-                for _ in range(min(room, max(share, 8), MOST_AT_ONCE, len(source))):
+                for _ in range(min(room, max(share, member.workers), MOST_AT_ONCE, len(source))):
                     if batch and (source[0].executor not in member.abouts or source[0].losses > batch[0].losses):
                         break
                     batch.append(source.popleft())
@@ -264,6 +271,8 @@ class Fleet:
                     if now - member.heard_at > (SILENT_S if member.is_up else START_S)
                 ]
             for member in silent:
+                if not member.is_up:
+                    self._failures[member.name] = FAILURES_ALLOWED
                 self._ended(member, f"no word for {time.monotonic() - member.heard_at:.0f} s")
             if lost_one or now - looked > LOOK_S:
                 self._look()

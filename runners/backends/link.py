@@ -11,7 +11,10 @@ from reexec.engine.program import Program
 from . import losses, wire
 
 ROWS_A_WORKER = 64
-"""Tasks under way on a node, for each of its workers: its answers are on their way back while it runs the next ones."""
+"""Tasks under way on a node, for each of its workers, at the most: its answers are on their way back while it runs the next."""
+FIRST_ROWS_A_WORKER, LEAST_ROWS_A_WORKER = 8, 4
+STAY_S = 3.0
+"""What a node is given more of than it answers within this time waits there for nothing, while another node may be free."""
 BYTES = 32 << 20
 """Of calls under way on a node."""
 MOST_AT_ONCE = 256
@@ -51,6 +54,7 @@ class Task:
     """In a thread of a link, once: there is an answer or an error."""
     tag: Any = None
     losses: int = 0
+    given_at: float = 0.0
     cancelled: bool = False
     answer: bytes = b""
     error: Exception | None = None
@@ -76,6 +80,8 @@ class Member:
     """Executors that it could not open, and why."""
     tasks: dict[int, Task] = field(default_factory=dict)
     bytes_on_way: int = 0
+    rows_a_worker: float = FIRST_ROWS_A_WORKER
+    """Grows while answers come soon, and shrinks where they do not."""
     heard_at: float = field(default_factory=time.monotonic)
     is_up: bool = False
     is_lost: bool = False
@@ -86,16 +92,16 @@ class Member:
     def name(self) -> str:
         return self.link.name
 
-    def most(self) -> int:
-        """Tasks that keep all its workers busy."""
-        return ROWS_A_WORKER * max(1, sum(int(about["workers"]) for about in self.abouts.values()))
+    @property
+    def workers(self) -> int:
+        return max(1, sum(int(about["workers"]) for about in self.abouts.values()))
 
     def room(self, of: Task) -> int:
         """How many more tasks may go there, the first of which is this one; 0 where it is worth waiting for more answers."""
         about = self.abouts.get(of.executor)
         if about is None:
             return 0
-        usual = self.most()
+        usual = int(self.rows_a_worker * self.workers)
         under_way = len(self.tasks)
         most = min((losses.together(task.losses, usual) for task in (of, *self.tasks.values()) if task.losses), default=usual)
         if self.tasks and (self.bytes_on_way >= BYTES or (most == usual and under_way > usual * 3 // 4)):
@@ -104,7 +110,9 @@ class Member:
 
     def take(self, tasks: Sequence[Task]) -> None:
         """Sends tasks, with each program once."""
+        now = time.monotonic()
         for task in tasks:
+            task.given_at = now
             self.tasks[task.number] = task
             self.bytes_on_way += task.size
         programs = {task.program.id: task.program for task in tasks}
@@ -114,4 +122,8 @@ class Member:
         task = self.tasks.pop(number, None)
         if task is not None:
             self.bytes_on_way -= task.size
+            if time.monotonic() - task.given_at < STAY_S:
+                self.rows_a_worker = min(ROWS_A_WORKER, self.rows_a_worker + 1 / self.workers)
+            else:
+                self.rows_a_worker = max(LEAST_ROWS_A_WORKER, self.rows_a_worker * (1 - 0.1 / self.workers))
         return task

@@ -22,10 +22,9 @@ from reexec.engine.errors import IsolationUnavailableError, UsageError
 from reexec.engine.executor import Executor
 from reexec.engine.outcome import Outcome
 from reexec.engine.program import Call, Program, Stdin
-from reexec.policies.model import Policy
 
 from . import wire
-from .likeness import about
+from .likeness import about, agreed
 from .parts import part_of
 
 HELD_BYTES = 64 << 20
@@ -52,6 +51,13 @@ class NodeWork:
     # -- the transport's side ---------------------------------------------------------------------------------
 
     def give(self, data: bytes) -> None:
+        """Takes a frame of the driver's. Where that fails, the node says so and is of no more use."""
+        try:
+            self._give(data)
+        except Exception as error:  # a host that may start no thread; a transport may tell nobody
+            self._fail([], "node", f"{type(error).__name__}: {error}")
+
+    def _give(self, data: bytes) -> None:
         head, lines = wire.opened(data)
         match head["do"]:
             case "open":
@@ -106,7 +112,7 @@ class NodeWork:
         self._say(wire.head(do="opened", executor=number, about=about(executor)))
 
     def _made(self, head: dict[str, Any]) -> Executor:
-        cache = None
+        policy, cache = agreed(head), None
         if head["cache"]:
             try:
                 with self._lock:
@@ -115,7 +121,7 @@ class NodeWork:
             except CacheUnusableError as error:  # it saves time and decides nothing
                 self._say(wire.head(do="remark", text=f"no cache: {error}"))
         return Executor(
-            Policy.model_validate(head["policy"]),
+            policy,
             workers=part_of(head["workers"] or self._processors, head["part"]),
             python=head["python"],
             isolation=head["isolation"],

@@ -6,6 +6,8 @@ as Ray counts processors there. An actor whose node is lost is not moved; nodes 
 
 import contextlib
 import logging
+import os
+import socket
 import threading
 from collections.abc import Callable, Collection
 from typing import Any
@@ -19,6 +21,7 @@ from .node import NodeWork
 THREADS = 4
 """Of an actor: one waits in `take`, others serve `give`."""
 END_S = 10.0
+KNOCK_S = 10.0
 
 
 class RayCluster:
@@ -32,19 +35,25 @@ class RayCluster:
         self._ray: Any = ray
         self._is_ours = not ray.is_initialized()
         if self._is_ours:
+            knock(address or os.environ.get("RAY_ADDRESS", ""))
             try:
                 ray.init(address=address, log_to_driver=False, logging_level=logging.WARNING, include_dashboard=False)
-            except ValueError:  # options of a new cluster, where there is one
-                ray.init(address=address or "auto", log_to_driver=False, logging_level=logging.WARNING)
             except Exception as error:
-                raise EngineError(f"no Ray cluster at {address or 'any address'}: {error}", stage="connect") from None
+                where = f"at {address}" if address else "here"
+                raise EngineError(f"no Ray cluster {where}: {first_line(error)}", stage="connect") from None
 
     def connect(self, taken: Collection[str]) -> list[Link]:
         try:
-            nodes = [node for node in self._ray.nodes() if node["Alive"] and node["NodeID"] not in taken]
+            nodes = [node for node in self._ray.nodes() if node["Alive"]]
         except Exception as error:
-            raise EngineError(f"the Ray cluster does not answer: {error}", stage="connect", retry_helps=True) from None
-        return [RayNode(self._ray, node["NodeID"], int(node["Resources"].get("CPU", 0))) for node in nodes]
+            said = f"the Ray cluster does not answer: {first_line(error)}"
+            raise EngineError(said, stage="connect", retry_helps=True) from None
+        links: list[Link] = []
+        for node in nodes:
+            name, processors = f"{node['NodeManagerAddress']} ({node['NodeID'][:8]})", int(node["Resources"].get("CPU", 0))
+            if processors and name not in taken:  # a head without processors is there to lead
+                links.append(RayNode(self._ray, name, node["NodeID"], processors))
+        return links
 
     def close(self) -> None:
         if self._is_ours:
@@ -52,13 +61,11 @@ class RayCluster:
 
 
 class RayNode:
-    """`name` is Ray's id of the node."""
-
-    def __init__(self, ray: Any, name: str, processors: int) -> None:
+    def __init__(self, ray: Any, name: str, node_id: str, processors: int) -> None:
         self._ray, self.name = ray, name
-        where = ray.util.scheduling_strategies.NodeAffinitySchedulingStrategy(name, soft=False)
+        where = ray.util.scheduling_strategies.NodeAffinitySchedulingStrategy(node_id, soft=False)
         actor = ray.remote(num_cpus=0, max_restarts=0, max_concurrency=THREADS)(NodeWork)
-        self._actor = actor.options(scheduling_strategy=where).remote(processors or None)
+        self._actor = actor.options(scheduling_strategy=where).remote(processors)
         self._is_closed = False
 
     def start(self, heard: Callable[[bytes], None], ended: Callable[[str], None]) -> None:
@@ -80,7 +87,22 @@ class RayNode:
             try:
                 data = self._ray.get(self._actor.take.remote())
             except Exception as error:
-                first = next(iter(str(error).strip().splitlines()), "")
-                return ended(f"{type(error).__name__}: {first}"[:300])
+                return ended(first_line(error))
             heard(data)
         return None
+
+
+def knock(address: str) -> None:
+    """Raises EngineError where nobody listens at HOST:PORT: Ray itself would try for three minutes."""
+    host, _, port = address.rpartition(":")
+    if not port.isdecimal() or not host or "/" in host:
+        return  # Ray's other ways to name a cluster
+    try:
+        socket.create_connection((host.strip("[]"), int(port)), KNOCK_S).close()
+    except (OSError, OverflowError) as error:
+        raise EngineError(f"no Ray cluster at {address}: {error}", stage="connect", retry_helps=True) from None
+
+
+def first_line(error: Exception) -> str:
+    """Ray's errors go on for a page."""
+    return f"{type(error).__name__}: {next(iter(str(error).strip().splitlines()), '')}"[:300]

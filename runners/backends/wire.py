@@ -13,8 +13,6 @@ from typing import Any
 from reexec.engine.outcome import Outcome
 from reexec.engine.program import Call, Program, Stdin, call_from_json
 
-FORM = 1
-"""Of the frames; nodes and driver must have the same."""
 WATCH_ARGUMENTS, WATCH_SOURCES, SHARED_ENTROPY = 1, 2, 4
 
 

@@ -1,6 +1,7 @@
 """The fleet's rules, with nodes that are a few lines each: what runs where, what runs again, and what is refused."""
 
 import queue
+import socket
 import threading
 import time
 from collections.abc import Callable, Collection
@@ -12,17 +13,20 @@ from reexec.engine.errors import EngineError, UsageError
 from reexec.engine.executor import WAIT, Executor
 from reexec.engine.outcome import Outcome
 from reexec.engine.program import Program
+from reexec.policies.model import Policy
 from reexec.runners.backends import fleet as fleet_module
-from reexec.runners.backends import likeness, wire
+from reexec.runners.backends import likeness, ray_cluster, wire
+from reexec.runners.backends import link as link_module
 from reexec.runners.backends.executor import NodesExecutor
 from reexec.runners.backends.fleet import Fleet
-from reexec.runners.backends.link import ROWS_A_WORKER
+from reexec.runners.backends.link import FIRST_ROWS_A_WORKER, LEAST_ROWS_A_WORKER, ROWS_A_WORKER
+from reexec.runners.backends.node import NodeWork
 from reexec.runners.backends.parts import part_of
 
 PROGRAM = Program("def f(n):\n    return n", "f")
 ABOUT = {
-    "form": wire.FORM, "reexec": "1", "python": "3.12.1", "machine": "x86_64", "isolation": "nsjail", "policy": "p",
-    "packages": ["numpy-2.1"], "executable": "/usr/bin/python3", "workers": 1, "missing": [],
+    "python": "3.12.1", "machine": "x86_64", "isolation": "nsjail", "packages": ["numpy-2.1"],
+    "executable": "/usr/bin/python3", "workers": 1, "missing": [],
 }  # fmt: skip
 
 Behaviour = Callable[["Node", list[wire.Sent]], None]
@@ -155,10 +159,47 @@ def test_a_node_has_no_more_under_way_than_its_workers_need() -> None:
     first = threading.Thread(target=next, args=(stream,), daemon=True)
     first.start()
     deadline = time.monotonic() + 20
-    while node.under_way < 2 * ROWS_A_WORKER * 3 // 4 and time.monotonic() < deadline:
+    while node.under_way < 2 * FIRST_ROWS_A_WORKER and time.monotonic() < deadline:
         time.sleep(0.01)
     time.sleep(0.1)
-    assert 0 < node.most_at_once <= 2 * ROWS_A_WORKER
+    assert node.most_at_once == 2 * FIRST_ROWS_A_WORKER
+    release.set()
+    first.join(30)
+    fleet.close()
+
+
+def test_what_is_under_way_grows_with_quick_answers_and_shrinks_with_slow_ones(monkeypatch: pytest.MonkeyPatch) -> None:
+    def under_way_after(stay_s: float) -> int:
+        monkeypatch.setattr(link_module, "STAY_S", stay_s)
+        node = Node("a")
+        fleet = Fleet(Nodes(node))
+        executor = NodesExecutor(fleet, "codeio")
+        values(executor, 400)
+        node.most_at_once = 0
+        values(executor, 1000)
+        fleet.close()
+        return node.most_at_once
+
+    assert under_way_after(1000) == ROWS_A_WORKER
+    assert under_way_after(0) == LEAST_ROWS_A_WORKER
+
+
+def test_a_few_tasks_are_shared_by_all_nodes() -> None:
+    release = threading.Event()
+
+    def held(node: Node, tasks: list[wire.Sent]) -> None:
+        release.wait(30)
+        node.answer(tasks)
+
+    nodes = [Node(name, held) for name in "abc"]
+    fleet = Fleet(Nodes(*nodes))
+    stream = iter(NodesExecutor(fleet, "codeio").run_many(_items(12)))
+    first = threading.Thread(target=next, args=(stream,), daemon=True)
+    first.start()
+    deadline = time.monotonic() + 20
+    while sum(node.most_at_once for node in nodes) < 12 and time.monotonic() < deadline:
+        time.sleep(0.01)
+    assert [node.most_at_once for node in nodes] == [4, 4, 4]
     release.set()
     first.join(30)
     fleet.close()
@@ -211,7 +252,7 @@ def test_a_check_that_ends_nodes_is_an_engine_error_and_takes_no_other_along() -
     ("about", "said"),
     [
         ({"python": "3.11.2"}, "a has Python 3.12.1, b has 3.11.2"),
-        ({"reexec": "2"}, "a has reexec 1, b has 2"),
+        ({"machine": "aarch64"}, "a has a processor of the kind x86_64, b has aarch64"),
         ({"isolation": "restricted"}, "a has isolation nsjail, b has restricted"),
         ({"packages": ["numpy-1.26", "pandas-2"]}, "a has numpy-2.1, b has numpy-1.26, pandas-2 instead"),
     ],
@@ -221,6 +262,50 @@ def test_nodes_that_differ_are_refused_with_both_values(about: dict[str, Any], s
     with pytest.raises(UsageError, match="nodes differ") as raised:
         NodesExecutor(fleet, "codeio")
     assert said in str(raised.value)
+    fleet.close()
+
+
+@pytest.mark.parametrize(
+    ("changed", "said"),
+    [
+        ({"reexec": "0.0.9 (code 00)"}, "and the command has 0.0.9 (code 00); install the same on both"),
+        ({"digest": "0" * 32}, "this node reads another policy in the same words"),
+    ],
+)
+def test_a_node_with_another_reexec_or_policy_opens_nothing(changed: dict[str, str], said: str) -> None:
+    work = NodeWork()
+    settings = {"workers": 1, "part": "all", "python": None, "isolation": None, "cache": None, "share_identical": False}
+    terms = {**likeness.terms(Policy.preset("codeio")), **changed}
+    work.give(wire.head(do="open", executor=1, **terms, **settings))
+    head, _ = wire.opened(work.take(60))
+    work.close()
+    assert (head["do"], head["executor"], head["kind"]) == ("failed", 1, "usage")
+    assert said in head["why"]
+
+
+def test_a_node_that_cannot_take_a_frame_says_that_it_is_of_no_more_use() -> None:
+    work = NodeWork()
+    work.give(wire.frame(wire.run_head([]), [b'[1,1,0,"no such program",[]]']))
+    head, _ = wire.opened(work.take(60))
+    work.close()
+    assert (head["do"], head["kind"]) == ("not run", "node")
+
+
+def test_a_node_that_is_not_up_in_time_is_left_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(fleet_module, "START_S", 0.2)
+    made: list[str] = []
+
+    class Mute(Node):
+        def send(self, data: bytes) -> None:
+            pass
+
+    def spare(name: str) -> Node:
+        made.append(name)
+        return Mute(name)
+
+    fleet = Fleet(Nodes(Mute("a"), Node("b"), spare=spare))
+    assert values(NodesExecutor(fleet, "codeio"), 50) == [(number, number) for number in range(50)]
+    assert made == []
     fleet.close()
 
 
@@ -316,6 +401,16 @@ def test_halves_are_all_of_the_workers_and_one_at_least() -> None:
         assert sum(halves) == max(2, count)
     assert part_of(5, "one") == 1
     assert part_of(5, "all") == 5
+
+
+def test_an_address_where_nobody_listens_is_said_at_once() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port = server.getsockname()[1]
+        ray_cluster.knock(f"127.0.0.1:{port}")
+    with pytest.raises(EngineError, match=f"no Ray cluster at 127.0.0.1:{port}: "):
+        ray_cluster.knock(f"127.0.0.1:{port}")
+    for other in ("", "auto", "local", f"ray://127.0.0.1:{port}"):
+        ray_cluster.knock(other)
 
 
 def test_what_is_installed_is_read_by_name_and_version(tmp_path: Any) -> None:

@@ -25,6 +25,7 @@ from tests.support.helpers import (
     example_responses,
     lines_done,
     reexec,
+    reexec_cold,
     sleeper,
     temporary_folder,
     wait_until,
@@ -34,7 +35,7 @@ from tests.support.helpers import (
 pytestmark = pytest.mark.timeout(900)
 UP_S, RUN_S = 240, 300
 SMALL_STACK = 256 << 10
-SLEEPERS = 9
+SLEEPERS = 15
 
 
 class Cluster:
@@ -115,12 +116,12 @@ def end_all_of(folder: str) -> None:
 @pytest.mark.slow
 def test_a_node_of_a_cluster_lost_in_mid_run_costs_time_and_nothing_else(cluster: Cluster, tmp_path: Path) -> None:
     functions, responses = example_functions(1), example_responses(1)[:60]
-    for index in range(SLEEPERS):  # all nodes have work left when one is pulled out
+    for index in range(SLEEPERS):  # five times two seconds for each node: it has work left when it is pulled out
         function, row = sleeper(len(functions), seconds=2 + index / 100)
         functions.append(function)
         responses.insert(3 + 4 * index, row)
     source = write_rows(tmp_path / "responses.jsonl", responses)
-    call = ["verify", source, "--functions", write_rows(tmp_path / "functions.jsonl", functions)]
+    call: list[str | Path] = ["verify", source, "--functions", write_rows(tmp_path / "functions.jsonl", functions)]
     one = reexec(*call, "-o", tmp_path / "one.jsonl")
     assert one.code == 0, one.err
     output = tmp_path / "out.jsonl"
@@ -142,10 +143,10 @@ def test_a_node_of_a_cluster_lost_in_mid_run_costs_time_and_nothing_else(cluster
     assert output.read_bytes() == (tmp_path / "one.jsonl").read_bytes()
 
 
-def test_without_ray_its_extra_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_ray_its_extra_is_named(tmp_path: Path) -> None:
     (tmp_path / "ray.py").write_text("raise ImportError('hidden')")
-    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
     source, output = EXAMPLES / "responses.jsonl", tmp_path / "o.jsonl"
-    done = reexec("verify", source, "--functions", FUNCTIONS, "-o", output, "--backend", "ray")
+    hidden = {"PYTHONPATH": str(tmp_path)}
+    done = reexec_cold("verify", source, "--functions", FUNCTIONS, "-o", output, "--backend", "ray", env=hidden)
     assert done.code == 2
     assert "--backend ray needs the extra `ray`" in done.one_line()
