@@ -5,13 +5,14 @@
 Each actor of Ray Data has an executor of its own. Nothing here needs Ray: a batch is a dict of columns.
 """
 
-from collections.abc import Mapping
+import os
+from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
 from reexec.engine.errors import UsageError
-from reexec.policies.model import Policy
+from reexec.policies.layers import load_policy
 
 from .execution import ExecutorOptions
 from .rows.row import Result, Row
@@ -25,7 +26,8 @@ class Verifier:
     """Judges rows as `reexec verify` does, a batch at a time.
 
     functions: the file with rows of refcode, funcname and ios; every node must see it.
-    policy:    a Policy or a preset's name.
+    policy:    a preset's name or a TOML file; REEXEC_POLICY is read as everywhere.
+    settings:  changes of it, as "limits.cpu_s=1".
     workers:   checks that run at the same time; one by default, as Ray counts one processor for an actor.
     python:    interpreter of the checked programs; this one where None.
 
@@ -34,16 +36,17 @@ class Verifier:
     """
 
     def __init__(
-        self, functions: str | Path, *, policy: Policy | str = "codeio", workers: int | None = 1,
+        self, functions: str | Path, *, policy: str | Path = "codeio", settings: Sequence[str] = (), workers: int | None = 1,
         python: str | Path | None = None, execute_outputs: bool = False, templates: str | Path | None = None,
     ) -> None:  # fmt: skip
         """Raises UsageError where a file or a setting is wrong, IsolationUnavailableError where nothing can be isolated."""
-        settings = VerifySettings(
+        judging = VerifySettings(
             functions=Path(functions), execute_outputs=execute_outputs, templates=None if templates is None else Path(templates)
         )
         self._stack = ExitStack()
-        self._stage = Verify(Path("batch"), Path("batch"), settings)
-        self._stage.open(self._stack, ExecutorOptions(policy, workers, python))
+        self._stage = Verify(Path("batch"), Path("batch"), judging)
+        wanted = load_policy(policy, settings=settings, environment=os.environ)
+        self._stage.open(self._stack, ExecutorOptions(wanted, workers, python))
 
     def __call__(self, batch: Mapping[str, Any]) -> dict[str, Any]:
         """The columns of the batch and those that are added. Raises UsageError where columns differ in length."""
