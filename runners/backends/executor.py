@@ -8,16 +8,17 @@ from pathlib import Path
 from typing import Any
 
 from reexec.engine.arguments import encode_call
-from reexec.engine.errors import DeadlineExceededError, EngineError, UsageError
+from reexec.engine.errors import EngineError, UsageError
 from reexec.engine.executor import Arguments, Executor
-from reexec.engine.folding import fold_argument
+from reexec.engine.folding import fold_arguments
 from reexec.engine.jail.interpreter import Interpreter
-from reexec.engine.judging.verdict import Verdict, judge
+from reexec.engine.judging.verdict import Verdict
 from reexec.engine.outcome import Outcome
 from reexec.engine.own_terms import CallLimits, Files
 from reexec.engine.pool.future import OutcomeFuture
 from reexec.engine.pool.statistics import Statistics
 from reexec.engine.program import Call, Check, Command, CommandLine, Program, Script, Stdin
+from reexec.engine.protocol import frames
 from reexec.engine.stream import Repeat
 from reexec.policies.comparison import ComparisonRule
 from reexec.policies.model import IsolationLevel, Policy
@@ -45,8 +46,8 @@ class NodeSettings:
 
 
 class NodesExecutor(Executor):
-    """Takes calls as an Executor does. A value that is not as the policy compares (`rule`), lower limits and files are not
-    for nodes: UsageError. Checks do not share forks."""
+    """Takes calls as an Executor does. Values of another kind than the policy compares (`rule`), lower limits, files, timeouts
+    of a call and groups are not for nodes: UsageError. Checks do not share forks."""
 
     def __init__(self, fleet: Fleet, policy: Policy | str, settings: NodeSettings = NodeSettings()) -> None:
         self.policy = Policy.preset(policy) if isinstance(policy, str) else policy
@@ -100,72 +101,42 @@ class NodesExecutor(Executor):
         settings = replace(self.settings, isolation=self.isolation.value, cache=None, share_identical=False)
         return NodesExecutor(self.fleet, policy, settings)
 
-    # -- calls ------------------------------------------------------------------------------------------------
+    # -- calls: what submit, map, check, check_many and run_many are made of --------------------------------------
 
-    def submit(
-        self, program: Program, call: Arguments, *, watch_arguments: bool = False, watch_sources: bool = False,
-        shared_entropy: bool = False, rule: ComparisonRule | None = None, timeout: float | None = None, group: Hashable = None,
+    def _submit(
+        self, program: Program, call: Arguments, options: int, timeout: float | None, group: Hashable,
         limits: CallLimits | None = None, files: Files | None = None,
     ) -> OutcomeFuture:  # fmt: skip
         if limits is not None or files is not None or timeout is not None or group is not None:
             raise UsageError("calls on nodes have no limits, files, timeouts or groups of their own")
-        if rule is not None and rule.values != self.policy.comparison.values:
-            raise UsageError("calls on nodes give the kind of values that the policy compares")
         future = SentFuture(self.fleet)
-        how = _how(watch_arguments, watch_sources, shared_entropy)
-        future.task = self._task(program, call, how, future.arrived, None)
+        future.task = self._task(program, call, options, future.arrived, None)
         self.fleet.run([future.task])
         return future
 
-    def map(self, program: Program, calls: Iterable[Arguments], *, timeout: float | None = None) -> Iterator[Outcome]:
-        for outcome, _ in self.run_many(((program, call, None) for call in calls), timeout=timeout):
-            assert outcome is not None
-            yield outcome
+    def _stream(
+        self, items: Iterable[tuple[Program | None, Arguments, Any]], rule: ComparisonRule, *, ordered: bool,
+        timeout: float | None, repeat: Repeat | None = None, options: int | None = None, accepts: Any = None,
+    ) -> Iterator[tuple[Any, Outcome | None]]:  # fmt: skip
+        del accepts  # a node judges nothing, so that checks share no forks there
+        usual = self._options(rule) if options is None else options
 
-    def check(
-        self, program: Program, call: Arguments, expected: Any, *, rule: ComparisonRule | str | None = None,
-        timeout: float | None = None, group: Hashable = None,
-    ) -> Verdict:  # fmt: skip
-        check = Check(program, call, expected, rule=rule)
-        future = self.submit(program, call, rule=check.rule_or(self.policy.comparison), group=group)
-        try:
-            outcome = future.result(timeout)
-        except TimeoutError:
-            raise DeadlineExceededError(f"no verdict within {timeout:g} s") from None
-        finally:
-            future.cancel()
-        return judge(outcome, check.expected, check.rule_or(self.policy.comparison))
+        def make(program: Program, call: Any, deliver: Callable[[Task], None], item: Any) -> Task:
+            own = usual if type(item) is not Check or item.rule is None else self._options(item.rule_or(rule))
+            return self._task(program, call, own, deliver, item)
 
-    def check_many(self, checks: Iterable[Check], *, ordered: bool = True, timeout: float | None = None) -> Iterator[Verdict]:
-        rule = self.policy.comparison
-        items = ((check.program, check.call, check) for check in checks)
-        for outcome, check in self.run_many(items, ordered=ordered, timeout=timeout):
-            assert outcome is not None
-            yield judge(outcome, check.expected, check.rule_or(rule), check.id)
+        stream = NodesStream(self.fleet, iter(items), make, ordered=ordered, timeout=timeout, repeat=repeat)
+        for outcome, item in stream:
+            yield Handed(item), outcome
 
-    def run_many(
-        self, items: Iterable[tuple[Program | None, Arguments, Any]], *, ordered: bool = True,
-        watch_arguments: bool = False, watch_sources: bool = False, timeout: float | None = None,
-        repeat_where: Callable[[Outcome, Any], bool] | None = None,
-        accepted_where: Callable[[Outcome, Any], bool] | None = None,
-    ) -> Iterator[tuple[Outcome | None, Any]]:  # fmt: skip
-        del accepted_where  # a node judges nothing, so that checks share no forks there
-        how = _how(watch_arguments, watch_sources, False)
-        repeat = None if repeat_where is None else Repeat(repeat_where, self.policy.comparison)
-
-        def make(program: Program, call: Any, deliver: Callable[[Task], None], tag: Any) -> Task:
-            if type(tag) is Check and tag.rule_or(self.policy.comparison).values != self.policy.comparison.values:
-                raise UsageError("checks on nodes have rules for the kind of values that the policy compares")
-            return self._task(program, call, how, deliver, tag)
-
-        yield from NodesStream(self.fleet, iter(items), make, ordered=ordered, timeout=timeout, repeat=repeat)
-
-    def _task(self, program: Program, call: Any, how: int, deliver: Callable[[Task], None], tag: Any) -> Task:
+    def _task(self, program: Program, call: Any, options: int, deliver: Callable[[Task], None], item: Any) -> Task:
         """Raises UsageError for what an Executor refuses, before anything is sent."""
         if self._is_shut:
             raise UsageError("this executor is shut down")
         if not isinstance(program, Program):
             raise UsageError(f"expected a Program, got {type(program).__name__}")
+        if (options ^ self._options(self.policy.comparison)) & frames.PYTHON_VALUES:
+            raise UsageError("calls on nodes give the kind of values that the policy compares")
         if isinstance(program, Script):
             if isinstance(program, Command | CommandLine):
                 raise UsageError("programs in other languages do not run on nodes")
@@ -176,11 +147,11 @@ class NodesExecutor(Executor):
             raise UsageError(f"a function is called with arguments, not with {type(call).__name__}")
         else:
             whole = Call.of(call)
-            given = Call(tuple(fold_argument(list(whole.args))), fold_argument(dict(whole.kwargs)))
+            given = Call(tuple(fold_arguments(list(whole.args))), fold_arguments(dict(whole.kwargs)))
             encode_call(given)  # refuses what a worker would not take
         number = self.fleet.number()
-        line = wire.task_line(number, self._number, how, program, wire.call_text(given))
-        return Task(number, self._number, program, line, deliver, tag)
+        line = wire.task_line(number, self._number, options, program, wire.call_text(given))
+        return Task(number, self._number, program, line, deliver, item)
 
     # -- the end ----------------------------------------------------------------------------------------------
 
@@ -189,6 +160,14 @@ class NodesExecutor(Executor):
         if not self._is_shut:
             self._is_shut = True
             self.fleet.close_executor(self._number)
+
+
+@dataclass(frozen=True, slots=True)
+class Handed:
+    """What the Executor's own methods ask of a job that is done."""
+
+    item: Any
+    judged: Verdict | None = None
 
 
 class SentFuture(OutcomeFuture):
@@ -229,9 +208,3 @@ class SentFuture(OutcomeFuture):
     def add_done_callback(self, fn: Callable[[Future[Outcome]], object]) -> None:
         """`fn` runs in the thread that brings the answer or that cancels; it must not wait there for another answer."""
         Future.add_done_callback(self, fn)
-
-
-def _how(watch_arguments: bool, watch_sources: bool, shared_entropy: bool) -> int:
-    how = wire.WATCH_ARGUMENTS if watch_arguments else 0
-    how |= wire.WATCH_SOURCES if watch_sources else 0
-    return how | (wire.SHARED_ENTROPY if shared_entropy else 0)

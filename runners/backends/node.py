@@ -22,6 +22,7 @@ from reexec.engine.errors import IsolationUnavailableError, UsageError
 from reexec.engine.executor import Executor
 from reexec.engine.outcome import Outcome
 from reexec.engine.program import Call, Program, Stdin
+from reexec.engine.protocol import frames
 
 from . import wire
 from .likeness import about, agreed
@@ -141,12 +142,12 @@ class NodeWork:
         found: dict[Stream, list[Item]] = {}
         for line in lines:
             task = wire.read_task(line)
-            found.setdefault((task.executor, task.how), []).append((known[task.program], task.call, task.number))
+            found.setdefault((task.executor, task.options), []).append((known[task.program], task.call, task.number))
         for stream, items in found.items():
             executor = self._executors.get(stream[0])
             if executor is None:
                 self._fail(_numbers(items), "usage", "this executor is shut down")
-            elif stream[1] & wire.SHARED_ENTROPY:
+            elif stream[1] & frames.SHARED_ENTROPY:
                 self._submit(executor, stream[1], items)
             else:
                 self._enqueue(executor, stream, items)
@@ -175,9 +176,9 @@ class NodeWork:
                     return
             self._stream(executor, stream[1], items)
 
-    def _stream(self, executor: Executor, how: int, items: Sequence["Item"]) -> None:
+    def _stream(self, executor: Executor, options: int, items: Sequence["Item"]) -> None:
         left = set(_numbers(items))
-        watch, sources = bool(how & wire.WATCH_ARGUMENTS), bool(how & wire.WATCH_SOURCES)
+        watch, sources = bool(options & frames.WATCH_ARGUMENTS), bool(options & frames.WATCH_SOURCES)
         try:
             for outcome, number in executor.run_many(items, ordered=False, watch_arguments=watch, watch_sources=sources):
                 assert outcome is not None
@@ -190,8 +191,8 @@ class NodeWork:
         except Exception as error:
             self._fail(left, "node", f"{type(error).__name__}: {error}")
 
-    def _submit(self, executor: Executor, how: int, items: Sequence["Item"]) -> None:
-        watch, sources = bool(how & wire.WATCH_ARGUMENTS), bool(how & wire.WATCH_SOURCES)
+    def _submit(self, executor: Executor, options: int, items: Sequence["Item"]) -> None:
+        watch, sources = bool(options & frames.WATCH_ARGUMENTS), bool(options & frames.WATCH_SOURCES)
         for program, call, number in items:
 
             def done(future: "Future[Outcome]", number: int = number) -> None:

@@ -13,8 +13,6 @@ from typing import Any
 from reexec.engine.outcome import Outcome
 from reexec.engine.program import Call, Program, Stdin, call_from_json
 
-WATCH_ARGUMENTS, WATCH_SOURCES, SHARED_ENTROPY = 1, 2, 4
-
 
 def head(**members: Any) -> bytes:
     return json.dumps(members, separators=(",", ":")).encode("ascii")
@@ -44,8 +42,8 @@ def call_text(call: Call | Stdin) -> str:
     return json.dumps(data, separators=(",", ":"))
 
 
-def task_line(number: int, executor: int, how: int, program: Program, call: str) -> bytes:
-    return f'[{number},{executor},{how},"{program.id}",{call}]'.encode("ascii")
+def task_line(number: int, executor: int, options: int, program: Program, call: str) -> bytes:
+    return f'[{number},{executor},{options},"{program.id}",{call}]'.encode("ascii")
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,15 +52,16 @@ class Sent:
 
     number: int
     executor: int
-    how: int
+    options: int
+    """Those of the engine's frames (engine/protocol/frames.py)."""
     program: str
     """Its id; the frame's first line has the program."""
     call: Call | Stdin = field(repr=False)
 
 
 def read_task(line: bytes) -> Sent:
-    number, executor, how, program, call = json.loads(line)
-    return Sent(number, executor, how, program, call_from_json(call))
+    number, executor, options, program, call = json.loads(line)
+    return Sent(number, executor, options, program, call_from_json(call))
 
 
 def answer_line(number: int, outcome: Outcome) -> bytes:
