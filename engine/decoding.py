@@ -66,16 +66,24 @@ def _row(text: bytes, start: int) -> int:
     return match.end() - start if match else 0
 
 
+def _marks(text: bytes) -> int:
+    """At least as many as a value has items, and at most twice as many."""
+    return text.count(b",") + text.count(b"[") + text.count(b"{")
+
+
 def read_json(payload: bytes, levels: int = _JSON_LEVELS) -> Any:
     """The value of a claim's JSON text. Raises UnreadableError."""
     decode = _decode_exact
     if payload.count(b"[") + payload.count(b"{") > _JSON_LEVELS and is_deeper(payload, levels):
         raise UnreadableError(f"nested deeper than {values.MAX_DEPTH}")
     if len(payload) > _SHORT:
-        if payload.count(b",") + payload.count(b"[") + payload.count(b"{") > 2 * values.MAX_NODES:
+        bare = payload
+        if _marks(payload) > 2 * values.MAX_NODES or has_digits(payload, values.MAX_DIGITS + 1):
+            bare = _STRING.sub(b'""', payload)  # in a text, digits are no integer and commas no items
+        if _marks(bare) > 2 * values.MAX_NODES:
             raise UnreadableError(f"more than {values.MAX_NODES} items")
         if has_digits(payload, _EXACT_DIGITS):
-            if has_digits(payload, values.MAX_DIGITS + 1):
+            if has_digits(bare, values.MAX_DIGITS + 1):
                 raise UnreadableError(f"an integer of more than {values.MAX_DIGITS} digits")
             decode = _decode_big
     try:

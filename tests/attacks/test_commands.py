@@ -29,15 +29,9 @@ BASE = (
     "limits.stack_bytes=8388608",
     "limits.confirm=false",
 )
+COMPILE: dict[str, tuple[str, ...]] = {"c": ("limits.cpu_s=8", "limits.memory_bytes=201326592")}
+WHERE_PRESENT = ("go", "java", "rust")
 LEVELS = (IsolationLevel.NSJAIL_CGROUP, IsolationLevel.NSJAIL)
-HONEST = {
-    "c": (
-        '#include <stdio.h>\n#include <unistd.h>\n#include <dirent.h>\nint main(void) { long n; int f = -1; scanf("%ld", &n); '
-        'DIR *d = opendir("/scratch"); if (d) { f = 0; while (readdir(d)) f++; } '
-        'printf("%ld %d %d\\n", n + 1, getpid() > 1, f); return 0; }'
-    ),
-    "bash": 'read n; echo "$((n + 1)) 1 $(test -d /scratch && echo 2 || echo -1)"',
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +39,8 @@ class Case:
     id: str
     title: str
     language: str
+    honest: str
+    """Prints 1 more than it reads, 1 where its number is not the first, and how many files its folder has (-1: no folder)."""
     program: str
     stdin: str = ""
     stdin_repeat: int = 1
@@ -58,6 +54,11 @@ class Case:
     within_s: float = 20.0
     except_on: dict[str, list[str]] = field(default_factory=dict)
     because: str = ""
+    levels: tuple[str, ...] = tuple(level.value for level in LEVELS)
+
+    @property
+    def has_scratch(self) -> bool:
+        return any(setting.startswith("limits.scratch_bytes") for setting in self.set)
 
 
 def cases() -> Iterator[Case]:
@@ -65,11 +66,14 @@ def cases() -> Iterator[Case]:
         tree = tomllib.loads(path.read_text(encoding="utf-8"))
         for each in tree["case"]:
             program = tree.get("preamble", "") + each.pop("program")
+            each["set"] = (*tree.get("set", ()), *each.get("set", ()))
             tuples: dict[str, Any] = {name: tuple(each.pop(name)) for name in ("expect", "set") if name in each}
-            yield Case(**each, **tuples, language=tree["language"], program=program)
+            general = {name: tree[name] for name in ("levels", "within_s") if name in tree and name not in each}
+            yield Case(**each, **tuples, **general, language=tree["language"], honest=tree["honest"], program=program)
 
 
 CASES = list(cases())
+RUNS = [(level, case) for level in LEVELS for case in CASES if level.value in case.levels]
 
 
 @pytest.fixture(scope="module")
@@ -87,7 +91,7 @@ def executors() -> Iterator[Callable[[IsolationLevel, Case], CommandExecutor]]:
                 load_policy("contest", settings=(*BASE, *more)),
                 workers=1,
                 isolation=isolation,
-                compile_policy=load_policy("compile", settings=("limits.cpu_s=8", "limits.memory_bytes=201326592")),
+                compile_policy=load_policy("compile", settings=COMPILE.get(case.language, ())),
             )
         return made[key]
 
@@ -97,13 +101,12 @@ def executors() -> Iterator[Callable[[IsolationLevel, Case], CommandExecutor]]:
 
 
 def honest(executor: CommandExecutor, case: Case) -> None:
-    outcome = executor.submit(Command(HONEST[case.language], case.language), "41\n").result(30)
+    outcome = executor.submit(Command(case.honest, case.language), "41\n").result(30)
     assert (outcome.kind, outcome.value) == ("value", 0), outcome.describe()
-    assert outcome.stdout == f"42 1 {2 if case.set else -1}\n"
+    assert outcome.stdout == f"42 1 {0 if case.has_scratch else -1}\n"
 
 
-@pytest.mark.parametrize("case", CASES, ids=lambda case: f"{case.language}-{case.id}")
-@pytest.mark.parametrize("isolation", LEVELS, ids=lambda level: level.value)
+@pytest.mark.parametrize(("isolation", "case"), RUNS, ids=[f"{level.value}-{case.language}-{case.id}" for level, case in RUNS])
 def test_an_attack_gets_its_word_and_leaves_the_worker_as_it_was(
     isolation: IsolationLevel, case: Case, executors: Callable[[IsolationLevel, Case], CommandExecutor]
 ) -> None:
@@ -111,7 +114,7 @@ def test_an_attack_gets_its_word_and_leaves_the_worker_as_it_was(
     try:
         executor.version(case.language)
     except (UsageError, IsolationUnavailableError) as error:
-        lacking(str(error))
+        (pytest.skip if case.language in WHERE_PRESENT else lacking)(str(error))
     honest(executor, case)
     worker = executor._language(case.language).executor
     before = settled(worker, None)
@@ -133,7 +136,9 @@ def judge(case: Case, isolation: IsolationLevel, outcome: Outcome) -> None:
     assert outcome.kind in words, said
     if outcome.kind == "value" and "value" in case.expect:
         assert outcome.value == case.status, said
-        assert outcome.stdout == (case.stdout or "").removeprefix("\n" if (case.stdout or "").count("\n") > 2 else "\0"), said
+        assert case.stdout == "*" or outcome.stdout == (case.stdout or "").removeprefix(
+            "\n" if (case.stdout or "").count("\n") > 2 else "\0"
+        ), said
     assert re.search(case.says, outcome.describe(), re.DOTALL), said
 
 
@@ -144,7 +149,7 @@ def test_weaker_levels_refuse_with_a_reason() -> None:
             CommandExecutor(policy, workers=1, isolation=isolation) as executor,
             pytest.raises(IsolationUnavailableError) as told,
         ):
-            executor.submit(Command(HONEST["c"], "c"), "1\n")
+            executor.submit(Command("int main(void) { return 0; }", "c"), "1\n")
         assert "jail" in str(told.value)
 
 

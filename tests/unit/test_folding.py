@@ -14,7 +14,7 @@ import pytest
 
 from reexec import Call, Check, Program, UsageError
 from reexec.engine.arguments import encode_call
-from reexec.engine.decoding import is_deeper, read_json, read_outcome
+from reexec.engine.decoding import UnreadableError, is_deeper, read_json, read_outcome
 from reexec.engine.pool.answer import Answer
 from reexec.engine.protocol import frames, values
 from tests.support.processor_time import within
@@ -176,6 +176,15 @@ def test_brackets_in_strings_have_no_depth() -> None:
     text = b'["' + b"[" * 1000 + b'", "\\"[[[["]'
     assert not is_deeper(text, 1)
     assert read_json(text) == ["[" * 1000, '"[[[[']
+
+
+@pytest.mark.parametrize(
+    "text", ["1" * 100_001, "0" * 300_000 + '"', "7," * 1_100_000, "[{" * 1_100_000], ids=lambda text: text[:2]
+)
+def test_digits_and_commas_of_a_text_are_no_integer_and_no_items(text: str) -> None:
+    assert read_json(json.dumps([text, 5]).encode()) == [text, 5]
+    with pytest.raises(UnreadableError, match="more than 100000 digits"):
+        read_json(json.dumps([text, "x"]).encode()[:-1] + b", " + b"1" * 100_001 + b"]")
 
 
 COLLIDING = 2**61 - 1
