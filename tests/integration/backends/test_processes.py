@@ -13,7 +13,8 @@ import psutil
 import pytest
 
 from reexec.policies.layers import load_policy
-from reexec.runners.backends import opened
+from reexec.runners.backends import fleet as fleet_module
+from reexec.runners.backends import opened, processes
 from reexec.runners.backends.fleet import Fleet
 from reexec.runners.execution import ExecutorOptions
 from reexec.runners.stage import Silent, Stage
@@ -25,10 +26,14 @@ from tests.support.helpers import (
     EXAMPLES,
     FUNCTIONS,
     SMALL,
+    all_gone,
     environment,
     example_functions,
     example_responses,
+    lines_done,
     reexec,
+    sleeper,
+    start,
     temporary_folder,
     wait_until,
     write_rows,
@@ -39,16 +44,16 @@ NODES = ("--backend", "processes", "--nodes", "2", "-w", "1")
 
 
 class KillsANode(Silent):
-    """Pulls out a node when so many rows are done."""
+    """Pulls out a node when so many rows are done; with SIGSTOP it hangs instead."""
 
-    def __init__(self, rows: int) -> None:
-        self._left, self.pid = rows, 0
+    def __init__(self, rows: int, end: signal.Signals = signal.SIGKILL) -> None:
+        self._left, self._end, self.pid = rows, end, 0
 
     def tell(self, word: str) -> None:
         self._left -= 1
         if not self._left:
             self.pid = node_processes()[0].pid
-            os.kill(self.pid, signal.SIGKILL)
+            os.kill(self.pid, self._end)
 
 
 def node_processes(of: int | None = None) -> list[psutil.Process]:
@@ -93,6 +98,18 @@ def test_a_node_killed_in_mid_run_costs_time_and_nothing_else(verified: Path, tm
         here(Verify, verified / "responses.jsonl", tmp_path / "out.jsonl", settings, fleet, progress=killer)
     assert killer.pid
     assert [line for line in told if "was lost (its process ended by signal 9)" in line]
+    same_files(verified / "one", tmp_path / "out", "jsonl", "passrates.jsonl")
+
+
+def test_a_node_that_hangs_is_lost_and_ended(verified: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(fleet_module, "SILENT_S", 8.0)
+    monkeypatch.setattr(processes, "END_S", 1.0)
+    settings, told = VerifySettings(functions=verified / "functions.jsonl"), list[str]()
+    killer = KillsANode(1, signal.SIGSTOP)
+    with opened("processes", nodes=3, tell=told.append) as fleet:
+        here(Verify, verified / "responses.jsonl", tmp_path / "out.jsonl", settings, fleet, progress=killer)
+        wait_until(lambda: not psutil.pid_exists(killer.pid), 60)
+    assert [line for line in told if "was lost (no word for " in line]
     same_files(verified / "one", tmp_path / "out", "jsonl", "passrates.jsonl")
 
 
@@ -146,6 +163,29 @@ def test_nodes_recall_from_a_cache(tmp_path: Path) -> None:
     assert first.summary["recalled"] == 0
     assert second.summary["recalled"] > 0
     same_files(tmp_path / "one", tmp_path / "two", "jsonl")
+
+
+def test_ctrl_c_ends_the_nodes_and_the_same_command_goes_on(tmp_path: Path) -> None:
+    functions, responses = example_functions(1), example_responses(1)[:60]
+    for index in range(12):
+        function, row = sleeper(len(functions), seconds=1.5 + index / 100)
+        functions.append(function)
+        responses.insert(5 + 5 * index, row)
+    call = ("verify", write_rows(tmp_path / "r.jsonl", responses), "-f", write_rows(tmp_path / "f.jsonl", functions))
+    output = tmp_path / "out.jsonl"
+    process = start(*call, "-o", output, *NODES)
+    wait_until(lambda: lines_done(output) > 0)
+    nodes = node_processes(process.pid)
+    os.killpg(process.pid, signal.SIGINT)
+    out, err = process.communicate(timeout=60)
+    assert (process.returncode, out, len(nodes)) == (130, "", 2), err
+    assert err.startswith("reexec: interrupted"), err
+    all_gone(nodes, 30)
+    done = reexec(*call, "-o", output, *NODES)
+    assert done.code == 0, done.err
+    assert "resuming after" in done.err
+    assert reexec(*call, "-o", tmp_path / "one.jsonl").code == 0
+    same_files(tmp_path / "one", tmp_path / "out", "jsonl")
 
 
 def test_nodes_end_with_their_driver(verified: Path, tmp_path: Path) -> None:

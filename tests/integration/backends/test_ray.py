@@ -32,8 +32,9 @@ from tests.support.helpers import (
     write_rows,
 )
 
-pytestmark = pytest.mark.timeout(900)
-UP_S, RUN_S = 240, 300
+pytestmark = pytest.mark.timeout(1800)
+GRADERS = EXAMPLES / "graders"
+UP_S, RUN_S = 240, 600
 SMALL_STACK = 256 << 10
 SLEEPERS = 15
 
@@ -48,8 +49,9 @@ class Cluster:
         assert next_line(self._process, 60) == "killed"
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def cluster() -> Iterator[Cluster]:
+    """Of three nodes, one of which a test pulls out: others may find two."""
     if importlib.util.find_spec("ray") is None:
         lacking("ray is not installed")
     with tempfile.TemporaryDirectory(prefix="ray-", dir="/tmp", ignore_cleanup_errors=True) as folder:
@@ -81,7 +83,9 @@ def ray_environment(folder: str) -> dict[str, str]:
     kept = {name: os.environ[name] for name in ("REEXEC_POLICY",) if name in os.environ}
     quiet = {"RAY_USAGE_STATS_ENABLED": "0", "RAY_AUTH_MODE": "disabled", "RAY_enable_metrics_collection": "0"}
     few = {"MALLOC_ARENA_MAX": "1", "OMP_NUM_THREADS": "1", "RAY_num_server_call_thread": "1"}
-    return environment({"TMPDIR": folder, **kept, **quiet, **few})
+    few |= {"RAY_enable_worker_prestart": "0", "RAY_prestart_worker_first_driver": "0"}  # processes that nobody asked for
+    patient = {"RAY_worker_register_timeout_seconds": "600"}  # a slow one would be ended, and another begin
+    return environment({"TMPDIR": folder, **kept, **quiet, **few, **patient})
 
 
 def small_stack() -> None:
@@ -141,6 +145,36 @@ def test_a_node_of_a_cluster_lost_in_mid_run_costs_time_and_nothing_else(cluster
     assert '"workers": 3' in out
     assert "was lost (" in err
     assert output.read_bytes() == (tmp_path / "one.jsonl").read_bytes()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("command", "endings"),
+    [
+        (["audit", FUNCTIONS, "--keep", "kept.jsonl"], ("jsonl", "kept.jsonl")),
+        (["generate", EXAMPLES / "unified.jsonl", "--pairs", "2", "--calls", "20"], ("jsonl", "drops.jsonl")),
+        (
+            ["grade", "mbpp", "--problems", GRADERS / "mbpp.jsonl", "--samples", GRADERS / "mbpp-samples.jsonl"],
+            ("jsonl", "tests.jsonl"),
+        ),
+    ],
+    ids=["audit", "generate", "grade"],
+)
+def test_the_other_commands_write_the_same_over_a_cluster(
+    cluster: Cluster, tmp_path: Path, command: list[str | Path], endings: tuple[str, ...]
+) -> None:
+    more: dict[str, list[str]] = {"one": [], "out": ["--backend", "ray", "--address", cluster.address, "-w", "1"]}
+    for name, where in more.items():
+        own = [tmp_path / f"{name}.kept.jsonl" if word == "kept.jsonl" else word for word in command]
+        done = subprocess.run(
+            [COMMAND, *map(str, own), "-o", str(tmp_path / f"{name}.jsonl"), *where],
+            stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False, timeout=RUN_S,
+            env=ray_environment(temporary_folder()), preexec_fn=small_stack,
+        )  # fmt: skip
+        assert done.returncode == 0, done.stderr
+    for ending in endings:
+        assert (tmp_path / f"out.{ending}").read_bytes() == (tmp_path / f"one.{ending}").read_bytes()
+        assert (tmp_path / f"out.{ending}").stat().st_size
 
 
 def test_without_ray_its_extra_is_named(tmp_path: Path) -> None:
