@@ -48,7 +48,7 @@ class NodesStream:
         timeout: float | None, repeat: Repeat | None,
     ) -> None:  # fmt: skip
         self._fleet, self._items, self._make = fleet, items, make
-        self._ordered, self._repeat, self._timeout = ordered, repeat, timeout
+        self._ordered, self._repeat = ordered, repeat
         self._deadline = None if timeout is None else time.monotonic() + timeout
         self._arrived: deque[Task] = deque()
         self._bell = threading.Condition()
@@ -67,7 +67,7 @@ class NodesStream:
             while True:
                 read = self._read_ahead()
                 if self._deadline is not None and time.monotonic() >= self._deadline:
-                    raise DeadlineExceededError(f"not done within {self._timeout:g} s; what was left is cancelled")
+                    raise DeadlineExceededError("the timeout is over; what was not done is cancelled")
                 self._look_at_arrived()
                 done = self._take_done()
                 for entry in done:
