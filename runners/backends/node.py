@@ -69,9 +69,9 @@ class NodeWork:
                 self._run(head["programs"], lines)
 
     def take(self, patience_s: float = LIVES_S) -> bytes:
-        """The next frame for the driver; one that says nothing after `patience_s`, or where the node is closed."""
+        """The next frame for the driver; after `patience_s` without one, the word that the node lives."""
         with self._changed:
-            self._changed.wait_for(lambda: self._said or self._answers or self._closed, patience_s)
+            self._changed.wait_for(lambda: self._said or self._answers, patience_s)
             if self._said:
                 return self._said.popleft()
             lines: list[bytes] = []
