@@ -67,7 +67,7 @@ def _run() -> int:
         raise
     except OSError as error:
         where = f"{error.filename}: " if error.filename is not None else ""
-        return _say(f"{where}{os.strerror(error.errno or 0).lower()}", exits.USAGE)
+        return _say(f"{where}{os.strerror(error.errno).lower() if error.errno else error}", exits.USAGE)
 
 
 def _fault_of(error: typer.TyperException) -> str:

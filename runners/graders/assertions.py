@@ -146,17 +146,38 @@ def plan_assertions(source: str, test: AssertionTest) -> Plan:
 
 
 def _lifted_tests(source: str, checks: Sequence[LiftedCheck]) -> list[Test]:
-    programs: dict[str, Program] = {}
+    programs: dict[tuple[str, bool], Program] = {}
     tests: list[Test] = []
     for number, check in enumerate(checks, 1):
         runs = []
-        for function, call in check.calls:
-            program = programs.get(function)
+        for at, (function, call) in enumerate(check.calls):
+            listed = at in check.iterated
+            program = programs.get((function, listed))
             if program is None:
-                program = programs[function] = Program(source, function)
+                program = programs[function, listed] = _listing(source, function) if listed else Program(source, function)
             runs.append(Run(program, call))
         tests.append(Test(f"assertion {number}", tuple(runs), _decide_by(check.tree), expected=_written(check)))
     return tests
+
+
+_LISTING: Final = """
+
+pass
+
+def {name}(*args, **kwargs):
+    import builtins as b
+    made = {target}(*args, **kwargs)
+    plain = b.list, b.tuple, b.dict, b.set, b.frozenset, b.str, b.bytes, b.int, b.float, b.complex, b.type(None)
+    return made if b.isinstance(made, plain) else [*made]
+"""
+
+
+def _listing(source: str, function: str) -> Program:
+    """The function, with a list for what is no plain value but can be gone through, such as a generator. It is a part of the
+    solution, and can say no more than the solution can. `pass` ends a text that is no whole program."""
+    owner, _, own = function.rpartition(".")
+    name = f"__listed_{own}__"
+    return Program(source + _LISTING.format(name=name, target=f"{owner}().{own}" if owner else own), name)
 
 
 def _ended(values: Sequence[Any]) -> str:

@@ -18,6 +18,7 @@ from .task import BadSampleError
 
 _CODE_FIELDS: Final = ("solution", "code")
 _PROSE_FIELDS: Final = ("response", "output", "generation", "text", "messages")
+_FIELDS: Final = (*_CODE_FIELDS, "completion", *_PROSE_FIELDS)
 _INDENTED: Final = re.compile(r"^(?: {4}|\t)", re.MULTILINE)
 """How Markdown marks code without fences."""
 _MARKS: Final = tuple(
@@ -46,8 +47,8 @@ class Code:
 
 def code_of(row: dict[str, Any], prompt: str = "", entry: str = "") -> Code:
     """The program of a sample. `prompt` is what a `completion` continues, `entry` a name that the program must define. Raises
-    BadSampleError for a row that holds several samples."""
-    _refuse_many(row)
+    BadSampleError for a row that holds several samples, or no member that may hold one."""
+    _refuse_unusable(row)
     for name in _CODE_FIELDS:
         if isinstance(row.get(name), str):
             return _by_contract(_between_marks(row[name]), name, entry)
@@ -60,15 +61,15 @@ def code_of(row: dict[str, Any], prompt: str = "", entry: str = "") -> Code:
             if found.text and prompt and entry:
                 return Code(_with_prompt(found.text, prompt, entry), found.how)
             return found
-    return Code("", "", "the sample has none of " + ", ".join((*_CODE_FIELDS, "completion", *_PROSE_FIELDS)))
+    return Code("", "", "no text in any of " + ", ".join(_FIELDS))
 
 
 def code_in_language(row: dict[str, Any], names: frozenset[str]) -> Code:
     """The program of a sample in another language, whose names (of code blocks) are `names`. Code by contract stays as it is
     but for fences around it; of free text, the last block with one of the names counts, else the last without a name, else all
     of it."""
-    _refuse_many(row)
-    for name in (*_CODE_FIELDS, "completion", *_PROSE_FIELDS):
+    _refuse_unusable(row)
+    for name in _FIELDS:
         text = _said(row.get(name))
         if text is None:
             continue
@@ -80,14 +81,16 @@ def code_in_language(row: dict[str, Any], names: frozenset[str]) -> Code:
         if found and name in _PROSE_FIELDS:
             return Code("", "", "no block of the language in the answer")
         return Code(text, name) if text.strip() else Code("", "", "no code in the answer")
-    return Code("", "", "the sample has none of " + ", ".join((*_CODE_FIELDS, "completion", *_PROSE_FIELDS)))
+    return Code("", "", "no text in any of " + ", ".join(_FIELDS))
 
 
-def _refuse_many(row: dict[str, Any]) -> None:
+def _refuse_unusable(row: dict[str, Any]) -> None:
     name = many_of(row)
-    if name is not None and not any(isinstance(row.get(each), str) for each in (*_CODE_FIELDS, "completion", *_PROSE_FIELDS)):
+    if name is not None and not any(isinstance(row.get(each), str) for each in _FIELDS):
         count = len(row[name])
         raise BadSampleError(f"{count} texts in one row: one sample a row, or a file whose rows all hold lists, at $.{name}")
+    if row.keys().isdisjoint(_FIELDS):
+        raise BadSampleError(f"the sample has none of {', '.join(_FIELDS)}, at $")
 
 
 def _between_marks(text: str) -> str:

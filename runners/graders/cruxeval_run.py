@@ -16,7 +16,7 @@ from reexec.engine.errors import UsageError
 from reexec.engine.executor import Executor
 from reexec.engine.version import VERSION
 from reexec.runners.rows.run import beside
-from reexec.runners.rows.source import open_lines
+from reexec.runners.rows.source import read_bytes
 from reexec.runners.rows.text import dump
 
 from .cruxeval import CruxEval, Mode, Prediction, Semantics, disagreements, percent_at_k, score_lists
@@ -40,10 +40,8 @@ class CruxSummary:
 
 def read_json_object(path: Path) -> dict[str, Any]:
     """The object in a file, plain or compressed. Raises UsageError."""
-    with open_lines(path) as file:
-        data = file.read()
     try:
-        found = json.loads(data)
+        found = json.loads(read_bytes(path))
     except (ValueError, RecursionError) as error:
         raise UsageError(f"{path}: not JSON ({error})") from None
     if not isinstance(found, dict):

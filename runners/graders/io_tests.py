@@ -71,7 +71,8 @@ class IoTests(Task):
                     return ""
             except BadTestsError as error:
                 raise BadSampleError(str(error)) from None
-            raise BadSampleError(f"no problem has the task_id {given!r} and the sample has no tests, at $.task_id")
+            names = "the sample names no problem" if given is None else f"no problem has the task_id {given!r}"
+            raise BadSampleError(f"{names} and the sample has no tests of its own, at $.task_id")
         return key
 
     def plan(self, row: dict[str, Any], key: str) -> Plan:

@@ -8,12 +8,16 @@ from pathlib import Path
 from typing import Any
 
 from reexec.engine.errors import UsageError
-from reexec.runners.rows.source import open_lines, read_lines
+from reexec.runners.rows.source import read_bytes, read_lines
 from reexec.runners.rows.text import BadRowError, parse_row
 
 MOST_LINE_BYTES = 256 << 20
 """Of a problem or a sample: test sets bring inputs of many megabytes."""
 _APPS_TESTS = "input_output.json"
+_KINDS: dict[str, tuple[type, str]] = {
+    **dict.fromkeys(("prompt", "entry_point", "test"), (str, "text")), "test_list": (list, "a list of texts"),
+}  # fmt: skip
+"""What members that a task needs must be."""
 ID_FIELDS = ("task_id", "id", "question_id", "problem_id", "problem", "name")
 
 
@@ -34,6 +38,8 @@ class Problems:
                     rows.append((number, parse_row(line)))
                 except BadRowError as error:
                     raise UsageError(f"{path}, line {number}: {error}") from None
+            if not rows:
+                raise UsageError(f"{path}: no problems in it")
             self._add(path, rows)
         for key, row in self._by_id.items():
             for name in needs:
@@ -41,6 +47,9 @@ class Problems:
                     raise UsageError(
                         f"{paths[0]}: problem {key} has no {name!r}, at $.{name} (a further --problems FILE can add members)"
                     )
+                kind, what = _KINDS.get(name, (object, ""))
+                if not isinstance(row[name], kind) or (kind is list and not all(isinstance(each, str) for each in row[name])):
+                    raise UsageError(f"{paths[0]}: problem {key}: expected {what}, at $.{name}")
         self._short = _unambiguous(list(self._by_id))
         self.digest = digest.hexdigest()
 
@@ -118,14 +127,11 @@ def _rows(path: Path) -> Iterator[tuple[int, bytes]]:
     if path.is_dir():
         yield from _of_folders(path)
         return
-    with open_lines(path) as file:
-        head = file.read(64).lstrip()
-    if not head.startswith(b"["):
+    if not read_bytes(path, 64).lstrip().startswith(b"["):
         yield from read_lines(path, MOST_LINE_BYTES)
         return
     try:
-        with open_lines(path) as file:
-            rows = json.loads(file.read())
+        rows = json.loads(read_bytes(path))
     except ValueError as error:
         raise UsageError(f"{path}: not JSON ({error})") from None
     for number, row in enumerate(rows, 1):

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from reexec.engine.errors import UsageError
-from reexec.runners.rows.source import open_lines, read_lines
+from reexec.runners.rows.source import read_bytes, read_lines
 from reexec.runners.rows.text import dump
 
 from .problems import MOST_LINE_BYTES, id_of
@@ -48,8 +48,7 @@ def one_a_row(path: Path, spread: Path) -> Path:
 
 
 def _of_file(path: Path) -> Iterator[dict[str, Any]] | None:
-    with open_lines(path) as file:
-        head = file.read(_MOST_HEAD_BYTES).removeprefix(b"\xef\xbb\xbf").lstrip()
+    head = read_bytes(path, _MOST_HEAD_BYTES).lstrip()
     line = head.split(b"\n", 1)[0].strip()
     first = _json(line)
     if isinstance(first, dict) and not _is_map(first):
@@ -57,9 +56,8 @@ def _of_file(path: Path) -> Iterator[dict[str, Any]] | None:
     if first is None and not (head.startswith(b"[") or line == b"{" or _is_long_map(head)):
         return None  # lines that are wrong are told one by one
     try:
-        with open_lines(path) as file:
-            whole = json.loads(file.read())
-    except (ValueError, RecursionError, OSError, EOFError):
+        whole = json.loads(read_bytes(path))
+    except (ValueError, RecursionError):
         return None
     if isinstance(whole, dict):
         return _of_map(whole) if _is_map(whole) else None

@@ -41,6 +41,20 @@ def open_lines(path: Path) -> BinaryIO:
         raise UsageError(f"{path}: cannot be read ({os.strerror(error.errno or 0).lower()})") from None
 
 
+def read_bytes(path: Path, most: int = -1) -> bytes:
+    """The file's first bytes, or all of them, decompressed and without a mark of UTF-8. Raises UsageError."""
+    try:
+        with open_lines(path) as file:
+            data = file.read(most)
+    except gzip.BadGzipFile:
+        raise UsageError(f"{path}: is not compressed by gzip, as its name says") from None
+    except BROKEN as error:
+        raise UsageError(f"{path}: the file breaks off ({error})") from None
+    if data.startswith(UTF_16):
+        raise UsageError(f"{path}: UTF-16 text; JSON is UTF-8, save it as that")
+    return data.removeprefix(BOM)
+
+
 def _open_zst(path: Path) -> BinaryIO:
     try:
         import zstandard

@@ -8,9 +8,11 @@ from typing import Any
 import pytest
 
 from reexec import UsageError
+from reexec.runners.graders.code import code_of
 from reexec.runners.graders.io_sets import read_tests
 from reexec.runners.graders.problems import Problems
 from reexec.runners.graders.samples import one_a_row
+from reexec.runners.graders.task import BadSampleError
 from tests.support.helpers import read_rows, write_rows
 
 TACO = [{"task_id": 0, "prompt": "Q", "output": ["print(1)\n", "print(2)\n"]}, {"task_id": 1, "prompt": "Q", "output": ["x"]}]
@@ -161,3 +163,33 @@ def test_the_tests_of_codecontests_are_three_sets_of_columns() -> None:
     with pytest.raises(ValueError, match=r"\$\.private_tests"):
         read_tests({"private_tests": {"input": ["1"], "output": []}})
     assert read_tests({"input_output": "", "task_id": 1}) is None
+
+
+def test_files_that_cannot_be_read_say_what_is_wrong_with_them(tmp_path: Path) -> None:
+    row = {"task_id": "a", "test_list": ["assert f(1) == 1"]}
+    for name, data, said in [
+        ("plain.jsonl.gz", json.dumps(row).encode(), "is not compressed by gzip, as its name says"),
+        ("cut.jsonl.gz", gzip.compress(json.dumps(row).encode() * 99)[:-9], "the file breaks off"),
+        ("wide.jsonl", json.dumps(row).encode("utf-16"), "UTF-16"),
+        ("empty.jsonl", b"\n", "no problems in it"),
+        (
+            "text.jsonl",
+            json.dumps(row | {"test_list": "assert f(1) == 1"}).encode(),
+            r"problem a: expected a list of texts, at \$\.test_list",
+        ),
+    ]:
+        path = tmp_path / name
+        path.write_bytes(data)
+        with pytest.raises(UsageError, match=said):
+            Problems([path], ("test_list",))
+        if "problem" not in said:
+            with pytest.raises(UsageError, match=said):
+                one_a_row(path, tmp_path / "spread.jsonl")
+    (tmp_path / "marked.json").write_text("\ufeff" + json.dumps([row]))
+    assert len(Problems([tmp_path / "marked.json"], ("test_list",))) == 1
+
+
+def test_a_sample_with_no_known_member_is_refused_and_an_empty_one_is_no_answer() -> None:
+    with pytest.raises(BadSampleError, match=r"has none of solution, code, completion, .*, at \$"):
+        code_of({"task_id": "a", "programme": "x"})
+    assert code_of({"task_id": "a", "code": None}).text == ""

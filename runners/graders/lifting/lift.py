@@ -10,7 +10,7 @@ from reexec.engine.program import Call, Program
 
 from ..plan import inside
 from .rewrite import NotRewritable, free_names, parse_quietly, rewrite
-from .tree import Tree
+from .tree import Tree, only_iterated
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,6 +20,8 @@ class LiftedCheck:
     calls: tuple[tuple[str, Call], ...]
     """(function, arguments)"""
     tree: Tree
+    iterated: frozenset[int] = frozenset()
+    """The calls that may return an iterator, since the check goes through what they return and does nothing else with it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,4 +94,4 @@ def _narrow(tree: Tree, calls: list[tuple[str, Call]]) -> LiftedCheck:
         return (each[0], *map(renumber, each[1:]))
 
     narrowed = renumber(tree)
-    return LiftedCheck(tuple(calls[number] for number in numbers), narrowed)
+    return LiftedCheck(tuple(calls[number] for number in numbers), narrowed, only_iterated(narrowed))

@@ -90,6 +90,27 @@ def _mod(a: Any, b: Any) -> Any:
     return a % b
 
 
+_ITERATE: Final = frozenset(
+    f"to_{each}" for each in ("list", "tuple", "set", "frozenset", "sorted", "sum", "min", "max", "all", "any")
+)
+
+
+def only_iterated(tree: Tree) -> frozenset[int]:
+    """The calls whose values the check does nothing with but go through them once, as `list(f(1))` does."""
+    used: dict[int, list[bool]] = {}
+
+    def visit(each: Tree, iterated: bool) -> None:
+        if each[0] == "call":
+            used.setdefault(each[1], []).append(iterated)
+        elif each[0] != "value":
+            for at, part in enumerate(each[1:]):
+                goes_through = (each[0] in _ITERATE or each[0] == "sorted_reverse") and len(each) == 2
+                visit(part, goes_through or (each[0] in ("in", "not_in") and at == 1))
+
+    visit(tree, False)
+    return frozenset(call for call, uses in used.items() if uses == [True])
+
+
 _TYPES: Final = (int, float, complex, bool, str, bytes, list, tuple, dict, set, frozenset, type(None))
 _OPERATIONS: Final[dict[str, Callable[..., Any]]] = {
     "eq": _equal, "ne": lambda a, b: not _equal(a, b), "lt": operator.lt, "le": operator.le, "gt": operator.gt,

@@ -5,6 +5,8 @@ from collections.abc import Iterator
 import pytest
 
 from reexec import Executor, Policy
+from reexec.runners.graders.assertions import ProblemTest, plan_assertions, prepared
+from reexec.runners.graders.flow import Attempt, run_attempts
 from reexec.runners.graders.lifting import judge_tree, lift_all
 from reexec.runners.graders.lifting.lift import Lifted
 
@@ -130,7 +132,57 @@ def test_what_cannot_be_lifted_says_why(executor: Executor, source: str, why: st
     assert why in lift(executor, source).refused
 
 
+@pytest.mark.parametrize(
+    ("assertion", "iterated"),
+    [
+        ("list(f(1)) == [1, 2]", {0}), ("[1, 2] == sorted(f(1), reverse=True)", {0}), ("2 in f(1)", {0}),
+        ("set(f(1)) | {3}", None),
+        ("sum(f(1)) == sum(f(2))", {0, 1}), ("max(f(1), 3) == 3", set()), ("f(1) in [2]", set()), ("f(1) == [1, 2]", set()),
+        ("len(f(1)) == 2", set()), ("[list(f(1)), f(1)] == [[1], 1]", {0}),
+    ],
+)  # fmt: skip
+def test_a_value_that_is_only_gone_through_may_be_an_iterator(
+    executor: Executor, assertion: str, iterated: set[int] | None
+) -> None:
+    lifted = lift(executor, f"assert {assertion}")
+    assert (None if lifted.refused else set(lifted.checks[0].iterated)) == iterated
+
+
+def test_a_value_that_is_gone_through_twice_may_not(executor: Executor) -> None:
+    (check,) = lift(executor, "x = f(1)\nassert list(x) == [1] and list(x) == []").checks
+    assert not check.iterated
+
+
 def test_no_value_makes_the_host_compute_without_bound(executor: Executor) -> None:
     for assertion, value in [("f(1) ** f(1) == 1", 10**6), ("f(1) * 'x' == ''", 10**12), ("f(1) * f(1) == 1", 1 << 900_000)]:
         (check,) = lift(executor, f"assert {assertion}").checks
         assert "cannot be decided" in judge_tree(check.tree, [value] * len(check.calls))
+
+
+LISTED = "def f(n):\n    {}\nclass Solution:\n    def g(self, n):\n        return (each for each in range(n))\n"
+
+
+@pytest.mark.parametrize(
+    ("body", "assertion", "word"),
+    [
+        ("yield from range(n)", "list(f(3)) == [0, 1, 2]", "accepted"),
+        ("yield from range(n)", "list(f(3)) == [0, 1]", "wrong-answer"),
+        ("yield from range(n)", "f(3) == [0, 1, 2]", "bad-result"),
+        ("return map(str, range(n))", "sorted(f(2)) == ['0', '1'] and '1' in f(2)", "accepted"),
+        ("return {1: 2}.items()", "tuple(f(2)) == ((1, 2),)", "accepted"),
+        ("return [0, 1]", "tuple(f(2)) == (0, 1)", "accepted"),
+        ("return 'ab'", "list(f(2)) == ['a', 'b'] and 'ab' in f(2)", "accepted"),
+        ("return n", "list(f(2)) == [0, 1]", "wrong-answer"),
+        ("return object()", "list(f(2)) == [0, 1]", "runtime-error"),
+        ("yield 1; 1 / 0", "list(f(2)) == [1]", "runtime-error"),
+        ("pass", "sum(Solution().g(4)) == 6", "accepted"),
+    ],
+)
+def test_what_returns_an_iterator_passes_where_the_test_goes_through_it(
+    executor: Executor, body: str, assertion: str, word: str
+) -> None:
+    text = ProblemTest("", f"assert {assertion}")
+    test = prepared(executor, [("p", text)])["p"]
+    assert not test.lifted.refused
+    (attempt,) = run_attempts(executor, [Attempt(plan_assertions(LISTED.format(body), test), "p")])
+    assert [result.word for result in attempt.finished_results()] == [word]
