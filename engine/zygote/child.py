@@ -33,6 +33,7 @@ MODULE_NAME = "program"
 FILE_NAME = "program.py"
 THREAD_STACK_BYTES = 64 << 20  # address space of a thread of a script that asks for no size of its own
 MAX_MESSAGE_CHARACTERS = 2000
+_MOST_WRAPPERS = 20
 MAX_TRACEBACK_LINES = 12
 _LOCKS = "multiprocessing/synchronize.py"
 
@@ -215,8 +216,44 @@ def _entry(space: dict[str, Any], entry: str) -> Any:
     try:
         found = space[name]
     except KeyError:
-        raise NameError("the program defines no %r" % name) from None
-    return getattr(found(), method) if method else found
+        try:
+            found = space[_as_compiled(name)]
+        except KeyError:
+            raise NameError("the program defines no %r" % name) from None
+    if not method or method.isascii():
+        return getattr(found(), method) if method else found
+    instance = found()
+    return getattr(instance, method if hasattr(instance, method) else _as_compiled(method))
+
+
+def _as_compiled(name: str) -> str:
+    """A name as Python's compiler spells it (NFKC): `def \ufb01nd` defines `find`."""
+    if name.isascii():
+        return name
+    import unicodedata
+
+    return unicodedata.normalize("NFKC", name)
+
+
+def _named(function: Any, kwargs: dict[str, Any]) -> dict[str, Any]:
+    """`kwargs` by the names of the function's parameters, where its source spells them as the caller does and the compiler does
+    not."""
+    if "".join(kwargs).isascii():
+        return kwargs
+    for _ in range(_MOST_WRAPPERS):
+        inner = getattr(function, "__wrapped__", None)
+        if inner is None:
+            break
+        function = inner
+    code = getattr(function, "__code__", None)
+    if type(code) is not types.CodeType:
+        return kwargs
+    known = code.co_varnames[: code.co_argcount + code.co_kwonlyargcount]
+    named = {}
+    for name, value in kwargs.items():
+        compiled = _as_compiled(name)
+        named[compiled if name not in known and compiled in known and compiled not in kwargs else name] = value
+    return named if len(named) == len(kwargs) else kwargs
 
 
 def _flush_printed() -> None:
@@ -254,6 +291,7 @@ def perform(fd: int, task: Task) -> bytes:
         if not task.numpy_seeded and "numpy" in sys.modules:
             seed_numpy(setup)
         function = _entry(space, entry)
+        kwargs = _named(function, kwargs)
         before = _arguments(args, kwargs, task)
         value = function(*args, **kwargs)
         if watch is not None:

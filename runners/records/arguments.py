@@ -5,6 +5,7 @@ The signature is read from the source's syntax tree; nothing runs.
 
 import ast
 import functools
+import unicodedata
 from collections.abc import Sequence
 from typing import Any
 
@@ -16,7 +17,8 @@ def _signature(source: str, entry: str) -> tuple[tuple[str, ...], int] | None:
         tree = ast.parse(source)
     except (SyntaxError, ValueError, RecursionError, MemoryError):
         return None
-    found = [node for node in tree.body if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and node.name == entry]
+    name = unicodedata.normalize("NFKC", entry)  # as the parser spells names
+    found = [node for node in tree.body if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and node.name == name]
     if not found or found[-1].decorator_list:
         return None
     given = found[-1].args
