@@ -15,6 +15,7 @@ from rich.table import Table
 
 from reexec.engine.errors import UsageError
 from reexec.policies.layers import load_policy
+from reexec.runners import reports
 from reexec.runners.execution import ExecutorOptions
 from reexec.runners.pipeline.config import load_config
 from reexec.runners.pipeline.plan import FINAL, make_plan
@@ -35,6 +36,7 @@ from .verify import show_verify
 
 # Small limits: the examples hold programs that compute or sleep for ever, and a demo should not.
 _SETTINGS = ("limits.cpu_s=1", "limits.idle_s=1")
+_PAGE = "report.html"
 _EXPLAINED = ("wrong-answer", "runtime-error", "cpu-limit")
 _EXAMPLES = files("reexec.examples")
 _FITS: dict[str, Callable[[str], bool]] = {
@@ -70,9 +72,14 @@ def demo(
         raise UsageError(
             f"{keep}: cannot be made ({os.strerror(error.errno or 0).lower()}); --keep DIR names another"
         ) from None
+    verdicts = keep / "verified.jsonl"
+    with as_file(_EXAMPLES / "functions.jsonl") as functions, as_file(_EXAMPLES / "responses.jsonl") as responses:
+        Verify(responses, verdicts, VerifySettings(functions=functions)).refuse_early(None, overwrite=_is_of_a_demo(verdicts))
+    if find_spec("jinja2") is not None:
+        reports.refuse_other_page(keep / _PAGE)
     loop = _loop(keep / "loop", count, python, json)
     surprises = _surprises_of_loop(loop)
-    verified, fields, more = _verdicts(keep / "verified.jsonl", count, python, json)
+    verified, fields, more = _verdicts(verdicts, count, python, json)
     surprises += more
     for surprise in surprises:
         screen.err.print(surprise, markup=False)
@@ -93,9 +100,7 @@ def _page(keep: Path) -> Path | None:
     """The loop as `reexec report` shows it; None without the extra `report`."""
     if find_spec("jinja2") is None:
         return None
-    from reexec.runners import reports
-
-    page = keep / "report.html"
+    page = keep / _PAGE
     reports.write_report(reports.collect(reports.find_run(keep / "loop")), page)
     return page
 

@@ -25,6 +25,7 @@ def report(
 
     The page holds no script and loads nothing. It needs the extra `report`.
     """
+    reports.refuse_other_page(output)
     with screen.progress("report", None) as meter:
         figures = reports.collect(reports.find_run(run))
         size = reports.write_report(figures, output)

@@ -24,7 +24,7 @@ from .digests import key_of
 from .execution import ExecutorOptions, one_result
 from .rows.names import check_ours, check_theirs
 from .rows.row import Result, Row, Selection
-from .rows.run import StageRun
+from .rows.run import StageRun, refuse_early
 from .rows.text import BadRowError, parse_row
 from .settings import Settings
 from .texts import Texts, TextsFile
@@ -236,6 +236,8 @@ class Stage[S: Settings]:
         cls.check_names(source, selection, progress)
         with ExitStack() as stack:
             stage = cls(source, output, settings if settings is not None else cls.settings_type())  # type: ignore[arg-type]
+            if stage.executes:  # workers take their time to start
+                stage.refuse_early(selection, overwrite)
             stage.open(stack, executor)
             run = stage.stage_run(selection, overwrite)
             if run.resumed_lines:
@@ -243,6 +245,14 @@ class Stage[S: Settings]:
             stage.write(run, progress)
         more = stage.conclude(run.selection.partial)
         return stage.summary(run.progress.counts, run.progress.lines, run.resumed_lines, more, passing=stage.passed())
+
+    def refuse_early(self, selection: Selection | None, overwrite: bool) -> None:
+        """Raises UsageError for a mistake that shows without opening anything."""
+        side = (self.side_file,) if self.side_file else ()
+        refuse_early(
+            self.name, self.source, self.output, selection=selection, overwrite=overwrite, side_files=side,
+            also_read=self.also_read,
+        )  # fmt: skip
 
     @classmethod
     def check_names(cls, source: Path, selection: Selection | None, progress: Progress) -> None:

@@ -81,15 +81,55 @@ def revision_id(turn: Turn, number: int) -> str:
     return digest_of(turn.id, str(turn.index), str(number))
 
 
-ASKING = ("user", "system", "developer")
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What a row's messages come to, before its answer."""
+
+    prompt: str
+    """What the user asked last."""
+    system: str
+    """What the system's messages said, those of a developer among them."""
+    history: tuple[tuple[str, str], ...] = ()
+    """Questions and answers before the prompt: examples for the model."""
 
 
-def asked_in(messages: list[dict[str, Any]]) -> tuple[str, str]:
-    """(what the user asked, what the system's messages said, those of a developer among them)"""
-    texts: dict[str, list[str]] = {"user": [], "system": []}
-    for message in messages:
-        texts.setdefault(message["role"].replace("developer", "system"), []).append(text_of(message.get("content")))
-    return "\n\n".join(texts["user"]), "\n\n".join(texts["system"])
+def asked_in(messages: list[dict[str, Any]]) -> Asked:
+    """Messages of one side that follow each other are one. Raises BadRowError, with the path, for what has no place in it."""
+    said: list[tuple[str, list[str]]] = []
+    system = []
+    for place, message in enumerate(messages):
+        role, text = message["role"], text_of(message.get("content"))
+        if role in ("system", "developer"):
+            system.append(text)
+        elif role not in ("user", "assistant"):
+            raise BadRowError(f"a message of the role {role!r} has no place in a row of training, at $.messages[{place}].role")
+        elif said and said[-1][0] == role:
+            said[-1][1].append(text)
+        elif role == "assistant" and not said:
+            raise BadRowError(f"an answer before any question, at $.messages[{place}]")
+        else:
+            said.append((role, [text]))
+    if not said:
+        raise BadRowError("no message of the user, at $.messages")
+    if said[-1][0] == "assistant":
+        raise BadRowError(f"the messages end with an answer, at $.messages[{len(messages) - 1}]")
+    texts = ["\n\n".join(each) for _, each in said]
+    return Asked(texts[-1], "\n\n".join(system), tuple(zip(texts[:-1:2], texts[1::2], strict=True)))
+
+
+def history_of(row: dict[str, Any]) -> tuple[tuple[str, str], ...]:
+    """The `history` of a final row: `[question, answer]` for each exchange before the prompt. Raises BadRowError."""
+    given = row.get("history")
+    if given is None:
+        return ()
+    if not isinstance(given, list):
+        raise BadRowError(f"history: expected an array of exchanges, got {kind_of(given)}, at $.history")
+    found = []
+    for place, pair in enumerate(given):
+        if not isinstance(pair, list) or len(pair) != 2 or not all(isinstance(text, str) for text in pair):
+            raise BadRowError(f"an exchange is an array of a question and an answer, at $.history[{place}]")
+        found.append((pair[0], pair[1]))
+    return tuple(found)
 
 
 def messages_of(row: dict[str, Any]) -> list[dict[str, Any]]:

@@ -9,7 +9,7 @@ page     the figures as HTML
 
 from .dropped import Dropped, dropped
 from .figures import Figures, Loss, collect
-from .page import write_report
+from .page import refuse_other_page, write_report
 from .sources import RunFiles, find_run
 
-__all__ = ["Dropped", "Figures", "Loss", "RunFiles", "collect", "dropped", "find_run", "write_report"]
+__all__ = ["Dropped", "Figures", "Loss", "RunFiles", "collect", "dropped", "find_run", "refuse_other_page", "write_report"]

@@ -4,6 +4,8 @@ escaping, and a content security policy in the page forbids scripts whatever a t
 from pathlib import Path
 from typing import Any
 
+from reexec.engine.errors import UsageError
+
 from ..environment import Lacked
 from ..rows.documents import OutputError
 from .figures import EDGES_BYTES, EDGES_S, Figures
@@ -23,8 +25,29 @@ _FUNNEL = {
 }
 
 
+_MARK = b'<meta name="generator" content="reexec report">'
+_MARK_WITHIN = 1000
+
+
+def refuse_other_page(output: Path) -> None:
+    """Raises UsageError where a file that is no page of ours would be replaced."""
+    if str(output) == "-":
+        raise UsageError("-: a page is a file; give it a name")
+    try:
+        with open(output, "rb") as file:
+            head = file.read(_MARK_WITHIN)
+    except FileNotFoundError:
+        return
+    except OSError as error:
+        raise OutputError(f"{output}: cannot be written ({(error.strerror or '').lower()})") from None
+    if head and _MARK not in head:
+        raise UsageError(f"{output}: exists and is no page of `reexec report`; choose another name")
+
+
 def write_report(figures: Figures, output: Path) -> int:
-    """Writes the page; its size in bytes. Raises UsageError where it cannot be written or the extra is missing."""
+    """Writes the page; its size in bytes. Raises UsageError where it cannot be written, the extra is missing, or another
+    file is there."""
+    refuse_other_page(output)
     text = templates().get_template("page.html.j2").render(**shown(figures))
     body = text.encode("utf-8", "replace")
     try:

@@ -48,10 +48,13 @@ SCHEMA = 1
 
 
 def beside(output: Path, suffix: str) -> Path:
-    """The path of a side file: OUT.jsonl.gz and `rejects.jsonl` give OUT.rejects.jsonl."""
+    """The path of a side file: OUT.jsonl.gz and `rejects.jsonl` give OUT.rejects.jsonl. Raises
+    UsageError where the output's path ends in no name."""
     name = output.name
     for ending in (".gz", ".zst", ".jsonl", ".json"):
         name = name.removesuffix(ending)
+    if output.name in ("", ".."):
+        raise UsageError(f"{output}: is a folder; an output is a file, give it a name")
     return output.with_name(f"{name}.{suffix}")
 
 
@@ -61,6 +64,64 @@ class Progress:
     input_digest: str = ""
     sizes: dict[str, int] = field(default_factory=dict)
     counts: dict[str, Any] = field(default_factory=dict)
+
+
+def refuse_early(
+    stage: str, source: Path, output: Path, *, selection: Selection | None, overwrite: bool, side_files: tuple[Path, ...],
+    also_read: tuple[Path, ...],
+) -> None:  # fmt: skip
+    """Raises UsageError where a StageRun of these would, whatever its key: before anything is started for it."""
+    paths, manifest = _paths_of(output, side_files, selection or Selection()), beside(output, "manifest.json")
+    _check_paths(source, paths, manifest, also_read)
+    if not overwrite:
+        _earlier(stage, output, paths, manifest)
+
+
+def _paths_of(output: Path, side_files: tuple[Path, ...], selection: Selection) -> dict[str, Path]:
+    paths = {"output": output, "rejects": beside(output, "rejects.jsonl")}
+    paths.update({f"side{index}": path for index, path in enumerate(side_files)})
+    if selection.shard is not None:
+        paths["shard"] = beside(output, SHARD_FILE)
+    return paths
+
+
+def _check_paths(source: Path, paths: dict[str, Path], manifest: Path, also_read: tuple[Path, ...]) -> None:
+    if not source.is_fifo():
+        open_lines(source).close()  # a source that cannot be read leaves no output behind
+    outputs = [*paths.values(), manifest]
+    if any(str(path) == "-" for path in outputs):
+        raise UsageError("-: an output is a file, because a run must be able to go on from it; give it a name")
+    for path in outputs:
+        if sum(other.absolute() == path.absolute() for other in outputs) > 1:
+            raise UsageError(f"{path}: two outputs of one run have this name; choose another one")
+        if not path.exists():
+            if not path.parent.is_dir():
+                raise UsageError(f"{path}: its folder does not exist; make it first")
+            continue
+        if any(path.samefile(read) for read in (source, *also_read) if read.exists()):
+            raise UsageError(f"{path}: the output is the input; choose another name")
+        if path.is_dir():
+            raise UsageError(f"{path}: is a folder; an output is a file, give it a name")
+        if not path.is_file():
+            raise UsageError(f"{path}: not a regular file; a run must be able to cut it back, choose another name")
+
+
+def _earlier(stage: str, output: Path, paths: dict[str, Path], path: Path) -> tuple[dict[str, Any], Progress] | None:
+    """The key and the progress of the run of this stage that left its manifest; None where none did. Raises UsageError."""
+    try:
+        manifest = read_document(path)
+        old = {"stage": manifest["stage"], **manifest["key"]}
+        progress = Progress(**manifest["progress"])
+    except FileNotFoundError:
+        for file in paths.values():
+            if file.exists() and file.stat().st_size:
+                raise UsageError(f"{file}: exists and is not a run's output; --overwrite replaces it") from None
+        return None
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise UsageError(f"{path}: cannot be read ({error}); --overwrite starts anew") from None
+    if old["stage"] != stage:
+        raise UsageError(f"{output}: is an output of `reexec {old['stage']}`; --overwrite replaces it, or choose another name")
+    return old, progress
 
 
 class StageRun:
@@ -97,11 +158,8 @@ class StageRun:
         self.facts = facts
         self.rejects_path = beside(output, "rejects.jsonl")
         self.manifest_path = beside(output, "manifest.json")
-        self._paths = {"output": output, "rejects": self.rejects_path}
-        self._paths.update({f"side{index}": path for index, path in enumerate(side_files)})
-        if self.selection.shard is not None:
-            self._paths["shard"] = beside(output, SHARD_FILE)
-        self._check_paths(also_read)
+        self._paths = _paths_of(output, side_files, self.selection)
+        _check_paths(source, self._paths, self.manifest_path, also_read)
         self._on_consumed = on_consumed
         self._most_line_bytes = most_line_bytes
         self.fault: UsageError | None = None
@@ -125,45 +183,12 @@ class StageRun:
 
     # -- what exists already ----------------------------------------------------------------------------------
 
-    def _check_paths(self, also_read: tuple[Path, ...]) -> None:
-        if not self.source.is_fifo():
-            open_lines(self.source).close()  # a source that cannot be read leaves no output behind
-        outputs = [*self._paths.values(), self.manifest_path]
-        if any(str(path) == "-" for path in outputs):
-            raise UsageError("-: an output is a file, because a run must be able to go on from it; give it a name")
-        for path in outputs:
-            if sum(other.absolute() == path.absolute() for other in outputs) > 1:
-                raise UsageError(f"{path}: two outputs of one run have this name; choose another one")
-            if not path.exists():
-                if not path.parent.is_dir():
-                    raise UsageError(f"{path}: its folder does not exist; make it first")
-                continue
-            if any(path.samefile(read) for read in (self.source, *also_read) if read.exists()):
-                raise UsageError(f"{path}: the output is the input; choose another name")
-            if path.is_dir():
-                raise UsageError(f"{path}: is a folder; an output is a file, give it a name")
-            if not path.is_file():
-                raise UsageError(f"{path}: not a regular file; a run must be able to cut it back, choose another name")
-
     def _resume_point(self, overwrite: bool) -> Progress:
-        if overwrite:
+        earlier = None if overwrite else _earlier(self.stage, self.output, self._paths, self.manifest_path)
+        if earlier is None:
             return Progress()
-        try:
-            manifest = read_document(self.manifest_path)
-            old = {"stage": manifest["stage"], **manifest["key"]}
-            progress = Progress(**manifest["progress"])
-        except FileNotFoundError:
-            for path in self._paths.values():
-                if path.exists() and path.stat().st_size:
-                    raise UsageError(f"{path}: exists and is not a run's output; --overwrite replaces it") from None
-            return Progress()
-        except (OSError, ValueError, KeyError, TypeError) as error:
-            raise UsageError(f"{self.manifest_path}: cannot be read ({error}); --overwrite starts anew") from None
+        old, progress = earlier
         new = {"stage": self.stage, **self.key}
-        if old["stage"] != self.stage:
-            raise UsageError(
-                f"{self.output}: is an output of `reexec {old['stage']}`; --overwrite replaces it, or choose another name"
-            )
         changed = sorted(_SPELLED.get(name, name) for name in old.keys() | new.keys() if old.get(name) != new.get(name))
         if changed:
             raise UsageError(

@@ -46,14 +46,16 @@ def conversation(row: dict[str, Any], later: Sequence[LaterTurn]) -> Conversatio
 def training_row(found: Conversation, columns: int) -> dict[str, Any]:
     """Raises BadRowError where the row does not say what was asked."""
     row, first = found.row, found.turns[0]
-    prompt, system = _asked(row)
-    record: dict[str, Any] = {"prompt": prompt}
+    asked = asked_in(messages_of(row))
+    record: dict[str, Any] = {"prompt": asked.prompt}
     for number in range(columns):
         turn = found.turns[number] if number < len(found.turns) else None
         record[f"turn_{number + 1}"] = turn.text if turn else None
         record[f"feedback_{number + 1}"] = turn.feedback if turn else None
-    if system:
-        record["system"] = system
+    if asked.system:
+        record["system"] = asked.system
+    if asked.history:
+        record["history"] = [list(exchange) for exchange in asked.history]
     reasoning = [turn.reasoning for turn in found.turns]
     if any(thought is not None for thought in reasoning):
         record["reasoning"] = reasoning
@@ -69,16 +71,8 @@ def training_row(found: Conversation, columns: int) -> dict[str, Any]:
     return record
 
 
-def _asked(row: dict[str, Any]) -> tuple[str, str]:
-    """(what the user asked, what the system's message said)"""
-    messages = messages_of(row)
-    prompt, system = asked_in(messages)
-    if not any(message["role"] == "user" for message in messages):
-        raise BadRowError("no message of the user, at $.messages")
-    return prompt, system
-
-
 def same_key(record: dict[str, Any]) -> bytes:
     """Equal for rows with the same prompt and the same answers."""
     answers = (str(value) for name, value in record.items() if name.startswith("turn_") and value is not None)
-    return key_of(record["prompt"], *answers)
+    before = (text for exchange in record.get("history", ()) for text in exchange)
+    return key_of(record["prompt"], *answers, *before)

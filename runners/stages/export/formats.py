@@ -12,7 +12,7 @@ from typing import Any, Protocol
 from ...extras import missing_extra
 from ...rows.documents import OutputError
 from ...rows.sink import Sink
-from ...rows.text import dump
+from ...rows.text import BadRowError, dump
 from .rows import Example
 
 Row = dict[str, Any]
@@ -52,6 +52,9 @@ def _origin(example: Example) -> Row:
 
 
 def _alpaca(example: Example, response: str, _: list[str]) -> Row:
+    """Raises BadRowError where questions and answers come before the prompt."""
+    if example.history:
+        raise BadRowError("llamafactory-alpaca has no place for what comes before the prompt; another format has, at $.history")
     return {
         "instruction": example.prompt,
         "input": "",

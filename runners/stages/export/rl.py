@@ -28,7 +28,7 @@ class Tasks:
 
     def is_repeated(self, example: Example) -> bool:
         """Whether an earlier row asked the same: samples of one prompt are one task."""
-        asked = (example.pair_id, example.io_pred, example.prompt)
+        asked = (example.pair_id, example.io_pred, dump([example.prompt, example.history]))
         if asked in self._seen:
             return True
         self._seen.add(asked)
@@ -41,6 +41,8 @@ class Tasks:
         index = self._count[split]
         self._count[split] += 1
         asked = [{"role": "system", "content": example.system}] if example.system else []
+        for question, answer in example.history:
+            asked += [{"role": "user", "content": question}, {"role": "assistant", "content": answer}]
         return {
             "data_source": SOURCES[example.io_pred],
             "prompt": [*asked, {"role": "user", "content": example.prompt}],

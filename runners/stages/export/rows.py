@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ...records.ids import text_of_id
-from ...records.turns import ASKING, asked_in, messages_of
+from ...records.turns import Asked, asked_in, history_of, messages_of
 from ...rows.text import BadRowError, kind_of
 from ...texts import Entry, Texts, TextsFile
 from .split import function_key
@@ -42,6 +42,8 @@ class Example:
     io_pred: str
     pair_id: str
     provenance: dict[str, Any]
+    history: tuple[tuple[str, str], ...] = ()
+    """Questions and answers before the prompt."""
     repaired: bool = False
     """Whether it held half characters, which were replaced."""
 
@@ -60,7 +62,8 @@ def read_example(row: dict[str, Any], needs_answer: bool = True) -> Example:
     """A final row; or, where no answer is needed, a row of prompts or answers, whose messages are the prompt. Raises
     BadRowError."""
     given, row = row, well_formed(row)
-    prompt, system = _asked(row)
+    asked = _asked(row)
+    prompt = asked.prompt
     if not isinstance(prompt, str) or not prompt.strip():
         raise BadRowError(f"the prompt: expected a string, got {_kind(prompt)}, at $.prompt")
     answers, feedback = _turns(row) if needs_answer or "messages" not in row else ((), ())
@@ -73,7 +76,8 @@ def read_example(row: dict[str, Any], needs_answer: bool = True) -> Example:
     texts = {name: _text(row, name) for name in ("id", "function_id", "pair_id", "io_pred")}
     return Example(
         prompt=prompt,
-        system=system,
+        system=asked.system,
+        history=asked.history,
         answers=answers,
         feedback=feedback,
         # Where nobody wrote the verdicts down: a second turn is there exactly where the first one failed.
@@ -113,18 +117,13 @@ def _turns(row: dict[str, Any]) -> tuple[tuple[str, ...], tuple[str, ...]]:
     return tuple(answers), tuple(feedback)
 
 
-def _asked(row: dict[str, Any]) -> tuple[Any, str]:
-    """(prompt, the system's message)"""
+def _asked(row: dict[str, Any]) -> Asked:
     if "prompt" not in row and "messages" in row:
-        try:
-            messages = messages_of(row)
-        except BadRowError as error:
-            raise BadRowError(str(error)) from None
-        answered = next((place for place, one in enumerate(messages) if one["role"] not in ASKING), None)
-        if answered is not None:
-            raise BadRowError(f"the messages go beyond a question, at $.messages[{answered}]")
-        return asked_in(messages)
-    return row.get("prompt"), _text(row, "system")
+        asked = asked_in(messages_of(row))
+        if asked.history and row.get("original_id") is not None:
+            raise BadRowError("a row of a later turn; the first turn's rows are what is asked, at $.original_id")
+        return asked
+    return Asked(row.get("prompt"), _text(row, "system"), history_of(row))  # type: ignore[arg-type]  # looked at next
 
 
 def _reasoning(row: dict[str, Any], count: int) -> tuple[str, ...]:

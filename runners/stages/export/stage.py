@@ -239,13 +239,14 @@ class Export(Stage[ExportSettings]):
 
 def chosen(example: Example, settings: ExportSettings, texts: Texts) -> tuple[Example, str, list[str]]:
     """(example, response, the conversation as user and assistant texts in turn): what of a row is trained on."""
+    before = [text for exchange in example.history for text in exchange]
     if settings.plain:
         first = replace(example, answers=example.answers[:1], feedback=example.feedback[:1], reasoning=example.reasoning[:1])
-        return first, example.answers[0], [example.prompt, example.answers[0]]
+        return first, example.answers[0], [*before, example.prompt, example.answers[0]]
     response = joined(texts, example)
     if not settings.separate_turns:
-        return example, response, [example.prompt, response]
-    talk = [example.prompt]
+        return example, response, [*before, example.prompt, response]
+    talk = [*before, example.prompt]
     for answer, feedback in zip(example.answers, example.feedback, strict=True):
         talk += [answer, feedback]
     return example, response, talk[:-1]  # nobody answers the last feedback

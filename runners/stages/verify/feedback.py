@@ -7,7 +7,7 @@ from reexec.engine.judging.verdict import VERDICT_WORDS, Verdict
 from ...rows.text import MAX_QUOTED_CHARACTERS, dump, quoted, quoted_json
 from ...texts import Entry, Texts, TextsFile
 
-_ANY = Entry(may=("expected", "predicted", "returned", "where", "exception", "message", "detail", "limit"))
+_ANY = Entry(may=("expected", "predicted", "returned", "where", "exception", "message", "detail", "limit", "time"))
 FEEDBACK_FILE = TextsFile(
     "feedback.toml",
     {
@@ -80,6 +80,8 @@ def feedback_text(
         values["returned"] = quoted(outcome.value) if outcome else ""
     if "limit" in fields:
         values["limit"] = f"{limit:g}"
+    if "time" in fields:
+        values["time"] = f"{limit:g} second{'' if limit == 1 else 's'}"
     exception = outcome.exception if outcome else None
     return texts.fill(
         name,

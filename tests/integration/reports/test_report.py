@@ -199,6 +199,18 @@ def test_the_page_is_html_without_a_fault_and_asks_for_nothing(
         assert "url(" not in text.partition("<style>")[2].partition("</style>")[0]
 
 
+def test_no_other_file_is_replaced_by_a_page(verified: Path, tmp_path: Path) -> None:
+    notes = tmp_path / "notes.html"
+    notes.write_text("<p>my own</p>")
+    done = reexec("report", verified, "-o", notes)
+    assert (done.code, notes.read_text()) == (2, "<p>my own</p>")
+    assert done.one_line() == f"reexec: {notes}: exists and is no page of `reexec report`; choose another name"
+    done = reexec("report", verified, "-o", "-", cwd=tmp_path)
+    assert (done.code, [path.name for path in tmp_path.iterdir()]) == (2, ["notes.html"])
+    report(verified, tmp_path)
+    report(verified, tmp_path)  # a page of ours is
+
+
 @pytest.mark.parametrize("source", ["nothing-here", "functions"])
 def test_what_is_no_run_is_refused_in_one_line(source: str, tmp_path: Path) -> None:
     path = FUNCTIONS if source == "functions" else tmp_path / source

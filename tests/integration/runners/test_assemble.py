@@ -120,9 +120,31 @@ def test_the_prompt_is_what_the_user_asked_and_the_systems_words_lie_beside(tmp_
     assert (row["prompt"], row["system"]) == ("What?", "Be brief.")
 
 
+def test_examples_before_the_prompt_are_kept_as_its_history(tmp_path: Path) -> None:
+    def say(role: str, content: Any) -> Row:
+        return {"role": role, "content": content}
+
+    messages = [
+        *(say("developer", "Be brief."), say("user", "One?"), say("user", "Or two?"), say("assistant", ["1"])),
+        *(say("user", "Three?"), say("assistant", "3"), say("user", "What?")),
+    ]  # fmt: skip
+    same = verified("a", messages=messages)
+    other = verified("b", messages=[say("user", "What?")], output=same["output"])
+    summary, rows = assembled(tmp_path, [same, other, same], deduplicate=True)
+    assert (rows[0]["prompt"], rows[0]["system"]) == ("What?", "Be brief.")
+    assert rows[0]["history"] == [["One?\n\nOr two?", "1"], ["Three?", "3"]]
+    assert "history" not in rows[1]
+    assert summary.counts["dropped"] == {"duplicate": 1}
+
+
 @pytest.mark.parametrize(
     ("row", "said"),
     [
+        (verified("a", messages=[{"role": "assistant", "content": "x"}]), "an answer before any question, at $.messages[0]"),
+        (
+            verified("a", messages=[{"role": "user", "content": "x"}, {"role": "assistant", "content": "x"}]),
+            "the messages end with an answer, at $.messages[1]",
+        ),
         (after(verified("a")), "the first turn's file comes first, at $.original_id"),
         (verified("a", messages=[]), "at $.messages"),
         (verified("a", messages=[{"role": "system", "content": "x"}]), "no message of the user"),

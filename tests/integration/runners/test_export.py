@@ -286,13 +286,21 @@ def test_rows_that_cannot_be_used_are_rejected_with_the_reason(tmp_path: Path) -
 
 
 TALK = [{"role": "user", "content": "q"}]
+FEW_SHOT = [{"role": "user", "content": "q0"}, {"role": "assistant", "content": "a0"}, *TALK]
 
 
 @pytest.mark.parametrize(
     ("row", "reason"),
     [
         ({"messages": TALK, "output": "x", "verdict": "accepted"}, "`reexec assemble` makes training rows of verified ones"),
-        ({"messages": [*TALK, {"role": "assistant", "content": "x"}]}, r"go beyond a question, at \$\.messages\[1\]"),
+        ({"messages": [*TALK, {"role": "assistant", "content": "x"}]}, r"end with an answer, at \$\.messages\[1\]"),
+        ({"messages": FEW_SHOT, "original_id": "a", "turn_1": "x"}, r"a later turn; .* at \$\.original_id"),
+        (
+            {"messages": [{"role": "tool", "content": "x"}, *TALK]},
+            r"role 'tool' has no place .* at \$\.messages\[0\]\.role",
+        ),
+        ({"prompt": "q", "turn_1": "x", "history": [["q"]]}, r"a question and an answer, at \$\.history\[0\]"),
+        ({"prompt": "q", "turn_1": "x", "history": "q"}, r"history: expected an array of exchanges, .* at \$\.history"),
         ({"messages": TALK}, r"there is no answer, at \$\.turn_1"),
         ({"prompt": "q", "turn_1": "x", "turn_3": "y"}, r"there is no turn_2 before it, at \$\.turn_3"),
         ({"prompt": "q", "turn_1": "x", "turn_2": "", "turn_4": "y"}, r"there is no turn_2 before it, at \$\.turn_4"),
@@ -301,6 +309,28 @@ TALK = [{"role": "user", "content": "q"}]
 def test_a_row_without_an_answer_is_no_training_row_and_no_turn_is_lost(row: Row, reason: str) -> None:
     with pytest.raises(BadRowError, match=reason):
         read_example(row)
+
+
+@pytest.mark.parametrize("to", ["llamafactory-sharegpt", "openai-messages", "parquet"])
+@pytest.mark.parametrize("more", [{}, {"plain": True}, {"separate_turns": True}], ids=str)
+def test_questions_and_answers_before_the_prompt_stay_before_it(tmp_path: Path, to: str, more: dict[str, Any]) -> None:
+    row = final("a", "x", system="Be brief.", history=[["q0", "a0"], ["q1", "a1"]])
+    folder = tmp_path / "out"
+    export(write_rows(tmp_path / "final.jsonl", [row]), folder, ExportSettings(to=to, validation_share=0, **more))
+    if to == "parquet":
+        parquet = pytest.importorskip("pyarrow.parquet")
+        (found,) = parquet.read_table(folder / "train.parquet").to_pylist()
+    else:
+        (found,) = read_rows(folder / "train.jsonl")
+    talk = [list(each.values()) for each in found.get("messages") or found["conversations"]]
+    assert [text for _, text in talk if text != "Be brief."][:5] == ["q0", "a0", "q1", "a1", "question a"]
+    assert talk[-1][1].startswith("x")
+
+
+def test_a_format_without_a_place_for_them_rejects_the_row(tmp_path: Path) -> None:
+    assert len(exported(tmp_path, [final("a", "x"), final("b", "x", history=[["q0", "a0"]])])) == 1
+    (reject,) = read_rows(tmp_path / "out" / "rejects.jsonl")
+    assert reject["reason"].endswith("at $.history")
 
 
 def test_a_conversation_with_an_answer_is_exported_with_it() -> None:

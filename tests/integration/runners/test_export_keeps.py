@@ -186,11 +186,17 @@ def test_a_pipeline_does_not_make_an_edited_file_anew_without_being_told(tmp_pat
 
 
 def test_the_demo_does_not_overwrite_files_of_the_user(tmp_path: Path) -> None:
-    (tmp_path / "verified.jsonl").write_text("my own\n")
-    done = reexec("demo", "--keep", tmp_path, "--json", "-w", "1")
-    assert done.code == 2
-    assert "verified.jsonl: exists and is not a run's output" in done.err
-    assert (tmp_path / "verified.jsonl").read_text() == "my own\n"
+    for name, said in (
+        ("verified.jsonl", "exists and is not a run's output"),
+        ("report.html", "is no page of `reexec report`"),
+    ):
+        (tmp_path / name).write_text("my own\n")
+        done = reexec("demo", "--keep", tmp_path, "--json", "-w", "1")
+        assert (done.code, done.out) == (2, "")
+        assert f"{name}: exists and" in done.one_line()
+        assert said in done.err
+        assert [(path.name, path.read_text()) for path in tmp_path.iterdir()] == [(name, "my own\n")], "before the loop is run"
+        (tmp_path / name).unlink()
 
 
 def test_dash_is_no_name_for_an_export(tmp_path: Path) -> None:

@@ -12,7 +12,9 @@ from tests.support.helpers import function_row, read_rows, reexec, response, wri
 TEXTS = FEEDBACK_FILE.load()
 
 
-@pytest.mark.parametrize(("limit", "quoted"), [(0.5, "0.5 seconds"), (2.25, "2.25 seconds"), (5.0, "5 seconds")])
+@pytest.mark.parametrize(
+    ("limit", "quoted"), [(0.5, "0.5 seconds"), (2.25, "2.25 seconds"), (5.0, "5 seconds"), (1.0, "1 second and")]
+)
 def test_a_limit_is_quoted_with_its_fractions(limit: float, quoted: str) -> None:
     verdict = Verdict("cpu-limit", Outcome("cpu-limit"))
     said = feedback_text(TEXTS, verdict, "i", predicted={"n": 1}, expected=1, limit=limit)
