@@ -1,5 +1,5 @@
-"""`submit` never waits: what a caller hands over costs the caller's memory, some KB a call. Where that ends the caller is told, and
-every call that was taken has its answer."""
+"""`submit` never waits: what a caller hands over costs the caller's memory, some KB a call. Where that ends the caller is told,
+and every call that was taken has its answer."""
 
 import json
 import subprocess
