@@ -139,8 +139,10 @@ class _Installer:
 
     def _install(self, packages: list[str]) -> str:
         if self._uv:
-            # Wheels only: what must be built needs compilers, takes minutes, and runs its build outside any jail.
-            command = [self._uv, "pip", "install", "--quiet", "--only-binary", ":all:", "--python", self._python, *packages]
+            # Wheels only: what must be built needs compilers, takes minutes, and runs its build outside any jail. Byte code,
+            # because a jail cannot write it, and would compile pandas in each worker.
+            how = ("--quiet", "--compile-bytecode", "--only-binary", ":all:")
+            command = [self._uv, "pip", "install", *how, "--python", self._python, *packages]
         else:
             command = [self._python, "-m", "pip", "install", "--quiet", "--only-binary", ":all:", *packages]
         return self._run(command)

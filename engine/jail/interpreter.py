@@ -8,7 +8,7 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
-from ..errors import UsageError
+from ..errors import EngineError, UsageError
 from .tools import Tools
 
 OLDEST = (3, 8)
@@ -57,9 +57,14 @@ class Interpreter:
         return ".".join(str(part) for part in self.version)
 
 
+ANSWER_S = 300
+"""Elapsed seconds that an interpreter may take to say what it is: a fraction of one where nothing else runs."""
+
+
 @functools.cache
 def ask(executable: str | None = None) -> Interpreter:
-    """The interpreter at `executable` (None: the one that runs this). Raises UsageError where it cannot serve."""
+    """The interpreter at `executable` (None: the one that runs this). Raises UsageError where it cannot serve,
+    EngineError where it says nothing in time."""
     program = executable or sys.executable
     if os.sep not in program:
         raise UsageError(f"--python {program}: give a path, such as /usr/bin/python3")
@@ -73,10 +78,13 @@ def ask(executable: str | None = None) -> Interpreter:
     try:
         done = subprocess.run(
             [program, "-s", "-c", _QUESTION],
-            capture_output=True, text=True, timeout=60, check=False, cwd="/", env={"LANG": "C.UTF-8"},
+            capture_output=True, text=True, timeout=ANSWER_S, check=False, cwd="/", env={"LANG": "C.UTF-8"},
         )  # fmt: skip
         answer = json.loads(done.stdout.strip().splitlines()[-1]) if done.returncode == 0 else None
-    except (OSError, ValueError, IndexError, subprocess.TimeoutExpired):
+    except subprocess.TimeoutExpired:
+        message = f"{named}: no answer within {ANSWER_S} s; it hangs, or this machine is too busy"
+        raise EngineError(message, stage="ask the interpreter", retry_helps=True) from None
+    except (OSError, ValueError, IndexError):
         answer = None
     if not isinstance(answer, dict) or "version" not in answer:
         raise UsageError(f"--python {named}: it does not answer as a Python does")

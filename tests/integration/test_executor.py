@@ -18,7 +18,7 @@ from typing import Any
 import psutil
 import pytest
 
-from reexec import Call, Check, Executor, Outcome, Program, UsageError, load_policy
+from reexec import Call, Check, EngineError, Executor, Outcome, Program, UsageError, load_policy
 from tests.support.helpers import all_gone, wait_until
 
 POLICY = load_policy("codeio", settings=["limits.cpu_s=2", "limits.idle_s=2"])
@@ -230,6 +230,16 @@ def test_a_number_of_workers_that_is_none_is_a_usage_error(workers: Any) -> None
 def test_a_python_that_is_none_is_a_usage_error(python: str, message: str) -> None:
     with pytest.raises(UsageError, match=message):
         Executor(POLICY, workers=1, python=python)
+
+
+def test_an_interpreter_that_says_nothing_is_the_hosts_failure(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    silent = tmp_path / "python"
+    silent.write_text("#!/bin/sh\nexec sleep 60\n")
+    silent.chmod(0o755)
+    monkeypatch.setattr("reexec.engine.jail.interpreter.ANSWER_S", 0.5)
+    with pytest.raises(EngineError, match=r"no answer within 0\.5 s; it hangs, or this machine is too busy") as raised:
+        Executor(POLICY, workers=1, python=silent)
+    assert raised.value.retry_helps
 
 
 def test_what_is_no_program_no_call_or_no_value_is_a_usage_error(executor: Executor) -> None:

@@ -48,6 +48,11 @@ def test_programs_run_in_it(made: Path) -> None:
     assert json.loads(done.out)["outcome"]["value"] == "5"
 
 
+def test_what_is_installed_has_byte_code_which_a_jail_could_not_write(made: Path) -> None:
+    (module,) = made.glob("env/lib/python*/site-packages/six.py")
+    assert list((module.parent / "__pycache__").glob("six.*.pyc"))
+
+
 def test_a_folder_with_something_else_is_left_alone(tmp_path: Path) -> None:
     (tmp_path / "mine").write_text("")
     with pytest.raises(UsageError, match="exists and is not a virtual environment"):
