@@ -5,6 +5,7 @@
 Each actor of Ray Data has an executor of its own. Nothing here needs Ray: a batch is a dict of columns.
 """
 
+import math
 import os
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
@@ -19,6 +20,8 @@ from .rows.row import Result, Row
 from .rows.text import BadRowError, dump_line, parse_row
 from .stages.verify import Verify, VerifySettings
 
+READS = ("itemid", "ioid", "function_id", "pair_id", "io_pred", "output", "index", "id")
+"""Columns that a verdict rests on; others are not looked at, whatever they hold. A null is what a row does not have."""
 MEMBERS = ("verdict", "status", "feedback", "answer_style", "function_id", "pair_id")
 
 
@@ -31,8 +34,8 @@ class Verifier:
     workers:   checks that run at the same time; one by default, as Ray counts one processor for an actor.
     python:    interpreter of the checked programs; this one where None.
 
-    A batch has the columns itemid, ioid, io_pred and output (and any others, which stay). The columns of MEMBERS are added, and
-    `reject`: why a row cannot be used, with None for the others; None where it can.
+    A batch has the columns itemid, ioid, io_pred and output, or others of READS, and any more, which stay. The columns of
+    MEMBERS are added, and `reject`: why a row cannot be used, with None for the others; None where it can.
     """
 
     def __init__(
@@ -50,13 +53,13 @@ class Verifier:
 
     def __call__(self, batch: Mapping[str, Any]) -> dict[str, Any]:
         """The columns of the batch and those that are added. Raises UsageError where columns differ in length."""
-        columns = {name: _values(column) for name, column in batch.items()}
-        lengths = {len(column) for column in columns.values()}
+        lengths = {len(column) for column in batch.values()}
         if len(lengths) > 1:
             raise UsageError(f"the columns of a batch have the same length, not {sorted(lengths)}")
+        columns = {name: _values(batch[name]) for name in READS if name in batch}
         rows = (
-            _row(position, dict(zip(columns, values, strict=True)))
-            for position, values in enumerate(zip(*columns.values(), strict=True))
+            _row(position, {name: column[position] for name, column in columns.items()})
+            for position in range(max(lengths, default=0))
         )
         added: dict[str, list[Any]] = {name: [] for name in (*MEMBERS, "reject")}
         self._stage.forget()
@@ -76,12 +79,20 @@ def _values(column: Any) -> list[Any]:
     return [value.item() if hasattr(value, "item") else value for value in values]
 
 
-def _row(position: int, data: dict[str, Any]) -> Row:
+def _row(position: int, columns: dict[str, Any]) -> Row:
+    data = {name: value for name, value in columns.items() if not _is_null(value)}
+    if "output" in columns:
+        data.setdefault("output", None)  # a response that is empty, not one that is missing
     try:
         line = dump_line(data)
         return Row(position + 1, line, parse_row(line), None, position)
     except (BadRowError, TypeError, ValueError) as error:
         return Row(position + 1, b"", {}, str(error), position)
+
+
+def _is_null(value: Any) -> bool:
+    """None, or the NaN that pandas makes of it."""
+    return value is None or (isinstance(value, float) and math.isnan(value))
 
 
 def _members(result: Result) -> dict[str, Any]:

@@ -50,6 +50,17 @@ def test_a_row_that_cannot_be_used_says_why_and_the_others_stay(verifier: Verifi
     assert done["reject"][2] is None
 
 
+def test_nulls_and_columns_of_any_kind_change_nothing(verifier: Verifier) -> None:
+    rows = example_responses()[:2]
+    batch = {name: [row[name] for row in rows] for name in COLUMNS}
+    plain = verifier(batch)
+    pictures = [b"\x89PNG", np.zeros((2, 2))]
+    full = verifier({**batch, "id": [None, float("nan")], "index": [float("nan"), None], "picture": pictures})
+    assert {name: full[name] for name in plain} == plain
+    assert full["picture"] is pictures
+    assert verifier({**batch, "output": [None, float("nan")]})["verdict"] == ["no-answer", "no-answer"]
+
+
 def test_the_same_batch_twice_gives_the_same_and_repeats_nothing(verifier: Verifier) -> None:
     rows = example_responses()[:2]
     batch = {name: [row[name] for row in rows] for name in COLUMNS} | {"id": ["a", "b"]}
@@ -60,5 +71,6 @@ def test_the_same_batch_twice_gives_the_same_and_repeats_nothing(verifier: Verif
 
 def test_an_empty_batch_and_columns_of_different_lengths(verifier: Verifier) -> None:
     assert verifier({name: [] for name in COLUMNS})["verdict"] == []
+    assert verifier({"other": [1, 2]})["verdict"] == [None, None]
     with pytest.raises(UsageError, match="same length"):
         verifier({"itemid": [0, 1], "ioid": [0]})
