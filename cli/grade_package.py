@@ -9,7 +9,6 @@ import typer
 from reexec.engine.commands import AnyExecutor
 from reexec.engine.errors import UsageError
 from reexec.policies.model import Policy
-from reexec.runners.execution import ExecutorOptions
 from reexec.runners.graders.packages import PYTHON, Package, PackageTask, problems_of, read_package, submissions_file
 from reexec.runners.graders.stage import grade
 from reexec.runners.rows.run import beside
@@ -17,23 +16,15 @@ from reexec.runners.rows.run import beside
 from . import exits, options, screen
 from .grade_summary import grade_fields, tell_losses, tell_spared
 from .languages import with_languages
+from .task_command import Shared
 
 COUNTS = ("as_labelled", "otherwise", "without_label")
 
 
 def package(
+    shared: Shared,
     folders: Annotated[list[Path], typer.Argument(help="Problem packages: folders with a problem.yaml.", metavar="FOLDER...")],
     output: options.Output,
-    workers: options.Workers = None,
-    policy: Annotated[
-        str, typer.Option("--policy", "-p", help="A preset (contest, ...) or a TOML file.", metavar="NAME|FILE.toml")
-    ] = "contest",
-    settings: options.Settings = None,
-    python: options.Python = None,
-    cache: options.Cache = None,
-    limit: options.Limit = None,
-    overwrite: options.Overwrite = False,
-    json: options.Json = False,
 ) -> int:
     """Problem packages of Kattis, ICPC and DOMjudge: every submission, and whether it ends as its folder says.
 
@@ -52,30 +43,28 @@ def package(
     problems.digest = found.digest
     if not samples.stat().st_size:
         raise UsageError(f"{folders[0]}: holds no submissions, at submissions/LABEL/")
-    used = with_time_for(packages, options.effective_policy(policy, settings))
-    selection = options.selection(limit, None)
-    rows = screen.count_lines(samples, limit, 1)
-    with options.opened_cache(cache) as kept:
-        opening = ExecutorOptions(used, options.worker_count(workers), python, kept)
-        with opening.open() as own, contextlib.ExitStack() as further:
-            executor: AnyExecutor = own
-            if not found.languages <= {PYTHON}:
-                executor = further.enter_context(with_languages(own))
-            task = PackageTask(problems, executor)
-            with screen.progress("grade package", rows) as meter:
-                result = grade(
-                    task, samples, output, executor, selection=selection, overwrite=overwrite, on_row=meter.tell,
-                    on_resume=meter.resumed,
-                )  # fmt: skip
-            tell_losses(result, output)
-            if json:
-                screen.summary("grade", **grade_fields(task, result, executor, meter))
-            else:
-                title = f"{screen.number_of(result.rows, 'submission')} of {screen.number_of(result.problems, 'package')}"
-                screen.out.print(screen.count_table(title, result.verdicts))
-                told = " ".join(f"{result.more[name]:,} {name.replace('_', ' ')}," for name in COUNTS)
-                screen.out.print(told.rstrip(","))
-                tell_spared(executor)
+    used = with_time_for(packages, shared.policy())
+    selection = options.selection(shared.limit, None)
+    rows = screen.count_lines(samples, shared.limit, 1)
+    with shared.python_executor(used) as own, contextlib.ExitStack() as further:
+        executor: AnyExecutor = own
+        if not found.languages <= {PYTHON}:
+            executor = further.enter_context(with_languages(own))
+        task = PackageTask(problems, executor)
+        with screen.progress("grade package", rows) as meter:
+            result = grade(
+                task, samples, output, executor, selection=selection, overwrite=shared.overwrite, on_row=meter.tell,
+                on_resume=meter.resumed,
+            )  # fmt: skip
+        tell_losses(result, output)
+        if shared.json:
+            screen.summary("grade", **grade_fields(task, result, executor, meter))
+        else:
+            title = f"{screen.number_of(result.rows, 'submission')} of {screen.number_of(result.problems, 'package')}"
+            screen.out.print(screen.count_table(title, result.verdicts))
+            told = " ".join(f"{result.more[name]:,} {name.replace('_', ' ')}," for name in COUNTS)
+            screen.out.print(told.rstrip(","))
+            tell_spared(executor)
     return exits.of_files(result.rows, result.rejected, result.engine_errors)
 
 

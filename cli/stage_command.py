@@ -64,14 +64,14 @@ def stage_command(
     arguments = [name for name in model.model_fields if flag_of(model, name).argument]
     fields = [name for name in model.model_fields if not (name in arguments or flag_of(model, name).hidden)]
     parameters = [
-        _parameter(source[0], Annotated[list[Path] if arguments else Path, typer.Argument(help=source[1])]),
-        _parameter("output", output),
+        parameter(source[0], Annotated[list[Path] if arguments else Path, typer.Argument(help=source[1])]),
+        parameter("output", output),
         *(option_of(model, name) for name in fields),
-        *([_parameter(instead[0], instead[1], False)] if instead else []),
-        *(_parameter(name, *of) for name, of in (options.EXECUTOR if stage.executes else {}).items()),
-        *(_parameter(name, *of) for name, of in (options.BACKEND if stage.executes else {}).items()),
-        *(_parameter(name, *of) for name, of in (options.CACHE if stage.recalls else {}).items()),
-        *(_parameter(name, *of) for name, of in options.FILES.items()),
+        *([parameter(instead[0], instead[1], False)] if instead else []),
+        *(parameter(name, *of) for name, of in (options.EXECUTOR if stage.executes else {}).items()),
+        *(parameter(name, *of) for name, of in (options.BACKEND if stage.executes else {}).items()),
+        *(parameter(name, *of) for name, of in (options.CACHE if stage.recalls else {}).items()),
+        *(parameter(name, *of) for name, of in options.FILES.items()),
     ]
 
     def command(**given: Any) -> int:
@@ -103,10 +103,17 @@ def stage_command(
         tell(done, show, json)
         return exits.of(summary)
 
-    command.__doc__ = show.__doc__
+    register(app, stage.name, command, parameters, show.__doc__)
+
+
+def register(
+    app: typer.Typer, name: str, command: Callable[..., int], parameters: list[inspect.Parameter], help: str | None
+) -> None:
+    """Makes a command of a function that takes all of its options by name, whatever they are."""
+    command.__doc__ = help
     command.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
     command.__annotations__ = {one.name: one.annotation for one in parameters}
-    app.command(stage.name)(command)
+    app.command(name)(command)
 
 
 def tell(done: Done, show: Show, json: bool) -> None:
@@ -139,7 +146,7 @@ def fields_of(done: Done) -> dict[str, Any]:
     }
 
 
-def _parameter(name: str, annotation: Any, default: Any = inspect.Parameter.empty) -> inspect.Parameter:
+def parameter(name: str, annotation: Any, default: Any = inspect.Parameter.empty) -> inspect.Parameter:
     return inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, annotation=annotation, default=default)
 
 
@@ -151,7 +158,7 @@ def option_of(model: type[Settings], name: str) -> inspect.Parameter:
     default = inspect.Parameter.empty if field.is_required() else field.default
     if get_origin(annotation) is tuple:  # words with commas between them
         annotation, default = str, ",".join(field.default)
-    return _parameter(name, Annotated[annotation, option], default)
+    return parameter(name, Annotated[annotation, option], default)
 
 
 def _names(model: type[Settings], name: str) -> Sequence[str]:
