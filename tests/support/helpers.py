@@ -83,7 +83,7 @@ def reexec_cold(
     *arguments: str | Path,
     cwd: Path | None = None,
     env: dict[str, str] | None = None,
-    timeout: float = 120,
+    timeout: float = 280,
     prefix: Sequence[str] = (),
     preexec: Callable[[], None] | None = None,
     stdout: Any = subprocess.PIPE,
