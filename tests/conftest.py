@@ -4,6 +4,7 @@ import os
 import signal
 import sys
 import tempfile
+import time
 from collections.abc import Generator, Iterator
 from pathlib import Path
 from typing import NoReturn
@@ -15,7 +16,7 @@ ROOT = Path(__file__).resolve().parents[1]
 if str(ROOT) not in sys.path:
     sys.path.insert(0, str(ROOT))  # tests import each other's helpers as tests.attacks.harness
 
-from tests.support import limited_host  # noqa: E402
+from tests.support import leftovers, limited_host, warm_command  # noqa: E402
 
 if limited_host.is_limited():
     limited_host.adapt()
@@ -56,24 +57,32 @@ def pytest_make_collect_report() -> Generator[None, pytest.CollectReport, pytest
     return report
 
 
+END_S = 30.0
+"""What ends by itself has so long for it."""
+
+
 @pytest.fixture(scope="session", autouse=True)
 def own_temporary_folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     """Workers keep their files below a folder of this run, so that "nothing is left over" can be counted while other
-    runs share the machine. The jail's uid must be able to pass through it."""
+    runs share the machine; at the end it is: of folders, control groups and processes."""
     tmp_path_factory.getbasetemp()  # made now, or pytest would make it inside the folder
-    folder = Path(tempfile.mkdtemp(prefix="reexec-tests-"))
-    folder.chmod(0o755)
+    folder = leftovers.run_folder()
     before = tempfile.tempdir
     tempfile.tempdir = str(folder)
     yield folder
     tempfile.tempdir = before
-    left = sorted(path.name for path in folder.glob("reexec-*"))
-    for path in folder.iterdir():
-        if not path.is_dir():
-            path.unlink()
-    if not left:
-        folder.rmdir()
+    warm_command.stop()
+    left = [path.name for path in sorted(folder.glob("reexec-*"))]
     assert not left, f"temporary folders of workers were left over: {left}"
+    from tests.reliability.outside import groups_of  # not before `adapt`
+
+    groups = groups_of(os.getpid())
+    assert not groups, f"control groups were left over: {groups}"
+    until = time.monotonic() + END_S
+    while (running := leftovers.processes_that_name(folder)) and time.monotonic() < until:
+        time.sleep(0.1)
+    commands = leftovers.end(running)
+    assert not commands, f"processes were left over: {commands}"
 
 
 @pytest.fixture(scope="session", autouse=True)

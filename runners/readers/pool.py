@@ -96,10 +96,12 @@ class _Reader:
         if slot == link.READY:
             self.is_ready = True
             return 0
-        given = self.in_hand.pop(slot, None)
+        given = self.in_hand.get(slot)
         if given is None:
             raise ValueError("an answer that nobody asked for")
-        given.answer, given.reader = link.get(self.slots[slot], size), None
+        given.answer = link.get(self.slots[slot], size)  # where that fails, the block is in hand still
+        given.reader = None
+        del self.in_hand[slot]
         self.free.append(slot)
         return len(given.block.lines)
 

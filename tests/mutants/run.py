@@ -17,8 +17,10 @@ import argparse
 import compileall
 import contextlib
 import fnmatch
+import gc
 import hashlib
 import importlib
+import importlib.metadata
 import json
 import os
 import random
@@ -39,8 +41,9 @@ from tests.mutants.table import ROOT, Mutant, load
 COPIED = ("cli", "clients", "engine", "examples", "policies", "runners", "src", "tests", "benchmarks", "scripts", "docs",
           "pyproject.toml")  # fmt: skip
 IMPORTED = (
-    "pytest", "hypothesis", "hypothesis.strategies", "numpy", "pydantic", "msgpack", "psutil", "rich.console", "rich.table",
-    "typer", "concurrent.futures", "asyncio", "sqlite3", "http.server", "unittest.mock",
+    "pytest", "hypothesis", "hypothesis.strategies", "numpy", "pydantic", "pydantic.main", "pydantic.fields",
+    "pydantic.functional_validators", "msgpack", "psutil", "rich.console", "rich.table", "typer", "concurrent.futures",
+    "asyncio", "sqlite3", "http.server", "unittest.mock",
 )  # fmt: skip
 ARGUMENTS = (
     "-q", "-x", "-p", "no:cacheprovider", "--no-header", "-rN", "-m", "", "-W", "ignore:Module already imported",
@@ -119,9 +122,9 @@ def copy_tree(target: Path) -> Path:
     return target
 
 
-def fork_pytest(copy: Path, tests: Iterable[str]) -> int:
+def fork_pytest(copy: Path, tests: Iterable[str], is_mutated: bool) -> int:
     """The pid of a process that runs `tests` in `copy`, at the head of a process group, and exits with pytest's code. What it
-    says is in `copy`/output, its counts in `copy`/counts."""
+    says is in `copy`/output, its counts in `copy`/counts. Bytecode is kept of what is no mutant's."""
     (copy / "counts").unlink(missing_ok=True)
     pid = os.fork()
     if pid:
@@ -134,11 +137,12 @@ def fork_pytest(copy: Path, tests: Iterable[str]) -> int:
             os.dup2(file.fileno(), 1)
             os.dup2(file.fileno(), 2)
         os.chdir(copy)
-        sys.dont_write_bytecode = True
+        sys.dont_write_bytecode = is_mutated
         sys.path[:] = [str(copy / "src"), str(copy), *(entry for entry in sys.path if not entry.startswith(str(ROOT) + "/src"))]
         sys.path[:] = [entry for entry in sys.path if entry not in ("", str(ROOT))]
         os.environ["PYTHONPATH"] = f"{copy / 'src'}{os.pathsep}{copy}"  # for the commands that tests start
-        os.environ["PYTHONDONTWRITEBYTECODE"] = "1"
+        if is_mutated:
+            os.environ["PYTHONDONTWRITEBYTECODE"] = "1"
         for name in [name for name in sys.modules if name.partition(".")[0] in ("tests", "reexec")]:
             del sys.modules[name]
         import pytest
@@ -165,7 +169,7 @@ def begin(job: Job) -> None:
         newer = was.st_mtime + NEWER_S
         os.utime(path, (newer, newer))
     job.since = time.monotonic()
-    job.pid = fork_pytest(job.copy, job.tests)
+    job.pid = fork_pytest(job.copy, job.tests, job.is_mutated)
 
 
 def ended(job: Job) -> Ended | None:
@@ -298,7 +302,8 @@ def run_mutants(mutants: list[Mutant], copies: list[Path], limit_s: float, is_ba
             show(words.total(), len(mutants), how.word, how.seconds, mutant)
             if how.word == "broken":
                 print((job.copy / "output").read_text(errors="replace")[-1500:], flush=True)
-            results.write(json.dumps({"mutant": mutant.name, "digest": digest_of(mutant), "word": how.word}) + "\n")
+            row = {"mutant": mutant.name, "digest": digest_of(mutant), "word": how.word, "seconds": round(how.seconds, 1)}
+            results.write(json.dumps(row) + "\n")
             results.flush()
     return words
 
@@ -333,6 +338,9 @@ def main(arguments: list[str] | None = None) -> int:
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))  # runs under way end, copies go
     for name in IMPORTED:
         importlib.import_module(name)
+    for plugin in importlib.metadata.entry_points(group="pytest11"):
+        plugin.load()
+    gc.freeze()  # pytest collects garbage at its end, and need not walk through all this
     began = time.monotonic()
     if left:
         with tempfile.TemporaryDirectory(prefix="reexec-mutants-") as name:

@@ -1,12 +1,10 @@
 """What the tests of the runners, the command line and whole runs share: the command as a real process, rows on disk, and
 processes seen from outside."""
 
-import atexit
 import functools
 import gzip
 import json
 import os
-import shutil
 import signal
 import subprocess
 import sys
@@ -20,7 +18,7 @@ from typing import Any
 import psutil
 
 from tests.conftest import ROOT
-from tests.support import limited_host, warm_command
+from tests.support import leftovers, limited_host, warm_command
 
 EXAMPLES = ROOT / "examples"
 FUNCTIONS = EXAMPLES / "functions.jsonl"
@@ -107,10 +105,10 @@ def reexec_cold(
 @functools.cache
 def temporary_folder() -> str:
     """Where commands that will be killed keep their workers' files, which nobody else cleans up after SIGKILL."""
-    folder = tempfile.mkdtemp(prefix="killed-", dir="/tmp")
-    os.chmod(folder, 0o755)
-    atexit.register(shutil.rmtree, folder, ignore_errors=True)
-    return folder
+    folder = leftovers.run_folder() / "killed"
+    folder.mkdir()
+    folder.chmod(0o755)
+    return str(folder)
 
 
 def start(*arguments: str | Path, cwd: Path | None = None) -> subprocess.Popen[str]:

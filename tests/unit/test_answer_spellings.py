@@ -25,7 +25,9 @@ READ: dict[str, tuple[str, Any, str]] = {
     "escaped brackets": (r'{"output": \[1, 2\]}', [1, 2], "latex"),
     "quad": (r'$\{ "output":\quad 5 \,\}$', 5, "latex"),
     "Python in LaTeX": (r"$\boxed{\{'output': True\}}$", True, "latex"),
+    "a key without quotes in LaTeX": (r"\boxed{\{output: 5\}}", 5, "latex"),
     # --- typographic ---
+    "a key without quotes": ("{output: “hello”}", "hello", "typographic"),
     "curly quotes": ("{“output”: {“name”: “Ann”, “n”: 3}}", {"name": "Ann", "n": 3}, "typographic"),
     "curly value": ('{"output": “hello”}', "hello", "typographic"),
     "curly single quotes": ("{‘output’: ‘a’}", "a", "typographic"),
@@ -141,6 +143,10 @@ NOT_READ: dict[str, tuple[str, str]] = {
     "no value of JavaScript's": ("{output: undefined}", INVALID),
     "thinking only, begun in the prompt": ('{"output": 4}</think>', NO_OUTPUT),
     "thinking without an end": ('<think>so {"output": 4}', NO_END),
+    "thinking in capitals without an end": ('<Think>so {"output": 4}', NO_END),
+    "thinking between triangles without an end": ('◁think▷so {"output": 4}', NO_END),
+    "escaped, in thinking without an end": ('<think>so "{\\"output\\": 4}"', NO_END),
+    "entities, in thinking without an end": ("<think>so {&quot;output&quot;: 4}", NO_END),
     "answer, then thinking without an end": ('{"output": 4}\n<think>but', NO_END),
     "reasoning": ('<reasoning>{"output": 4}</reasoning> I am done.', NO_OUTPUT),
     "escaped thinking": ('<think>{\\"output\\": 4}</think>', NO_OUTPUT),
@@ -177,3 +183,18 @@ def test_doubt_is_no_answer(name: str) -> None:
     text, reason = NOT_READ[name]
     answer = extract_answer(text, "output")
     assert (answer.found, answer.value, answer.style, answer.reason) == (False, None, "none", reason)
+
+
+@pytest.mark.parametrize(
+    ("before", "written", "behind"),
+    [
+        ('"So: ', '{\\"output\\": 3}', '\\n"'),
+        ('"', '{\\"output\\": \\"a\\"}', '\\n\\"x\\""'),
+        ("So &gt; ", "{&quot;output&quot;: 3}", "&nbsp;&quot;"),
+        ('<think>a</think>"', '{\\"output\\": 3}', '"'),
+    ],
+)
+def test_the_span_of_an_escaped_object_is_as_it_is_written(before: str, written: str, behind: str) -> None:
+    text = before + written + behind
+    start, end = extract_answer(text, "output").span
+    assert text[start:end] == written

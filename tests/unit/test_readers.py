@@ -1,13 +1,15 @@
 """Readers, whatever becomes of them: every block is answered once, in order, and right."""
 
+import contextlib
 import functools
 import operator
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import psutil
@@ -78,6 +80,7 @@ def test_what_a_reader_had_in_hand_when_it_died_is_done_here(readers: Readers, h
     assert not process.is_running() or process.status() == psutil.STATUS_ZOMBIE
 
 
+@pytest.mark.timeout(60)
 def test_a_reader_that_does_not_answer_is_given_up(readers: Readers, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(pool, "PATIENCE_S", 0.2)
     blocks = [block(number) for number in range(20)]
@@ -92,9 +95,99 @@ def test_blocks_that_wait_for_a_slow_one_are_few(readers: Readers) -> None:
     process.suspend()
     for number in range(readers._most):
         assert list(readers.put(block(number))) == []
-    assert len(readers._on_the_way) == readers._most
+    assert len(readers._on_the_way) == readers._most == 8
     process.resume()
     assert [answer for _, answer in readers.finish()] == [3] * readers._most
+
+
+def beside(readers: Readers, blocks: list[Lines]) -> int:
+    """How many of the blocks readers have done, where each may wait for the one before."""
+    before = readers.done_beside
+    for each in blocks:
+        given = [*readers.put(each), *readers.finish()]
+        assert given == [(each, len(each.lines))]
+    return (readers.done_beside - before) // 3
+
+
+def test_a_reader_is_given_block_after_block(readers: Readers) -> None:
+    ready(readers)
+    assert beside(readers, [block(number) for number in range(3 * link.SLOTS)]) == 3 * link.SLOTS
+    (reader,) = readers._readers
+    assert (reader.in_hand, sorted(reader.free)) == ({}, list(range(link.SLOTS)))
+
+
+def test_the_reader_that_has_least_to_do_is_given_the_next_block(readers: Readers) -> None:
+    processes = ready(readers, 2)
+    for process in processes:
+        process.suspend()
+    for number in range(2):
+        assert list(readers.put(block(number))) == []
+    assert [len(reader.in_hand) for reader in readers._readers] == [1, 1]
+    for process in processes:
+        process.resume()
+    assert [answer for _, answer in readers.finish()] == [3, 3]
+
+
+def answers_nothing(lines: Sequence[bytes]) -> int:
+    """Work of a reader that says of both slots that they are done, and there is nothing in them."""
+    for number in map(int, os.listdir("/proc/self/fd")):
+        with contextlib.suppress(OSError), socket.socket(fileno=os.dup(number)) as line:
+            line.send(link.packed(0, 0))
+            line.send(link.packed(1, 0))
+    return len(lines)
+
+
+@pytest.mark.timeout(60)
+def test_an_answer_that_is_none_ends_the_reader_and_its_blocks_are_done_here() -> None:
+    readers = Readers(COUNT, MAKER, answers_nothing)
+    try:
+        ready(readers)
+        assert through(readers, [block(number) for number in range(6)]) == [(block(number), 3) for number in range(6)]
+        assert readers._readers == []
+    finally:
+        readers.close()
+
+
+def digits(_lines: Sequence[bytes]) -> int:
+    return sys.get_int_max_str_digits()
+
+
+def test_a_reader_takes_numbers_as_long_as_this_process_does() -> None:
+    before = sys.get_int_max_str_digits()
+    sys.set_int_max_str_digits(before + 700)
+    readers = Readers(digits, MAKER, digits)
+    try:
+        ready(readers)
+        sys.set_int_max_str_digits(before)
+        assert [answer for _, answer in through(readers, [block(1)])] == [before + 700]
+    finally:
+        sys.set_int_max_str_digits(before)
+        readers.close()
+
+
+def test_a_reader_of_another_version_takes_no_part(readers: Readers, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(pool, "VERSION", "0.0")
+    readers.start(1)
+    process = readers._readers[0].process
+    process.wait(60)
+    assert through(readers, [block(1), block(2)]) == [(block(1), 3), (block(2), 3)]
+    assert (readers._readers, readers.done_beside) == ([], 0)
+
+
+def test_a_slot_gives_back_what_a_large_block_took(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(link, "KEPT_BYTES", 1000)
+    with open(os.memfd_create("slot"), "rb") as slot:
+        link.put(slot.fileno(), [b"x" * 5000])
+        size = link.put(slot.fileno(), [b"y"])
+        assert link.get(slot.fileno(), size) == [b"y"]
+        assert os.fstat(slot.fileno()).st_size == size
+
+
+def test_less_in_a_slot_than_was_said_is_no_block() -> None:
+    with open(os.memfd_create("slot"), "rb") as slot:
+        size = link.put(slot.fileno(), [b"x"])
+        with pytest.raises(EOFError):
+            link.get(slot.fileno(), size + 1)
 
 
 def test_a_failing_reader_is_silent_and_another_one_goes_on(readers: Readers, capfd: pytest.CaptureFixture[str]) -> None:
@@ -154,6 +247,7 @@ def test_nothing_is_left_of_readers_that_are_closed(readers: Readers) -> None:
     processes[0].suspend()
     assert list(readers.put(block(1))) in ([], [(block(1), 3)])
     readers.close()
+    assert list(readers.finish()) == []
     assert [one for one in processes if one.is_running() and one.status() != psutil.STATUS_ZOMBIE] == []
     assert sorted(os.listdir("/proc/self/fd")) == before
 

@@ -31,6 +31,7 @@ from tests.support.helpers import (
     function_row,
     lines_done,
     manifest_of,
+    read_bytes,
     read_rows,
     reexec,
     wait_until,
@@ -195,6 +196,20 @@ def test_a_row_that_repeats_an_id_of_another_block_is_rejected(
     assert b"row-350" not in found["out.jsonl"]
 
 
+def test_a_row_whose_id_is_none_that_others_take_hides_no_repeated_one_beside_it(
+    tmp_path: Path, functions: Path, executor: Executor, ready_at_once: list[int]
+) -> None:
+    rows = [{**row, "id": f"row-{number}", "index": 0} for number, row in enumerate(plain_rows(400))]
+    rows[301]["id"] = rows[302]["id"] = 1.5
+    rows[303]["id"] = "row-3"
+    source = write_rows(tmp_path / "rows.jsonl", rows)
+    alone, expected = run(source, functions, folder(tmp_path, "alone"), executor, 1)
+    beside, found = run(source, functions, folder(tmp_path, "beside"), executor, 2)
+    assert (beside.rows, beside.rejected) == (alone.rows, alone.rejected) == (399, 1)
+    assert found == expected
+    assert beside.passing["read_beside"] > 0
+
+
 @pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGSTOP])
 def test_a_reader_that_dies_or_stops_amid_the_run_changes_nothing(
     how: signal.Signals, tmp_path: Path, functions: Path, executor: Executor, ready_at_once: list[int],
@@ -231,6 +246,19 @@ def test_small_files_have_no_readers_and_large_ones_as_many_as_they_are_worth(
         run(source, functions, folder(tmp_path, f"large{number}"), executor, most)
         assert sum(started) == expected
         started.clear()
+
+
+def test_where_nobody_knows_how_much_is_left_readers_come_one_after_the_other(
+    tmp_path: Path, functions: Path, executor: Executor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    started: list[int] = []
+    monkeypatch.setattr(pool.Readers, "start", lambda self, count: started.append(count))
+    rows = list(plain_rows(4000))
+    source = write_rows(tmp_path / "rows.jsonl.gz", rows)
+    monkeypatch.setattr(ahead, "START_BYTES", len(read_bytes(source)) // 5)
+    monkeypatch.setattr(source_module, "READ_BYTES", 2000)
+    run(source, functions, folder(tmp_path, "out"), executor, 4)
+    assert started == [1, 1, 1]
 
 
 def test_the_number_is_decided_by_processors_and_workers(
