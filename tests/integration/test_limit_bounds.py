@@ -38,7 +38,7 @@ def test_idle_below_cpu_ends_a_sleeper_by_its_own_word(executor: Executor) -> No
 
 
 def test_a_check_below_its_limit_keeps_its_value(executor: Executor) -> None:
-    outcome = executor.submit(BURNS, [0.25]).result()
+    outcome = executor.submit(BURNS, [0.8]).result()  # more than a hundredth of the limit
     assert (outcome.kind, outcome.value, outcome.attempts) == ("value", "done", 1)
 
 
