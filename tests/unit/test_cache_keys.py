@@ -230,3 +230,30 @@ def test_a_known_answer_that_is_not_believed_is_asked_for_again() -> None:
     assert found.find(second, lambda *_: False) is Found.NOTHING
     assert second.answer is None
     assert found.find(third, always) is Found.TWIN, "and stands for the others then"
+
+
+def test_another_option_is_another_call_of_a_stream() -> None:
+    found = stream()
+    assert found.find(job(), always) is Found.NOTHING
+    assert found.find(job(options=frames.PYTHON_VALUES), always) is Found.NOTHING
+
+
+def test_what_was_met_longest_ago_is_forgotten_first(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(reuse, "MOST_CALLS", 2)
+    found = stream()
+    for call in (b"a", b"b"):
+        assert found.find(job(call=call), always) is Found.NOTHING
+    assert found.find(job(call=b"a"), always) is Found.TWIN
+    assert found.find(job(call=b"c"), always) is Found.NOTHING
+    assert found.find(job(call=b"a"), always) is Found.TWIN
+    assert found.find(job(call=b"b"), always) is Found.NOTHING
+
+
+def test_what_the_cache_gave_is_not_kept_once_more_unless_it_is_believed_no_more(shelf: Shelf) -> None:
+    found, one = Reuse(memory(shelf), True, Spared(), threading.Lock()), job()
+    assert found.find(one, always) is Found.ANSWER
+    shelf.clear()
+    found.keep(one)
+    assert not shelf
+    found.keep(one)
+    assert len(shelf) == 1, "it was executed after that"

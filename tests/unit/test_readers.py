@@ -2,6 +2,7 @@
 
 import contextlib
 import functools
+import itertools
 import operator
 import os
 import signal
@@ -80,12 +81,18 @@ def test_what_a_reader_had_in_hand_when_it_died_is_done_here(readers: Readers, h
     assert not process.is_running() or process.status() == psutil.STATUS_ZOMBIE
 
 
-@pytest.mark.timeout(60)
 def test_a_reader_that_does_not_answer_is_given_up(readers: Readers, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(pool, "PATIENCE_S", 0.2)
+    monkeypatch.setattr(pool, "PATIENCE_S", 0.05)
     blocks = [block(number) for number in range(20)]
     (process,) = ready(readers)
     process.suspend()
+    hear, heard = Readers._hear, itertools.count()
+
+    def hear_so_often(self: Readers, wait_s: float) -> None:
+        assert next(heard) < 200, "it waits without end"
+        hear(self, wait_s)
+
+    monkeypatch.setattr(Readers, "_hear", hear_so_often)
     assert through(readers, blocks) == [(each, 3) for each in blocks]
     assert readers._readers == []
 
@@ -137,7 +144,7 @@ def answers_nothing(lines: Sequence[bytes]) -> int:
     return len(lines)
 
 
-@pytest.mark.timeout(60)
+@pytest.mark.timeout(120)
 def test_an_answer_that_is_none_ends_the_reader_and_its_blocks_are_done_here() -> None:
     readers = Readers(COUNT, MAKER, answers_nothing)
     try:

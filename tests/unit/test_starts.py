@@ -184,3 +184,9 @@ def test_a_process_that_lives_or_is_stopped_is_not_leaving() -> None:
         process.kill()
         process.wait()
     assert used_by(process.pid) == Used()
+
+
+def test_a_kind_that_is_given_up_has_a_fresh_budget_and_starts_seconds_apart_are_of_one_budget() -> None:
+    attempts = attempts_of_a_pool_that_is_up()
+    ruled = [attempts.failed(NUMPY, 5000.0 + 10 * number) for number in range(2 * FAILED_STARTS_ALLOWED)]
+    assert ruled == ([True] * (FAILED_STARTS_ALLOWED - 1) + [False]) * 2
