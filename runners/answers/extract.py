@@ -234,6 +234,6 @@ def _from_a_view(text: str, key: str, scan: Scan, budget: Budget, levels: int) -
             return Answer(False, None, "none", (0, 0), EXHAUSTED)
         answer = _by_scan(turned.text, key, budget, levels)
         if answer.found or answer.span[1]:
-            span = (turned.place(answer.span[0]), turned.place(answer.span[1] - 1) + 1)
+            span = (turned.place(answer.span[0]), turned.place(answer.span[1]))
             return Answer(answer.found, answer.value, "escaped" if answer.found else "none", span, answer.reason)
     return None

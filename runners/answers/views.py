@@ -55,7 +55,7 @@ class Turned:
     shifts: list[int]
 
     def place(self, position: int) -> int:
-        """Where the character at `position`, which was not turned, stands in the text that it was made of."""
+        """Where the character at `position` begins in the text that it was made of."""
         return position + self.shifts[bisect_right(self.places, position) - 1]
 
 

@@ -191,6 +191,8 @@ def test_doubt_is_no_answer(name: str) -> None:
         ('"So: ', '{\\"output\\": 3}', '\\n"'),
         ('"', '{\\"output\\": \\"a\\"}', '\\n\\"x\\""'),
         ("So &gt; ", "{&quot;output&quot;: 3}", "&nbsp;&quot;"),
+        ("So &gt; ", "&#123;&quot;output&quot;: 3&#125;", ""),
+        ("&lt;b&gt;", "&#123;&quot;output&quot;: [3]&#x7d;", "&lt;/b&gt;."),
         ('<think>a</think>"', '{\\"output\\": 3}', '"'),
     ],
 )
