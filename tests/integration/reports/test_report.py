@@ -3,15 +3,14 @@
 import json
 import re
 import shutil
-import subprocess
+from collections.abc import Iterator
 from pathlib import Path
 
 import html5lib
 import pytest
 
 from reexec.runners.reports import tree
-from tests.conftest import lacking
-from tests.support import limited_host
+from tests.support.browser import Tab, chromium
 from tests.support.helpers import FUNCTIONS, RESPONSES, SMALL, Row, read_rows, reexec, write_rows
 from tests.support.lacking_modules import verify_without_modules
 
@@ -32,6 +31,12 @@ HOSTILE = [
 
 
 @pytest.fixture(scope="module")
+def tab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Tab]:
+    with chromium(tmp_path_factory.mktemp("browser")) as found:
+        yield found
+
+
+@pytest.fixture(scope="module")
 def verified(tmp_path_factory: pytest.TempPathFactory) -> Path:
     output = tmp_path_factory.mktemp("report") / "verified.jsonl"
     done = reexec(
@@ -46,27 +51,6 @@ def report(source: Path, folder: Path) -> tuple[str, Row]:
     done = reexec("report", source, "-o", page, "--json")
     assert done.code == 0, done.err
     return page.read_text(), done.summary
-
-
-def chromium(page: Path, folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-    return chromium_at(page.as_uri(), folder, *arguments)
-
-
-def chromium_at(address: str, folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-    browser = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-    if browser is None:
-        lacking("chromium")
-    if limited_host.is_limited():
-        lacking("room for a browser: this host allows few addresses (ulimit -Hv)")
-    assert browser is not None
-    return subprocess.run(
-        [
-            browser, "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-sync",
-            "--disable-background-networking", "--disable-component-update", f"--user-data-dir={folder / 'profile'}",
-            "--enable-logging=stderr", "--virtual-time-budget=2000", *arguments, address,
-        ],
-        capture_output=True, text=True, timeout=120, check=False,
-    )  # fmt: skip
 
 
 def test_the_page_counts_what_the_file_holds(verified: Path, tmp_path: Path) -> None:
@@ -101,14 +85,36 @@ def test_a_pipelines_folder_shows_its_funnel_and_the_raw_file_of_what_was_left_o
     assert "Turn 2:" in text
 
 
-def test_the_page_loads_nothing_and_prints_nothing_to_the_console(verified: Path, tmp_path: Path) -> None:
+def test_the_page_loads_nothing_and_prints_nothing_to_the_console(verified: Path, tab: Tab, tmp_path: Path) -> None:
     text, _ = report(verified, tmp_path)
     assert {
         target for target in re.findall(r'<[a-z]+[^>]*? (?:src|href)="([^"]*)"', text) if not target.startswith("#")
     } == set()
-    done = chromium(tmp_path / "report.html", tmp_path, "--dump-dom")
-    assert "<h1>verified.jsonl</h1>" in done.stdout
-    assert "CONSOLE" not in done.stderr
+    page = (tmp_path / "report.html").as_uri()
+    tab.open(page)
+    assert tab.value("document.querySelector('h1').textContent") == "verified.jsonl"
+    assert tab.requested == [page]
+    assert tab.console == []
+
+
+def test_a_section_of_the_page_opens_by_keyboard(verified: Path, tab: Tab, tmp_path: Path) -> None:
+    report(verified, tmp_path)
+    tab.open((tmp_path / "report.html").as_uri())
+    for _ in range(50):
+        tab.press("Tab")
+        if tab.value("document.activeElement.tagName") == "SUMMARY":
+            break
+    assert not tab.value("document.activeElement.parentElement.open")
+    tab.press("Enter")
+    assert tab.value("document.activeElement.parentElement.open")
+
+
+@pytest.mark.parametrize("width", [1280, 400])
+def test_the_page_is_no_wider_than_the_window(verified: Path, tab: Tab, tmp_path: Path, width: int) -> None:
+    report(verified, tmp_path)
+    tab.look(width=width)
+    tab.open((tmp_path / "report.html").as_uri())
+    assert tab.value("document.documentElement.scrollWidth") <= width
 
 
 @pytest.fixture(scope="module")
@@ -128,17 +134,19 @@ def hostile(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return output
 
 
-def test_what_a_model_wrote_never_runs(hostile: Path, tmp_path: Path) -> None:
+def test_what_a_model_wrote_never_runs(hostile: Path, tab: Tab, tmp_path: Path) -> None:
     text, _ = report(hostile, tmp_path)
     opened = tmp_path / "open.html"
     opened.write_text(text.replace("<details>", "<details open>"))
     for page in (tmp_path / "report.html", opened):
-        done = chromium(page, tmp_path, "--dump-dom")
-        assert "<title>&lt;img src=x onerror=alert(1)&gt;.jsonl - reexec report</title>" in done.stdout
-        for tag in ("<script", "<img", "<svg", "<iframe", "<base", "<link"):
-            assert tag not in done.stdout
-        assert done.stdout.count("<style") == 1
-        assert "CONSOLE" not in done.stderr
+        tab.open(page.as_uri())
+        assert tab.value("document.title") == "<img src=x onerror=alert(1)>.jsonl - reexec report"
+        assert (
+            tab.value("document.querySelectorAll('script, img, svg, iframe, base, link, meta[http-equiv=refresh]').length") == 0
+        )
+        assert tab.value("document.querySelectorAll('style').length") == 1
+        assert tab.requested == [page.as_uri()]
+        assert tab.console == []
 
 
 @pytest.fixture(scope="module")
