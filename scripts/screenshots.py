@@ -37,9 +37,10 @@ class Picture:
 
 
 _FAILURE = """{
-  const failure = document.querySelector('#failures details');
+  const failures = [...document.querySelectorAll('#failures details')];
+  const failure = failures.find(one => one.textContent.startsWith('wrong-answer'));
   failure.open = true;
-  document.getElementById('failures').scrollIntoView();
+  failure.scrollIntoView();
 }"""
 PICTURES = (
     Picture("report", "report", height=900),

@@ -3,7 +3,7 @@ Total and bounded: whatever a model or a program made, it becomes at most MAX_LI
 
 import json
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from reexec.engine.judging.paths import Step, render_path
@@ -36,19 +36,29 @@ def _walk(value: Any, steps: list[Step], name: str, marked: str) -> Iterator[Lin
     depth = len(steps)
     if isinstance(value, dict) and value and depth < MAX_DEPTH:
         yield Line(depth, f"{name}{{", here)
-        for key, item in value.items():
+        for number, (key, item) in enumerate(value.items(), 1):
             step: Step = key if isinstance(key, str) else (repr(key)[:80],)
             label = (json.dumps(key, ensure_ascii=False) if isinstance(key, str) else repr(key))[:MAX_TEXT]
-            yield from _walk(item, [*steps, step], f"{label}: ", marked)
+            yield from _with_comma(_walk(item, [*steps, step], f"{label}: ", marked), number < len(value))
         yield Line(depth, "}", here)
     elif isinstance(value, list | tuple) and value and depth < MAX_DEPTH and not _is_short(value):
         yield Line(depth, f"{name}[", here)
         for index, item in enumerate(value):
-            yield from _walk(item, [*steps, index], "", marked)
+            yield from _with_comma(_walk(item, [*steps, index], "", marked), index < len(value) - 1)
         yield Line(depth, "]", here)
     else:
-        inside = here or (bool(marked) and marked.startswith(render_path(steps)) and isinstance(value, list | tuple))
+        below = bool(marked) and marked.startswith(f"{render_path(steps)}[")
+        inside = here or (below and isinstance(value, list | tuple))
         yield Line(depth, name + _text(value), inside)
+
+
+def _with_comma(found: Iterator[Line], wanted: bool) -> Iterator[Line]:
+    """The lines, with a comma after the last of them."""
+    last = next(found)
+    for line in found:
+        yield last
+        last = line
+    yield replace(last, text=f"{last.text},") if wanted else last
 
 
 def _is_short(value: list[Any] | tuple[Any, ...]) -> bool:

@@ -254,6 +254,16 @@ def test_the_line_that_differs_is_marked() -> None:
     assert marked == ['"weight": 2.5']
 
 
+def test_a_list_on_one_line_is_marked_for_its_own_items_only() -> None:
+    value = {"a": [1, 2], "ab": [3, 4]}
+    assert [line.text for line in tree.lines(value, "$.ab[1]") if line.marked] == ['"ab": [3, 4]']
+
+
+def test_the_lines_of_a_value_are_json() -> None:
+    value = {"a": [1, 2], "b": [{"c": "x"}, [], {}], "d": {"e": None, "f": "g"}}
+    assert json.loads("".join(line.text for line in tree.lines(value, ""))) == value
+
+
 @pytest.mark.parametrize(
     "value",
     [{(1, 2): {3}}, [[[[[[[[[[[[[[[[]]]]]]]]]]]]]]]], 10**6000, "x" * 10**6, {"a": "\ud800"}, b"\xff"],
