@@ -38,19 +38,16 @@ class Picture:
 
 _FAILURE = """{
   const failures = [...document.querySelectorAll('#failures details')];
-  const failure = failures.find(one => one.textContent.startsWith('wrong-answer'));
+  const failure = failures.find(one => one.querySelector('mark'));
   failure.open = true;
   failure.scrollIntoView();
 }"""
 PICTURES = (
-    Picture("report", "report", height=900),
     Picture("report-failure", "report", height=700, steps=_FAILURE),
-    Picture("view-overview", "demo", height=900),
     Picture("view-rows", "demo", "rows", "verdict=wrong-answer"),
     Picture("view-row", "demo", "row/first", "verdict=wrong-answer", scheme="dark", height=900),
-    Picture("view-left-out", "demo", "rows", "verdict=left+out", height=600),
     Picture("view-million", "large", height=900),
-    Picture("view-million-search", "large", "rows", "text=abc+de&verdict=wrong-answer&sort=time", scheme="dark"),
+    Picture("view-million-search", "large", "rows", "text=N77&verdict=wrong-answer&sort=time", scheme="dark"),
 )
 
 

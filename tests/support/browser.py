@@ -83,12 +83,12 @@ class Tab:
         assert "exceptionDetails" not in found, found
         return found["result"].get("value")
 
-    def press(self, key: str, *, alt: bool = False) -> None:
+    def press(self, key: str) -> None:
         """A letter, `Tab` or `Enter`."""
         number = {"Tab": 9, "Enter": 13}.get(key) or ord(key.upper())
         code = key if len(key) > 1 else f"Key{key.upper()}"
-        text = {"Enter": "\r"}.get(key, "" if alt or len(key) > 1 else key)
-        common = {"key": key, "code": code, "windowsVirtualKeyCode": number, "modifiers": int(alt)}
+        text = {"Enter": "\r"}.get(key, "" if len(key) > 1 else key)
+        common = {"key": key, "code": code, "windowsVirtualKeyCode": number}
         self.ask("Input.dispatchKeyEvent", type="keyDown" if text else "rawKeyDown", text=text, **common)
         self.ask("Input.dispatchKeyEvent", type="keyUp", **common)
 
