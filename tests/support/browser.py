@@ -16,7 +16,7 @@ from typing import Any, Literal
 from tests.conftest import lacking
 from tests.support import limited_host
 
-ANSWER_S = 300.0
+ANSWER_S = 200.0
 """How long an answer may take: a small machine under load needs minutes for the browser's start."""
 SETTLED_MS = 500
 """After a page has loaded, so that what it does later is seen as well."""
