@@ -40,10 +40,11 @@ class CruxSummary:
 
 def read_json_object(path: Path) -> dict[str, Any]:
     """The object in a file, plain or compressed. Raises UsageError."""
+    data = read_bytes(path)
     try:
-        found = json.loads(read_bytes(path))
+        found = json.loads(data)
     except (ValueError, RecursionError) as error:
-        raise UsageError(f"{path}: not JSON ({error})") from None
+        raise UsageError(f"{path}: expected one JSON object of lists by id; not JSON ({error})") from None
     if not isinstance(found, dict):
         raise UsageError(f"{path}: expected a JSON object, got {type(found).__name__}, at $")
     return found

@@ -71,7 +71,7 @@ class IoTests(Task):
                     return ""
             except BadTestsError as error:
                 raise BadSampleError(str(error)) from None
-            names = "the sample names no problem" if given is None else f"no problem has the task_id {given!r}"
+            names = "it names no problem" if given is None else f"no problem has the task_id {given!r}"
             raise BadSampleError(f"{names} and the sample has no tests of its own, at $.task_id")
         return key
 

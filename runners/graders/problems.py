@@ -130,8 +130,9 @@ def _rows(path: Path) -> Iterator[tuple[int, bytes]]:
     if not read_bytes(path, 64).lstrip().startswith(b"["):
         yield from read_lines(path, MOST_LINE_BYTES)
         return
+    data = read_bytes(path)
     try:
-        rows = json.loads(read_bytes(path))
+        rows = json.loads(data)
     except ValueError as error:
         raise UsageError(f"{path}: not JSON ({error})") from None
     for number, row in enumerate(rows, 1):
