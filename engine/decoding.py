@@ -3,6 +3,7 @@ measured before it is decoded, decoded by JSON's own reader and nothing else, an
 
 import json
 import re
+from collections.abc import Callable
 from dataclasses import replace
 from itertools import accumulate
 from typing import Any, cast
@@ -41,8 +42,18 @@ def _big_int(text: str) -> int:
     return _big_int(high) * int(10 ** len(low)) + sign * _big_int(low)
 
 
-_decode_exact = json.JSONDecoder(strict=False).decode
+_exact = json.JSONDecoder(strict=False)
+_scan: Callable[[str, int], tuple[Any, int]] = _exact.scan_once  # type: ignore[attr-defined]
 _decode_big = json.JSONDecoder(strict=False, parse_int=_big_int).decode
+
+
+def _decode_exact(text: str) -> Any:
+    """As the decoder's `decode`, which looks for white space at both ends first: nobody writes it there."""
+    try:
+        value, end = _scan(text, 0)
+    except StopIteration:
+        return _exact.decode(text)
+    return value if end == len(text) else _exact.decode(text)
 
 
 def is_deeper(text: bytes, levels: int) -> bool:
@@ -73,8 +84,8 @@ def _marks(text: bytes) -> int:
 
 def read_json(payload: bytes, levels: int = _JSON_LEVELS) -> Any:
     """The value of a claim's JSON text. Raises UnreadableError."""
-    decode = _decode_exact
-    if payload.count(b"[") + payload.count(b"{") > _JSON_LEVELS and is_deeper(payload, levels):
+    decode: Callable[[str], Any] = _decode_exact
+    if len(payload) > _JSON_LEVELS and payload.count(b"[") + payload.count(b"{") > _JSON_LEVELS and is_deeper(payload, levels):
         raise UnreadableError(f"nested deeper than {values.MAX_DEPTH}")
     if len(payload) > _SHORT:
         bare = payload
@@ -111,7 +122,7 @@ def _read(answer: Answer, options: int, max_bytes: int) -> Outcome:
     kind, payload, note = answer.kind, answer.payload, answer.note
     usage = _usage(answer.cpu_us / 1e6, answer.wall_us / 1e6, answer.peak_kib * 1024)
     changed = bool(answer.flags & claim.ARGUMENTS_CHANGED) if options & frames.WATCH_ARGUMENTS else None
-    python_values = bool(options & frames.PYTHON_VALUES)
+    python_values = options & frames.PYTHON_VALUES
     try:
         if kind == "value":
             if len(payload) > max_bytes:
@@ -119,7 +130,7 @@ def _read(answer: Answer, options: int, max_bytes: int) -> Outcome:
             value = read_json(payload, _MAX_LEVELS if python_values else _JSON_LEVELS)
             if python_values:
                 value = values.untag(value)
-            return _outcome("value", value, None, "", usage, changed, _sources(note))
+            return _outcome("value", value, None, "", usage, changed, _sources(note) if note else ())
         if kind == KILLED:
             return Outcome("exception", None, _KILLED, "", usage)
         if kind not in KINDS:

@@ -14,7 +14,7 @@ from typing import Any, Self
 from reexec.policies.comparison import ComparisonRule
 from reexec.policies.model import IsolationLevel, Policy
 
-from .arguments import encode_call
+from .arguments import encode_arguments
 from .cache import Memory, OutcomeCache, Reuse, Spared
 from .decoding import read_outcome
 from .errors import DeadlineExceededError, EngineError, IsolationUnavailableError, UsageError
@@ -37,6 +37,7 @@ Arguments = Call | Mapping[str, Any] | Sequence[Any] | Stdin | bytes | str
 """Of a function: a Call, or what `Call.of` takes. Of a script: its standard input."""
 
 MOST_WORKERS_PER_PROCESSOR = 4
+_ARGUMENTS = frozenset((Call, dict, list, tuple))
 __all__ = ["WAIT", "Executor"]
 
 
@@ -76,6 +77,7 @@ class Executor:
         self._memory = None if cache is None else Memory(cache, self.policy, self.interpreter)
         self._shares, self._spared, self._spared_lock = share_identical, Spared(), threading.Lock()
         self._sharing = Sharing(self.policy)
+        self._output_bytes = self.policy.limits.output_bytes
         self._pid = os.getpid()
         self._groups: weakref.WeakValueDictionary[Hashable, Caller] = weakref.WeakValueDictionary()
         self._groups_lock = threading.Lock()
@@ -242,14 +244,16 @@ class Executor:
     ) -> Iterator[tuple[Job, Outcome | None]]:  # fmt: skip
         usual = self._options(rule) if options is None else options
 
+        make_job = self._job
+
         def make(program: Program, call: Any, deliver: Callable[[Job], None], caller: Caller, item: Any) -> Job:
             own = usual if type(item) is not Check or item.rule is None else self._options(item.rule_or(rule))
-            return self._job(program, call, own, deliver, caller, item)
+            return make_job(program, call, own, deliver, caller, item)
 
         reuse = Reuse(self._memory, self._shares, self._spared, self._spared_lock)
         stream = Stream(
-            self._loop, iter(items), make, self._decode, ordered=ordered, timeout=timeout, repeat=repeat, reuse=reuse,
-            sharing=self._sharing, accepts=accepts,
+            self._loop, iter(items), make, self._decode, require_open=self._require_open, ordered=ordered, timeout=timeout,
+            repeat=repeat, reuse=reuse, sharing=self._sharing, accepts=accepts,
         )  # fmt: skip
         return iter(stream)
 
@@ -263,6 +267,7 @@ class Executor:
             if not isinstance(program, Script):
                 raise UsageError("files lie around a Script, not around a function's call")
             files.check(self.policy.limits)
+        self._require_open()
         future = OutcomeFuture(self._decode, self._recall, self._loop.callbacks)
         future.job = self._job(program, call, options, future.deliver, self._caller_of(group), None)
         future.job.limits, future.job.files = limits, files
@@ -282,7 +287,7 @@ class Executor:
             return caller
 
     def _decode(self, job: Job, answer: Answer) -> Outcome:
-        return read_outcome(answer, job.options, self.policy.limits.output_bytes)
+        return read_outcome(answer, job.options, self._output_bytes)
 
     @staticmethod
     def _options(rule: ComparisonRule, watch_arguments: bool = False, watch_sources: bool = False) -> int:
@@ -293,8 +298,9 @@ class Executor:
     def _job(
         self, program: Program, call: Arguments, options: int, deliver: Callable[[Job], None], caller: Caller, item: Any
     ) -> Job:
-        if self._loop.is_ending or os.getpid() != self._pid:
-            raise self._why_it_takes_nothing()
+        if type(program) is Program and type(call) in _ARGUMENTS:  # nearly always
+            payload, how = encode_arguments(call)
+            return Job(program, payload, options | how, deliver, caller, item)
         if not isinstance(program, Program):
             raise UsageError(f"expected a Program, got {type(program).__name__}")
         if isinstance(program, Script):
@@ -310,8 +316,12 @@ class Executor:
             return job
         if isinstance(call, Stdin | str | bytes):
             raise UsageError(f"a function is called with arguments, not with {type(call).__name__}")
-        payload, how = encode_call(Call.of(call))
+        payload, how = encode_arguments(call)
         return Job(program, payload, options | how, deliver, caller, item)
+
+    def _require_open(self) -> None:
+        if self._loop.is_ending or os.getpid() != self._pid:
+            raise self._why_it_takes_nothing()
 
     def _why_it_takes_nothing(self) -> Exception:
         if os.getpid() != self._pid:

@@ -4,6 +4,7 @@ Owns the door. The rule is that of results (protocol/values.py): subclasses beco
 what has no plain form is refused with its path. A value that is plain already comes back as it is and is not copied.
 """
 
+from collections.abc import Iterable
 from typing import Any, Final
 
 from .errors import UsageError
@@ -12,6 +13,16 @@ from .protocol import values
 _SCALARS: Final = frozenset((type(None), bool, int, float, complex, str, bytes))
 _TEXT: Final = frozenset((str,))
 _CONTAINERS: Final = frozenset((list, tuple, set, frozenset))
+
+
+def all_scalars(items: Iterable[Any]) -> bool:
+    """Whether each is exactly of a built-in type that holds nothing; no step of Python for each."""
+    return _SCALARS.issuperset(map(type, items))
+
+
+def all_text(items: Iterable[Any]) -> bool:
+    """The same of texts."""
+    return _TEXT.issuperset(map(type, items))
 
 
 def fold_arguments(value: Any, path: str = "$") -> Any:
@@ -47,9 +58,9 @@ def is_plain(value: Any, around: int = 0) -> bool:
         return True
     # The commonest by far: one level of scalars, looked at without a step of Python for each.
     if kind is dict:
-        if _TEXT.issuperset(map(type, value)) and _SCALARS.issuperset(map(type, value.values())):
+        if all_text(value) and all_scalars(value.values()):
             return len(value) <= values.MAX_NODES
-    elif (kind is list or kind is tuple) and _SCALARS.issuperset(map(type, value)):
+    elif (kind is list or kind is tuple) and all_scalars(value):
         return len(value) <= values.MAX_NODES
     level: list[Any] = [value]
     nodes = 0

@@ -56,6 +56,7 @@ class Stream:
         make: MakeJob,
         decode: Decode,
         *,
+        require_open: Callable[[], None],
         ordered: bool,
         timeout: float | None = None,
         repeat: Repeat | None = None,
@@ -63,7 +64,7 @@ class Stream:
         sharing: Sharing | None = None,
         accepts: Accepts | None = None,
     ) -> None:
-        self._loop, self._items, self._make, self._decode = loop, items, make, decode
+        self._loop, self._items, self._require_open, self._make, self._decode = loop, items, require_open, make, decode
         self._ordered, self._repeat, self._reuse = ordered, repeat, reuse
         self._deadline = None if timeout is None else time.monotonic() + timeout
         self._mailbox = Mailbox()
@@ -120,8 +121,9 @@ class Stream:
         fresh: list[Job] = []
         read = 0
         units = self._units
+        make, deliver, caller, find, believes = self._make, self._deliver, self._caller, self._reuse.find, self._believes
         began = time.monotonic()
-        stopped = False
+        stopped = asked = False
         held = self._waiting_bytes + self._caller.held_bytes()
         room = min(_AT_ONCE, WINDOW_ROWS - len(self._line) - len(self._crowd))
         while not self._exhausted and read < room and held < WINDOW_BYTES:
@@ -140,14 +142,18 @@ class Stream:
                 if not self._ordered:
                     self._arrived.append(job)
             else:
-                job = self._make(program, call, self._deliver, self._caller, item)
-                found = self._reuse.find(job, self._believes)
+                if not asked:
+                    self._require_open()  # once for all: it asks the kernel
+                    asked = True
+                job = make(program, call, deliver, caller, item)
+                found = find(job, believes)
                 if found is Found.NOTHING and (units is None or not units.takes(job)):
                     fresh.append(job)
                 elif found is Found.ANSWER and not self._ordered:
                     self._arrived.append(job)
-                held += job.size()
-                self._waiting_bytes += job.size()
+                size = job.size()
+                held += size
+                self._waiting_bytes += size
             if self._ordered:
                 self._line.append(job)
             else:
@@ -202,13 +208,15 @@ class Stream:
             self._take_back(self._sharing)
         done: list[Job] = []
         if self._ordered:
-            while self._line and len(done) < _MOST_DONE:
-                head = self._line[0]
-                if head.answer is None or self._asked.get(head, True) is None:
+            line, asked, settles = self._line, self._asked, self._reuse.shares
+            while line and len(done) < _MOST_DONE:
+                head = line[0]
+                if head.answer is None or (asked and asked.get(head, True) is None):
                     self._expect(head)
                     break
-                done.append(self._line.popleft())
-                self._settle(head)
+                done.append(line.popleft())
+                if settles:
+                    self._settle(head)
         else:
             while self._ready and len(done) < _MOST_DONE:
                 done.append(self._ready.popleft())
@@ -278,11 +286,14 @@ class Stream:
         """Decodes; from here on the job is the consumer's."""
         if job.answer is NOT_EXECUTED:
             return None
-        outcome = self._outcome(job)
-        self._reuse.keep(job)
+        outcome = job.outcome
+        if outcome is None:
+            outcome = self._outcome(job)
+        if self._reuse.keeps:
+            self._reuse.keep(job)
         self._waiting_bytes -= job.size()
         self._let_go(job)
-        asked = self._asked.pop(job, None)
+        asked = self._asked.pop(job, None) if self._asked else None
         return outcome if asked is None else replace(outcome, varies=asked)
 
     def _outcome(self, job: Job) -> Outcome:

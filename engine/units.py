@@ -6,27 +6,50 @@ happens when; engine/pool/sharing.py has the rules.
 """
 
 import hashlib
+import math
 from collections.abc import Callable, Iterable, Iterator
 
 from .outcome import Outcome
-from .pool.answer import Answer
+from .pool.answer import Answer, of_unit
 from .pool.job import Caller, Job
 from .pool.sharing import CONFIRMED, MOST_BYTES, End, Shared, Sharing, Split, is_same, pack, split
 
-_DRAWN_BELOW = int(CONFIRMED * (1 << 64))
 _MOST_PROGRAMS = 1 << 16
 UNIT_OPTIONS = 0
 """Of a unit's frame, beside those of its calls. Tests make programs share against the rule."""
 
 
+class Draw:
+    """Which checks are confirmed, CONFIRMED of all. A digest over the calls that a stream has read says how many are passed
+    over until the next one: the same from run to run, and not to be computed inside the jail, which sees one unit's calls."""
+
+    __slots__ = ("_left", "_read")
+
+    def __init__(self) -> None:
+        self._read = hashlib.blake2b(digest_size=8)
+        self._left = 0
+
+    def takes(self, program: str, call: bytes) -> bool:
+        """Whether this check, the next one that the stream has read, is drawn."""
+        self._read.update(call)
+        if not self._left:
+            self._read.update(program.encode())
+            drawn = int.from_bytes(self._read.digest(), "little") + 1
+            self._left = 1 + int(math.log(drawn / (1 << 64)) / math.log(1 - CONFIRMED))
+        self._left -= 1
+        return not self._left
+
+
 class _Group:
     """Checks of one program that wait for each other."""
 
-    __slots__ = ("bytes", "jobs")
+    __slots__ = ("bytes", "jobs", "most")
 
-    def __init__(self) -> None:
+    def __init__(self, most: int) -> None:
         self.jobs: list[Job] = []
         self.bytes = 0
+        self.most = most
+        """So many make a unit."""
 
 
 class _Program:
@@ -73,8 +96,8 @@ class Units:
         self._on_their_way: set[Job] = set()
         self.in_flight = 0
         """Members of units that are on their way."""
+        self._draw = Draw()
         self._drawn: set[Job] = set()
-        self._digest = b""
         self._to_send: list[Job] = []
 
     # -- in ---------------------------------------------------------------------------------------------------
@@ -84,18 +107,15 @@ class Units:
         if not self._sharing.shares(job):
             return False
         program = job.program.id
-        self._digest = hashlib.blake2b(
-            job.call, digest_size=16, key=self._digest, salt=bytes.fromhex(program[:32])[:16]
-        ).digest()
-        if int.from_bytes(self._digest[:8], "little") < _DRAWN_BELOW:
+        if self._draw.takes(program, job.call):
             self._drawn.add(job)
         key = program, job.options
         group = self._groups.get(key)
         if group is None:
-            group = self._groups[key] = _Group()
+            group = self._groups[key] = _Group(self._sharing.most(program))
         group.jobs.append(job)
         group.bytes += len(job.call)
-        if len(group.jobs) >= self._sharing.most(program) or group.bytes >= MOST_BYTES:
+        if len(group.jobs) >= group.most or group.bytes >= MOST_BYTES:
             del self._groups[key]
             self._to_send += self._of_group(group.jobs)
         return True
@@ -211,9 +231,7 @@ class Units:
 
     def _look_at(self, job: Job, shared: Shared, answer: Answer, run: _Run) -> None:
         if shared.kind == "value":
-            own = Answer(
-                "value", shared.payload, b"", shared.cpu_us, shared.cpu_us, answer.peak_kib, shared=True
-            )  # its time as far as anybody can tell
+            own = of_unit(shared.payload, shared.cpu_us, answer.peak_kib)
             job.outcome = self._decode(job, own)
             if self._accepts(job, job.outcome):
                 run.held.append((job, own))

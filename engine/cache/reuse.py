@@ -45,6 +45,8 @@ class Reuse:
 
     def __init__(self, memory: Memory | None, shares: bool, spared: Spared, lock: threading.Lock) -> None:
         self._memory, self._shares, self._spared, self._lock = memory, shares, spared, lock
+        self.keeps, self.shares = memory is not None, shares
+        """Whether `keep` and `settle` have anything to do."""
         self._known: OrderedDict[_Key, Job | Answer] = OrderedDict()
         """A call under way, or what it came to."""
         self._bytes = 0

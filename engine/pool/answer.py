@@ -45,6 +45,11 @@ def of_result(result: frames.Result) -> Answer:
     return _new(Answer, (word, payload, note, cpu_us, wall_us, peak_kib, flags, stdout, stderr, 1, None, False, files))
 
 
+def of_unit(payload: bytes, cpu_us: int, peak_kib: int) -> Answer:
+    """The value that one call of a unit gave; its share of the unit's time is what anybody can tell of its own."""
+    return _new(Answer, ("value", payload, b"", cpu_us, cpu_us, peak_kib, 0, b"", b"", 1, None, True, b""))
+
+
 def of_the_host(kind: OutcomeKind, detail: str) -> Answer:
     """An answer that the pool gives by itself."""
     return Answer(kind, json.dumps({"reason": detail}).encode())

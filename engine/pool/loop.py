@@ -20,6 +20,7 @@ from reexec.policies.model import IsolationLevel, Policy
 
 from ..errors import DeadlineExceededError, EngineError
 from ..jail.interpreter import Interpreter
+from ..program import Program
 from ..protocol.endings import WorkerEnd
 from .answer import Answer, of_the_host
 from .fleet import Fleet
@@ -275,13 +276,20 @@ class Loop:
 
     def _take_inbox(self, now: float) -> None:
         inbox = self._inbox
+        program: Program | None = None
         for job in tuple(inbox):  # all of them first, so that a kind has grown before its worker starts
-            self._preload.learn(job.program)
+            if job.program is not program:
+                program = job.program
+                self._preload.learn(program)
+        program, key = None, frozenset[str]()
         while inbox:
             job = inbox[0]
             self._come_in(job)
             inbox.popleft()
-            job.key = self._preload.of(job.program)
+            if job.program is not program:
+                program = job.program
+                key = self._preload.of(program)
+            job.key = key
             self._scheduler.add(job, now)
         while self._new_deadlines:
             deadline, future = self._new_deadlines.popleft()
@@ -378,15 +386,16 @@ class Loop:
 
     def _deliver(self, job: Job, answer: Answer) -> None:
         job.answer = answer if job.attempts == 1 else answer._replace(attempts=job.attempts)
+        failed = job.checks * (answer.kind == "engine-error")
         self._counts["completed"] += job.checks
-        self._counts["engine_errors"] += job.checks * (answer.kind == "engine-error")
+        self._counts["engine_errors"] += failed
         job.held_bytes = size = answer.size()
         job.caller.delivered_bytes += size
         try:
             job.deliver(job)
         except BaseException:  # the thread ends, and this job with the others
             self._counts["completed"] -= job.checks
-            self._counts["engine_errors"] -= job.checks * (answer.kind == "engine-error")
+            self._counts["engine_errors"] -= failed
             raise
         self._unanswered.pop(job.sequence, None)
 

@@ -47,7 +47,7 @@ class Scheduler:
 
     def add(self, job: Job, now: float) -> None:
         job.since = now
-        queue = self._queue_of(job)
+        queue = job.caller.queues.get(job.key) or self._queue_of(job)
         queue.jobs.append(job)
         queue.live += 1
         self._waiting[job.key] = self._waiting.get(job.key, 0) + 1

@@ -49,8 +49,12 @@ SLOW_US = 5_000
 """A call that takes longer does not notice its fork."""
 CONFIRMED = 0.01
 """Of the accepted answers."""
+_MOST_CALL = MOST_BYTES // 4
 _REMEMBERED = 1 << 16
 _OPTIONS = frames.PYTHON_VALUES | frames.TAGGED_CALL
+
+
+_new = tuple.__new__
 
 
 class Shared(NamedTuple):
@@ -102,7 +106,8 @@ def split(answer: Answer, number: int) -> Split:
     if end is End.DISTRUSTED:
         return Split(end, [], 0)
     share_us = answer.cpu_us // max(1, len(claims))
-    return Split(end, [Shared(claim.WORDS[one.kind], one.payload, share_us) for one in claims], running)
+    words = claim.WORDS
+    return Split(end, [_new(Shared, (words[kind], payload, share_us)) for kind, _, payload in claims], running)
 
 
 def policy_shares(policy: Policy) -> str:
@@ -124,13 +129,18 @@ def check_shares(job: Job) -> str:
     """Why this check does not share a fork, whatever is known of its program; empty where it may."""
     table = (
         (job.stdin is not None or bool(job.options & frames.SCRIPT), "a script"),
-        ("." in job.program.entry, "a method"),
         (bool(job.options & ~_OPTIONS), "more than a value is asked for"),
-        (len(job.call) > MOST_BYTES // 4, "a long call"),
+        (len(job.call) > _MOST_CALL, "a long call"),
+        ("." in job.program.entry, "a method"),
         (len(job.program.source) > MOST_SOURCE, "a long program"),
         (may_vary(job.program.source), "a program that may vary"),
     )
     return next((reason for holds, reason in table if holds), "")
+
+
+def _call_shares(job: Job) -> bool:
+    """Of a program of which one check may share already, this check as well: what `check_shares` asks of the check alone."""
+    return len(job.call) <= _MOST_CALL and not job.options & ~_OPTIONS and job.stdin is None
 
 
 class _Known:
@@ -171,7 +181,7 @@ class Sharing:
                 if len(self._known) > _REMEMBERED:
                     self._known.popitem(last=False)
             return True
-        return not known.refused and not self._is_slow(known) and not check_shares(job)
+        return not known.refused and not self._is_slow(known) and _call_shares(job)
 
     def _is_slow(self, known: _Known) -> bool:
         return self.execution is Execution.AUTO and known.mean_us is not None and known.mean_us > SLOW_US

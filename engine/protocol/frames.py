@@ -226,12 +226,13 @@ def encode(frame: Tuple[Any, ...]) -> bytes:
 
 
 _CHECK = _LAYOUTS[Check]
+_pack_check, _CHECK_CODE, _CHECK_BYTES = _CHECK.head.pack, _CHECK.code, _CHECK.head.size - LENGTH.size
 
 
 def encode_check(check_id: int, program: int, options: int, call: bytes) -> bytes:
     """`encode(Check(...))` without an object on the way: the host does it for every check."""
-    head = _CHECK.head
-    return head.pack(head.size - LENGTH.size + len(call), _CHECK.code, check_id, program, options, len(call)) + call
+    size = len(call)
+    return _pack_check(_CHECK_BYTES + size, _CHECK_CODE, check_id, program, options, size) + call
 
 
 def whole(view: Blob, at: int, end: int, table: Table, max_frame_bytes: int) -> Layout | None:

@@ -10,7 +10,7 @@ running at the end, from 0: it is run alone next.
 from __future__ import annotations
 
 import struct
-from typing import Iterable, Iterator, NamedTuple, Optional, Union
+from typing import Iterable, Iterator, List, NamedTuple, Optional, Union
 
 from . import claim
 from .claim import Ending
@@ -21,6 +21,8 @@ REFUSED = 255  # flag: the program's checks do not share a fork (zygote/sharing.
 REFUSAL = Ending(UNIT, REFUSED, -1, 0, 0, b"")
 
 LENGTH = struct.Struct("<I")
+_new = tuple.__new__
+_pack_length = LENGTH.pack
 _numbers = struct.Struct("<HBBII").unpack_from
 _SIZE = claim.HEADER.size
 _MAGIC = int.from_bytes(claim.MAGIC, "little")
@@ -42,7 +44,10 @@ def running(note: bytes) -> int:
 
 
 def pack_calls(calls: Iterable[bytes]) -> bytes:
-    return b"".join(part for call in calls for part in (LENGTH.pack(len(call)), call))
+    parts: List[bytes] = []
+    for call in calls:
+        parts += (_pack_length(len(call)), call)
+    return b"".join(parts)
 
 
 def each_call(calls: memoryview) -> Iterator[memoryview]:
@@ -65,7 +70,7 @@ def answers(payload: bytes) -> list[Answer]:
         end = at + _SIZE + length
         if magic != _MAGIC or kind not in (_VALUE, _EXCEPTION) or note_length or flags or end > len(payload):
             raise ValueError("no claim of a unit")
-        found.append(Answer(kind, flags, payload[at + _SIZE : end]))
+        found.append(_new(Answer, (kind, flags, payload[at + _SIZE : end])))
         at = end
     return found
 

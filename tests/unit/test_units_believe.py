@@ -82,7 +82,7 @@ class Pool:
 @pytest.fixture
 def pool(monkeypatch: pytest.MonkeyPatch) -> Pool:
     """Without confirmations that are drawn."""
-    monkeypatch.setattr(units, "_DRAWN_BELOW", 0)
+    monkeypatch.setattr(units.Draw, "takes", lambda *_: False)
     return Pool()
 
 
@@ -292,7 +292,8 @@ def test_of_a_program_that_is_believed_no_more_what_units_gave_and_nobody_has_se
     sharing = Sharing(load_policy("codeio", settings=["execution=batch"]))
     stream = Stream(
         loop, iter(()), lambda *_: None, lambda *_: Outcome("value"), ordered=ordered,  # type: ignore[arg-type]
-        reuse=Reuse(None, False, Spared(), threading.Lock()), sharing=sharing, accepts=lambda *_: True,
+        require_open=lambda: None, reuse=Reuse(None, False, Spared(), threading.Lock()), sharing=sharing,
+        accepts=lambda *_: True,
     )  # fmt: skip
     other = Program("def g(n):\n    return n", "g")
     by_its_unit, by_another, alone, open_yet = (
