@@ -109,7 +109,7 @@ def test_a_section_of_the_page_opens_by_keyboard(verified: Path, tab: Tab, tmp_p
     assert tab.value("document.activeElement.parentElement.open")
 
 
-@pytest.mark.parametrize("width", [1280])
+@pytest.mark.parametrize("width", [1280, 400])
 def test_the_page_is_no_wider_than_the_window(verified: Path, tab: Tab, tmp_path: Path, width: int) -> None:
     report(verified, tmp_path)
     tab.look(width=width)
