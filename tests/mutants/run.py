@@ -21,6 +21,7 @@ import gc
 import hashlib
 import importlib
 import importlib.metadata
+import itertools
 import json
 import os
 import random
@@ -52,6 +53,8 @@ PASSED, FAILED = 0, 1  # pytest's exit codes; any other is a mistake in the tabl
 KILLED = ("killed", "killed (time)")
 SLOWER = 3  # times as long as without a mutant, at least: the machine may be busy
 NEWER_S = 10  # a mutated file is newer than its bytecode by that much
+_begun = itertools.count()
+"""And newer than those before: interpreters that take no environment write bytecode, and know it by time and size."""
 RESULTS = ROOT / ".mutants.jsonl"
 """What earlier runs came to, for --resume."""
 
@@ -166,7 +169,7 @@ def begin(job: Job) -> None:
         was, job.original = path.stat(), path.read_text(encoding="utf-8")
         job.times = (was.st_atime_ns, was.st_mtime_ns)
         path.write_text(mutant.apply(job.original), encoding="utf-8")
-        newer = was.st_mtime + NEWER_S
+        newer = was.st_mtime + NEWER_S + next(_begun)
         os.utime(path, (newer, newer))
     job.since = time.monotonic()
     job.pid = fork_pytest(job.copy, job.tests, job.is_mutated)
