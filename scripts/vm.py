@@ -1,7 +1,10 @@
 """Tries reexec on a machine of its own: Debian's kernel and systemd, so control groups v2 alone, and a Landlock that is
-older than this host's may be. Run it as root, with debootstrap and qemu-system-x86 installed:
+older than this host's may be. Run it as root, with debootstrap and qemu-system-x86 or user-mode-linux installed:
 
-    .venv/bin/python scripts/vm.py [--keep FOLDER] [--accelerator tcg] [COMMAND...]
+    .venv/bin/python scripts/vm.py [--keep FOLDER] [--accelerator kvm|tcg|uml] [--memory 256M] [COMMAND...]
+
+User-Mode Linux (`uml`) is a kernel that runs as a program: it needs no KVM and few addresses, computes at full speed, and has
+one processor and no Landlock. Where this host allows a process few addresses the machine has little memory, and swaps.
 
 Makes a Debian with this checkout, its .venv and its interpreter at the paths they have here, boots it without any network,
 runs the commands as root and as an ordinary user (in a scope of its user manager, where control groups are delegated, and
@@ -11,6 +14,7 @@ end. docs/hosts.md has the results.
 
 import argparse
 import os
+import resource
 import shlex
 import shutil
 import subprocess
@@ -42,7 +46,7 @@ Type=oneshot
 ExecStart=/bin/bash {ROOT}/vm-commands
 StandardOutput=tty
 StandardError=tty
-TTYPath=/dev/ttyS0
+TTYPath=/dev/console
 [Install]
 WantedBy=multi-user.target
 """
@@ -54,6 +58,7 @@ def guest_script(commands: list[str]) -> str:
     lines = [
         "export REEXEC_VM=1 LANG=C.UTF-8 COLUMNS=180 HOME=/root PATH=/usr/sbin:/usr/bin:/sbin:/bin",
         f"cd {ROOT}",
+        "for disk in /dev/vdb /dev/ubdb; do [ -b $disk ] && swapon $disk; done",
         f"loginctl enable-linger {USER}; sleep 3; failed=0",
         f"echo '{_MARK}' $(uname -r) $(stat -fc %T /sys/fs/cgroup)",
     ]
@@ -96,51 +101,91 @@ def fill(root: Path, commands: list[str]) -> None:
         (root / str(folder).lstrip("/")).chmod(0o755)
     (inside / "vm-commands").write_text(guest_script(commands))
     subprocess.run(["chroot", root, "git", "-C", ROOT, "init", "-q"], check=True)
-    (root / "etc/fstab").write_text("/dev/vda / ext4 defaults 0 0\ntmpfs /tmp tmpfs mode=1777 0 0\n")
+    (root / "etc/tmpfiles.d/tmp.conf").write_text("")  # systemd's would empty /tmp, where this checkout may lie
     unit = root / "etc/systemd/system/commands.service"
     unit.write_text(_UNIT)
     wanted = root / "etc/systemd/system/multi-user.target.wants" / unit.name
     wanted.parent.mkdir(parents=True, exist_ok=True)
     wanted.unlink(missing_ok=True)
     wanted.symlink_to(f"/etc/systemd/system/{unit.name}")
-    getty = root / "etc/systemd/system/serial-getty@ttyS0.service"  # it would print into the commands' lines
-    getty.unlink(missing_ok=True)
-    getty.symlink_to("/dev/null")
+    for getty in ("serial-getty@ttyS0", "getty@tty1", "console-getty"):  # it would print into the commands' lines
+        masked = root / "etc/systemd/system" / f"{getty}.service"
+        masked.unlink(missing_ok=True)
+        masked.symlink_to("/dev/null")
 
 
-def boot(root: Path, folder: Path, accelerator: str, timeout_s: int) -> int:
-    """Prints what the machine prints; the exit code that its commands add up to, 2 where they did not come to their end."""
-    image = folder / "disk.img"
-    with image.open("wb") as file:
-        file.truncate(6 << 30)
-    subprocess.run(["mke2fs", "-q", "-t", "ext4", "-F", "-d", root, image], check=True)
+def few_addresses() -> int | None:
+    """The limit on the addresses of a process here, in MiB, where a machine of 6 GiB does not fit into it."""
+    hard = resource.getrlimit(resource.RLIMIT_AS)[1]
+    return None if hard == resource.RLIM_INFINITY or hard > 8 << 30 else hard >> 20
+
+
+def default_accelerator() -> str:
+    """kvm, but not where /dev/kvm is PVM, which is for kernels made for it and interprets all others."""
+    if os.access("/dev/kvm", os.R_OK | os.W_OK) and not Path("/sys/module/kvm_pvm").exists():
+        return "kvm"
+    return "uml" if shutil.which("linux.uml") else "tcg"
+
+
+def qemu(root: Path, disks: list[Path], accelerator: str, memory: str) -> list[str]:
     kernel, initrd = (next((root / "boot").glob(pattern)) for pattern in ("vmlinuz-*", "initrd.img-*"))
-    processor = {
+    how = {
         "kvm": ["-accel", "kvm", "-cpu", "host,-arch-capabilities"],  # a register that a nested KVM may not set
-        "tcg": ["-accel", "tcg,thread=multi", "-cpu", "max"],
+        "tcg": ["-accel", "tcg,thread=multi" + (",tb-size=48" if few_addresses() else ""), "-cpu", "max"],
     }[accelerator]
-    machine = ["-machine", "q35", *processor, "-smp", str(len(os.sched_getaffinity(0))), "-m", "6G"]
-    disk = ["-drive", f"file={image},if=virtio,format=raw,cache=unsafe"]
-    linux = [
-        "-kernel",
-        kernel,
-        "-initrd",
-        initrd,
-        "-append",
-        "root=/dev/vda rw console=ttyS0 quiet audit=0 systemd.show_status=no",
-    ]
-    quiet = ["-nographic", "-no-reboot", "-nic", "none", "-serial", "stdio", "-monitor", "none"]
-    machine_process = subprocess.Popen(
-        ["timeout", str(timeout_s), "qemu-system-x86_64", *machine, *disk, *linux, *quiet],
-        stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True, errors="replace",
+    arguments = ["qemu-system-x86_64", "-machine", "q35", *how, "-smp", str(len(os.sched_getaffinity(0))), "-m", memory]
+    arguments += ["-nodefaults", "-vga", "none", "-nographic", "-no-reboot", "-serial", "stdio", "-monitor", "none"]
+    for disk in disks:
+        arguments += ["-drive", f"file={disk},if=virtio,format=raw,cache=unsafe"]
+    linux = "root=/dev/vda rw console=ttyS0 quiet audit=0 systemd.show_status=no"
+    return [*arguments, "-kernel", str(kernel), "-initrd", str(initrd), "-append", linux]
+
+
+def user_mode_linux(folder: Path, disks: list[Path], memory: str, linux: str) -> list[str]:
+    arguments = [linux, f"mem={memory}", f"uml_dir={folder}", "root=/dev/ubda", "rw", "quiet", "audit=0"]
+    arguments += [f"ubd{number}={disk}" for number, disk in enumerate(disks)]
+    return [*arguments, "con=null", "con0=null,fd:1", "ssl=null", "systemd.show_status=no"]
+
+
+def faulty_linux(linux: str) -> str:
+    """What is wrong with this User-Mode Linux; empty where nothing is known. 6.1 has the fault, 7.2 has not."""
+    version = subprocess.check_output([linux, "--version"], text=True).strip()
+    if int(version.split(".")[0]) >= 7:
+        return ""
+    return (
+        f"{linux} is Linux {version}: a child there keeps memory that MADV_DONTFORK should keep from it, so checks that "
+        "import modules end by SIGSEGV; take Linux 7, as in Debian sid's package user-mode-linux, and name it with --linux"
+    )
+
+
+def boot(root: Path, folder: Path, accelerator: str, memory: str | None, linux: str, timeout_s: int) -> int:
+    """Prints what the machine prints; the exit code that its commands add up to, 2 where they did not come to their end."""
+    limit_mib = few_addresses()
+    memory = memory or (
+        "6G" if limit_mib is None else f"{limit_mib * 9 // 10}M" if accelerator == "uml" else f"{limit_mib // 3}M"
+    )
+    disks = [folder / "disk.img", folder / "swap.img"][: 1 if memory == "6G" else 2]
+    for image in disks:
+        image.unlink(missing_ok=True)
+        with image.open("wb") as file:
+            file.truncate(6 << 30)
+    subprocess.run(["mke2fs", "-q", "-t", "ext4", "-F", "-d", root, disks[0]], check=True)
+    if len(disks) == 2:
+        subprocess.run(["mkswap", "-q", disks[1]], check=True)
+    why = "" if limit_mib is None else f" (a process has {limit_mib} MiB of addresses here)"
+    print(f"vm.py: {accelerator}, {memory} of memory{why}, {6 * (len(disks) - 1)} GiB of swap", flush=True)
+    machine = user_mode_linux(folder, disks, memory, linux) if accelerator == "uml" else qemu(root, disks, accelerator, memory)
+    process = subprocess.Popen(
+        ["timeout", str(timeout_s), *machine],
+        stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors="replace",
     )  # fmt: skip
     code = 2
-    assert machine_process.stdout is not None
-    for line in machine_process.stdout:
+    assert process.stdout is not None
+    for line in process.stdout:
         print(line.rstrip(), flush=True)
         if line.startswith(f"{_MARK} end"):
             code = int(line.split()[-1])
-    machine_process.wait()
+    process.wait()
     return code
 
 
@@ -148,16 +193,22 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="vm.py")
     parser.add_argument("--keep", type=Path, help="where the Debian is made, and found again by the next run")
     parser.add_argument(
-        "--accelerator", choices=("kvm", "tcg"), default="kvm", help="tcg goes anywhere, ten to twenty times as slow"
-    )
+        "--accelerator", choices=("kvm", "tcg", "uml"), default=default_accelerator(),
+        help="tcg goes anywhere, ten to twenty times as slow; uml is User-Mode Linux (default here: %(default)s)",
+    )  # fmt: skip
+    parser.add_argument("--memory", help="of the machine, such as 256M; a swap disk comes with it")
+    parser.add_argument("--linux", default="linux.uml", metavar="FILE", help="the User-Mode Linux to start (uml)")
     parser.add_argument("--timeout", type=int, default=1800, metavar="SECONDS")
     parser.add_argument("commands", nargs="*", help="'root COMMAND', 'user COMMAND' or 'loginless COMMAND'")
     options = parser.parse_args()
     if os.geteuid() != 0:
         sys.exit("vm.py: run it as root")
-    for program, package in (("debootstrap", "debootstrap"), ("qemu-system-x86_64", "qemu-system-x86")):
+    machine = (options.linux, "user-mode-linux") if options.accelerator == "uml" else ("qemu-system-x86_64", "qemu-system-x86")
+    for program, package in (("debootstrap", "debootstrap"), machine):
         if shutil.which(program) is None:
             sys.exit(f"vm.py: {program} is not installed; type: apt-get install {package}")
+    if options.accelerator == "uml" and (fault := faulty_linux(options.linux)):
+        print(f"vm.py: {fault}", file=sys.stderr)
     with tempfile.TemporaryDirectory(prefix="reexec-vm-", dir="/var/tmp") as name:
         folder = options.keep or Path(name)
         root = folder / "root"
@@ -165,7 +216,7 @@ def main() -> int:
             folder.mkdir(parents=True, exist_ok=True)
             make_root(root)
         fill(root, options.commands or list(COMMANDS))
-        return boot(root, folder, options.accelerator, options.timeout)
+        return boot(root, folder, options.accelerator, options.memory, options.linux, options.timeout)
 
 
 if __name__ == "__main__":

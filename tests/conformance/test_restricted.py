@@ -28,10 +28,14 @@ def policy(*settings: str) -> Policy:
 
 
 @pytest.fixture
-def executor() -> Iterator[Executor]:
+def offered_here() -> None:
     for offer in offered():
         if offer.isolation is IsolationLevel.RESTRICTED and offer.reason:
             lacking(offer.reason)
+
+
+@pytest.fixture
+def executor(offered_here: None) -> Iterator[Executor]:
     with Executor(policy(), workers=1, isolation=IsolationLevel.RESTRICTED) as executor:
         yield executor
 
@@ -57,6 +61,7 @@ def test_zygote_and_check_have_no_privilege_left(executor: Executor) -> None:
     assert future.result().value == "woke"
 
 
+@pytest.mark.usefixtures("offered_here")
 def test_workers_of_root_share_no_uid() -> None:
     if os.geteuid() != 0:
         lacking("an ordinary user's workers have that user's uid")

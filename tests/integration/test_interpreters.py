@@ -11,8 +11,9 @@ from typing import Any
 import pytest
 
 from reexec import Executor, Program, UsageError, load_policy
+from reexec.engine.conformance import offer, run_conformance
 from reexec.engine.jail import interpreter
-from reexec.policies.model import IsolationLevel
+from reexec.policies.model import IsolationLevel, Policy
 from tests.conftest import lacking
 
 POLICY = load_policy("codeio", settings=["limits.cpu_s=0.5", "limits.idle_s=0.5", "limits.memory_bytes=268435456"])
@@ -158,6 +159,22 @@ def test_an_interpreter_may_be_a_link_or_an_environment_made_of_one(
             outcome = executor.submit(Program("import sys, decimal\ndef f():\n    return sys.prefix", "f"), []).result()
             assert outcome.ok, outcome
             assert outcome.value == executor.interpreter.prefixes[0]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("isolation", [IsolationLevel.NSJAIL_CGROUP, IsolationLevel.NSJAIL, IsolationLevel.RESTRICTED])
+@pytest.mark.parametrize("version", [*list(found())[:1], *list(found())[-1:]])
+def test_the_oldest_and_the_newest_interpreter_hold_the_contract(version: str, isolation: IsolationLevel) -> None:
+    reason = offer(isolation).reason
+    if reason:
+        lacking(reason)
+
+    def factory(policy: Policy, isolation: IsolationLevel) -> Executor:
+        return Executor(policy, workers=1, isolation=isolation, python=found()[version])
+
+    results = run_conformance(factory, isolation)
+    assert len(results) > 30
+    assert [(result.case.id, result.faults) for result in results if result.faults] == []
 
 
 @pytest.mark.parametrize("minor", [6, 7])
