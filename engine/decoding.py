@@ -44,6 +44,8 @@ def _big_int(text: str) -> int:
 
 _exact = json.JSONDecoder(strict=False)
 _scan: Callable[[str, int], tuple[Any, int]] = _exact.scan_once  # type: ignore[attr-defined]
+_decode_built = json.JSONDecoder(strict=False, object_hook=values.built).decode
+_decode_exact = json.JSONDecoder(strict=False).decode
 _decode_big = json.JSONDecoder(strict=False, parse_int=_big_int).decode
 
 
@@ -80,6 +82,18 @@ def _row(text: bytes, start: int) -> int:
 def _marks(text: bytes) -> int:
     """At least as many as a value has items, and at most twice as many."""
     return text.count(b",") + text.count(b"[") + text.count(b"{")
+
+
+def _read_tagged(payload: bytes) -> Any:
+    """The Python value of a claim's tagged JSON text. Raises UnreadableError and values.Refused."""
+    brackets = payload.count(b"[") + payload.count(b"{")
+    is_long = len(payload) > _SHORT and (_marks(payload) > 2 * values.MAX_NODES or has_digits(payload, _EXACT_DIGITS))
+    if not is_long and (brackets <= _JSON_LEVELS or not is_deeper(payload, _JSON_LEVELS)):
+        try:
+            return _decode_built(payload.decode("ascii"))
+        except (ValueError, RecursionError, values.UnusualTag):
+            pass
+    return values.untag(read_json(payload, _MAX_LEVELS))
 
 
 def read_json(payload: bytes, levels: int = _JSON_LEVELS) -> Any:
@@ -127,9 +141,7 @@ def _read(answer: Answer, options: int, max_bytes: int) -> Outcome:
         if kind == "value":
             if len(payload) > max_bytes:
                 return Outcome("output-limit", None, None, "", usage)
-            value = read_json(payload, _MAX_LEVELS if python_values else _JSON_LEVELS)
-            if python_values:
-                value = values.untag(value)
+            value = _read_tagged(payload) if python_values else read_json(payload)
             return _outcome("value", value, None, "", usage, changed, _sources(note) if note else ())
         if kind == KILLED:
             return Outcome("exception", None, _KILLED, "", usage)

@@ -20,34 +20,87 @@ _text = json.encoder.encode_basestring_ascii
 
 def render(value: Any) -> str:
     """`{"a": [1, null], "b": (1, 2)}`: ASCII, one line, as long as it takes."""
-    parts: list[str] = []
+    return "".join(_forwards(value))
+
+
+def render_ends(value: Any, tail: int, limit: int) -> tuple[str, str]:
+    """(the whole text, "") where it has at most `limit` characters; else the beginning, of more than `limit` of them, and the
+    end, of `tail` or more. Takes time for what it returns, and not for what lies between; strings, numbers and sets are read
+    whole."""
+    head = _joined(_forwards(value), limit + 1)
+    if len(head) <= limit:
+        return head, ""
+    return head, _joined(_backwards(value), tail, backwards=True)
+
+
+def _joined(pieces: Iterator[str], enough: int, backwards: bool = False) -> str:
+    taken: list[str] = []
+    for piece in pieces:
+        taken.append(piece)
+        enough -= len(piece)
+        if enough <= 0:
+            break
+    return "".join(reversed(taken) if backwards else taken)
+
+
+def _forwards(value: Any) -> Iterator[str]:
     above: list[tuple[Iterator[Any], str]] = []
     items, closing = _items(value)
     if items is None:
-        return _scalar(value)
-    parts.append(_opening(value))
+        yield _scalar(value)
+        return
+    yield _opening(value)
     first = True
     while True:
         for item in items:
             lead = "" if first else ", "
             first = False
             if type(item) is _Entry:
-                parts.append(lead + _key(item.key) + ": ")
+                if type(item.key) is str:
+                    yield lead + _text(item.key) + ": "
+                else:
+                    yield lead
+                    yield from _forwards(item.key)
+                    yield ": "
                 lead, item = "", item.value
             inner, end = _items(item)
             if inner is None:
-                parts.append(lead + _scalar(item))
+                yield lead + _scalar(item)
                 continue
-            parts.append(lead + _opening(item))
+            yield lead + _opening(item)
             above.append((items, closing))
             items, closing, first = inner, end, True
             break
         else:
-            parts.append(closing)
+            yield closing
             if not above:
-                return "".join(parts)
+                return
             items, closing = above.pop()
             first = False
+
+
+def _backwards(value: Any) -> Iterator[str]:
+    """The same text from its end to its beginning, in other pieces."""
+    above: list[tuple[Iterator[Any], int, str, str]] = []  # items to be read, how many, what is between and before them
+    lead = ""
+    while True:
+        items, closing = _items(value, backwards=True)
+        if type(value) is _Entry:
+            above.append((iter((value.value, value.key)), 2, ": ", lead))
+        elif items is None:
+            yield lead + _scalar(value)
+        else:
+            yield closing
+            above.append((items, len(value), ", ", lead + _opening(value)))
+        while above:
+            items, left, between, before = above.pop()
+            if left:
+                value, lead = next(items), between if left > 1 else ""
+                above.append((items, left - 1, between, before))
+                break
+            yield before
+        else:
+            return
 
 
 class _Entry:
@@ -57,19 +110,20 @@ class _Entry:
         self.key, self.value = key, value
 
 
-def _items(value: Any) -> tuple[Iterator[Any] | None, str]:
+def _items(value: Any, backwards: bool = False) -> tuple[Iterator[Any] | None, str]:
     """What a container holds and its closing bracket; None for everything else."""
     kind = type(value)
+    order: Any = reversed if backwards else iter
     if kind is dict:
-        return (_Entry(key, item) for key, item in value.items()), "}"
+        return (_Entry(key, item) for key, item in order(value.items())), "}"
     if kind is list:
-        return iter(value), "]"
+        return order(value), "]"
     if kind is tuple:
-        return iter(value), ",)" if len(value) == 1 else ")"
+        return order(value), ",)" if len(value) == 1 else ")"
     if kind is set and value:
-        return iter(_in_order(value)), "}"
+        return order(_in_order(value)), "}"
     if kind is frozenset and value:
-        return iter(_in_order(value)), "})"
+        return order(_in_order(value)), "})"
     return None, ""
 
 
@@ -80,15 +134,20 @@ def _opening(value: Any) -> str:
 
 def _in_order(elements: Any) -> list[Any]:
     """In one order, whatever the hash seed."""
-    if all(type(element) is int for element in elements) or all(type(element) is str for element in elements):
+    kinds = set(map(type, elements))
+    if kinds == {int} or kinds == {str}:
         return sorted(elements)
-    return sorted(elements, key=render)
+    return sorted(elements, key=_place)
 
 
-def _key(key: Any) -> str:
-    if type(key) is str:
-        return _text(key)
-    return render(key)
+def _place(element: Any) -> str:
+    """`render(element)`."""
+    kind = type(element)
+    if kind is str:
+        return _text(element)
+    if kind is int or kind is float:
+        return _scalar(element)
+    return render(element)
 
 
 def _scalar(value: Any) -> str:

@@ -18,6 +18,7 @@ TOO_DEEP: Final = "too-deep"
 TOO_LARGE: Final = "too-large"
 UNSUPPORTED: Final = "a type that is not compared"
 
+_SMALL: Final = 1 << 60
 _SHORT_BITS: Final = 2000
 """Integers below this many bits have fewer than 640 digits, the lowest that an interpreter's limit can be set to."""
 _LONG_BITS: Final = 400_000
@@ -61,7 +62,9 @@ def by_token(mapping: dict[Any, Any], rule: ComparisonRule, depth: int, budget: 
         entries = {_TEXT + key: (key, value) for key, value in mapping.items() if type(key) is str}
         others = [entry for entry in mapping.items() if type(entry[0]) is not str]
     for key, value in others:
-        name = json_name(key) if json else None
+        name = None
+        if json:
+            name = int.__repr__(key) if type(key) is int and -_SMALL < key < _SMALL else json_name(key)
         step: Step = name or ""
         if name is not None:
             token = _TEXT + name
@@ -179,13 +182,21 @@ def _decimal(number: int) -> str | None:
         return int.__repr__(number)
     if bits > _LONG_BITS:
         return None
-    chunks: list[str] = []
-    rest = abs(number)
-    while rest >= _CHUNK:
-        rest, chunk = divmod(rest, _CHUNK)
-        chunks.append(int.__repr__(chunk).zfill(600))
-    chunks.append(int.__repr__(rest))
-    return ("-" if number < 0 else "") + "".join(reversed(chunks))
+    # In halves: dividing by one chunk after the other is quadratic.
+    digits = int(bits * 0.30103) + 1
+    levels: list[int] = [_CHUNK]
+    while len(levels) < 30 and 600 << len(levels) < digits:
+        levels.append(levels[-1] ** 2)
+    text = "".join(_in_halves(abs(number), levels)).lstrip("0")
+    return "-" + text if number < 0 else text
+
+
+def _in_halves(number: int, levels: list[int]) -> list[str]:
+    """The digits of a number below `levels[-1] ** 2`, with zeros in front. `levels`: 10**600, its square, that one's square."""
+    parts = [number]
+    for level in reversed(levels):
+        parts = [half for part in parts for half in divmod(part, level)]
+    return [int.__repr__(part).zfill(600) for part in parts]
 
 
 def _shown(key: object) -> Step:

@@ -17,6 +17,7 @@ import json
 import json.encoder
 import json.scanner
 import sys
+from itertools import groupby as _groups
 from typing import Any, Dict, List
 
 __builtins__ = dict(vars(builtins))  # type: ignore[assignment]
@@ -31,6 +32,7 @@ _SHORT_KEY = 30
 
 _MAX_BITS = int(MAX_DIGITS * 3.3219)
 _CHEAP = frozenset((int, float, str, bytes, bool, complex, type(None)))
+_SORTED = frozenset((int, float, bool))
 _identifier = str.isidentifier
 
 
@@ -253,11 +255,11 @@ def type_name(kind: type) -> str:
 
 
 def float_text(value: float) -> str:
+    if value - value == 0:
+        return float.__repr__(value)
     if value != value:
         return "NaN"
-    if value in (float("inf"), float("-inf")):
-        return "Infinity" if value > 0 else "-Infinity"
-    return float.__repr__(value)
+    return "Infinity" if value > 0 else "-Infinity"
 
 
 def fold(value: Any, form: str = JSON, path: str = "$", around: int = 0) -> Any:
@@ -295,8 +297,10 @@ def check_hashes(keys: List[Any]) -> List[Any]:
     """`keys`, unless a dict or a set of them would be slow: the hashes of numbers, tuples and frozensets are no secret, so
     that keys can be chosen to share one, and each is then compared with all the others. Raises Refused; TypeError for a key
     that has no hash."""
-    hashes = [hash(key) for key in keys]
+    hashes = list(map(hash, keys))
     if len(hashes) == len(set(hashes)):
+        return keys
+    if _CHEAP.issuperset(map(type, keys)) and _other_keys_sharing(keys) < _MAX_COLLISIONS:
         return keys
     sharing: Dict[int, List[Any]] = {}
     for code, key in zip(hashes, keys):
@@ -310,6 +314,16 @@ def check_hashes(keys: List[Any]) -> List[Any]:
         if len(others) > _MAX_COLLISIONS:
             raise Refused("$", "too many keys with the same hash")
     return keys
+
+
+def _other_keys_sharing(keys: List[Any]) -> int:
+    """How many scalar keys have the hash of another one before them, equal ones of a type counted once; perhaps more."""
+    hashes: List[int] = []
+    for kind in set(map(type, keys)):
+        alike: List[Any] = [key for key in keys if type(key) is kind]
+        once = set(alike) if kind is str else [key for key, _ in _groups(sorted(alike))] if kind in _SORTED else alike
+        hashes.extend(map(hash, once))
+    return len(hashes) - len(set(hashes))
 
 
 def _is_short(key: Any) -> bool:
@@ -366,3 +380,35 @@ def _untag(value: Any, depth: int) -> Any:
     except (TypeError, ValueError, LookupError, OverflowError):
         pass
     raise Refused("$", "a broken tagged value")
+
+
+class UnusualTag(Exception):
+    """`built` leaves it to `untag` what an object is worth."""
+
+
+def built(members: Dict[str, Any]) -> Any:
+    """For a JSON reader's `object_hook`: the value of an object whose own members are built already, which is what `untag`
+    makes of it all, without a step of Python for what is no object. Raises UnusualTag for what `encode` does not write; the
+    caller holds the depth below MAX_DEPTH."""
+    if TAG not in members:
+        return members
+    tag: Any = members[TAG]
+    items: Any = members.get("v")
+    if len(members) == 2:
+        try:
+            if type(items) is list:
+                if tag == "tuple":
+                    return tuple(items)
+                if tag == "set":
+                    return set(check_hashes(items))
+                if tag == "frozenset":
+                    return frozenset(check_hashes(items))
+                if tag == "dict" and all(type(pair) is list and len(pair) == 2 for pair in items):
+                    return dict(zip(check_hashes([key for key, _ in items]), [item for _, item in items]))
+                if tag == "complex" and len(items) == 2 and type(items[0]) is float and type(items[1]) is float:
+                    return complex(items[0], items[1])
+            elif tag == "bytes" and type(items) is str:
+                return bytes.fromhex(items)
+        except (TypeError, ValueError, Refused):
+            pass
+    raise UnusualTag

@@ -7,7 +7,7 @@ over. A recorded value has fewer than a hundred tokens, a long response a few th
 
 from typing import Final
 
-_STEPS: Final = 16_000
+_STEPS: Final = 1_500
 _CHARACTERS_PER_STEP: Final = 100
 _TIMES: Final = 24
 """How often the characters of a text may be passed over, on the average."""

@@ -16,7 +16,7 @@ from reexec.policies.comparison import ComparisonRule
 
 from .budget import EXHAUSTED, Budget
 from .literal import MAX_DEPTH, Found
-from .scalars import BARE, MARK, MAX_DIGITS, STRING, TOKEN, TYPOGRAPHIC, read_integer
+from .scalars import BARE, MARK, MAX_DIGITS, RUN, STRING, TOKEN, TYPOGRAPHIC, read_integer
 from .scan import Scan, last_object
 from .thinking import has_marks
 from .views import VIEWS
@@ -179,8 +179,8 @@ def _answer(text: str, key: str, scan: Scan) -> Answer:
     span = (found.start, found.end)
     if found.refusal:
         return Answer(False, None, "none", span, found.refusal)
-    if found.is_json:
-        return Answer(True, found.value[key], "json", span, "")
+    if found.style:
+        return Answer(True, found.value[key], found.style, span, "")
     if text[found.start] == "{":
         try:
             # JSON and Python differ on some strings ("\/", escaped surrogate pairs): what is JSON is read as JSON.
@@ -216,6 +216,8 @@ def _style_by_tokens(text: str, position: int, end: int) -> Style:
         if token.lastindex == TYPOGRAPHIC or not (plain and blank.isascii()) or _QUOTED_LINE.search(blank):
             style = "typographic"
         position = token.end()
+        if mark == "," and (run := RUN.match(text, position)):
+            position = run.end()
     return style
 
 

@@ -12,7 +12,7 @@ as `repr` writes them, and brackets and quotes as LaTeX, word processors and inp
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 from reexec.engine.protocol import values
 
@@ -25,6 +25,7 @@ from .scalars import (
     MARK,
     NUMBER,
     OPTION,
+    RUN,
     SINGLE_QUOTES,
     SPACES,
     STRING,
@@ -32,7 +33,9 @@ from .scalars import (
     TYPOGRAPHIC,
     WORD,
     mark_of,
+    pieces_of,
     read_number,
+    read_run,
     read_string,
     read_typographic,
     read_word,
@@ -64,8 +67,8 @@ class Found:
     end: int
     value: Any
     refusal: str
-    is_json: bool = False
-    """JSON's own reader has read it."""
+    style: Literal["", "json", "python"] = ""
+    """How it is written, where JSON's own reader has read it."""
     has_bare_keys: bool = False
     """Keys in it stand without quotes."""
 
@@ -168,6 +171,9 @@ def read_object(
                 if not frame.form and frame.opener != "[":
                     frame.form = "set" if frame.opener == "{" else "tuple"
                 expected = _ITEM
+                if frame.form != "dict" and frame.opener in "[{(" and (run := RUN.match(text, position)):
+                    frame.values += read_run(run[0])
+                    position = run.end()
                 continue
             if mark == ":":
                 if expected != _AFTER or frame.opener != "{" or frame.form == "set" or not len(frame.values) % 2:
@@ -222,8 +228,9 @@ def read_object(
             try:
                 if kind == STRING:
                     written = without_latex(token[STRING]) if latex else token[STRING]
-                    if "\\" in written:
-                        steps -= written.count("\\")
+                    steps -= pieces_of(written)
+                    if steps <= 0:
+                        break
                     value = read_string(written)
                     if expected == _VALUE or frame.opener == "[":
                         budget.take(budget.steps - steps)
@@ -244,6 +251,8 @@ def read_object(
                     assert kind == TYPOGRAPHIC
                     written = without_latex(token[TYPOGRAPHIC]) if latex else token[TYPOGRAPHIC]
                     steps -= written.count("\\")
+                    if steps <= 0:
+                        break
                     value = read_typographic(written)
             except ValueError:
                 break

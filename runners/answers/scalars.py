@@ -7,6 +7,7 @@ Every quantifier that could give characters back is possessive, and no alternati
 that matching takes time linear in the token. `scan.py` says what keeps a whole scan linear.
 """
 
+import json
 import re
 import sys
 import unicodedata
@@ -18,6 +19,7 @@ MAX_DIGITS: Final = 4300
 """Digits a number may have: what CPython's own int() takes (`sys.int_info.default_max_str_digits`), fixed here because
 that setting can be changed under us, and because conversion takes time quadratic in the digits."""
 
+_DECODER: Final = json.JSONDecoder(strict=False)
 _INT_BOUND: Final = 10**MAX_DIGITS
 _CHUNK: Final = sys.int_info.str_digits_check_threshold  # int() never refuses that many digits, whatever the setting
 
@@ -97,6 +99,10 @@ TYPOGRAPHIC: Final = 7
 BARE: Final = 8
 """A name before a colon: a key without quotes, as JavaScript has them."""
 
+_PLAIN_NUMBER: Final = r"-?(?:0|[1-9][0-9]{0,30})(?:\.[0-9]{1,30})?+(?:[eE][-+]?[0-9]{1,4})?+"
+RUN: Final = re.compile(rf"""(?:[ \t\r\n]*+(?:{_PLAIN_NUMBER}|'[^'"\\}}]*+'|"[^'"\\}}]*+")[ \t\r\n]*+,){{8,}}+""")
+"""Many numbers and strings that JSON spells alike but for the quotes, each with a comma."""
+
 SPACES: Final = re.compile(SPACE)
 
 MARKS: Final = {mark: mark for mark in "[]{}(),:"}
@@ -164,6 +170,12 @@ def read_number(token: str) -> int | float | complex | None:
     return float(token)
 
 
+def read_run(run: str) -> list[Any]:
+    """The values of a RUN."""
+    values: list[Any] = _DECODER.decode(f"[{run[:-1]}]".replace("'", '"'))
+    return values
+
+
 def read_integer(token: str) -> int:
     """The exact value of a decimal integer, whatever `sys.set_int_max_str_digits` was told."""
     if len(token) <= _CHUNK:
@@ -174,6 +186,11 @@ def read_integer(token: str) -> int:
         chunk = digits[at : at + _CHUNK]
         value = value * 10 ** len(chunk) + int(chunk)
     return -value if token[0] == "-" else value
+
+
+def pieces_of(token: str) -> int:
+    """About how many steps it takes to read a STRING token beside the one for the token."""
+    return token.count("\\") + (token.count('"') + token.count("'")) // 2 - 1
 
 
 def read_string(token: str) -> str | bytes:

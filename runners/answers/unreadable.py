@@ -6,6 +6,7 @@ nothing.
 """
 
 import re
+from bisect import bisect_right
 from dataclasses import dataclass
 from typing import Final
 
@@ -14,6 +15,8 @@ from .budget import Budget
 # A quote or backslash behind a backslash, a string, an apostrophe's string within its line, a brace.
 _PIECE: Final = re.compile(r"""\\["'\\]|"[^"\\]*+(?:\\.[^"\\]*+)*+"|(?<!\w)'[^'\\\n]*+(?:\\.[^'\\\n]*+)*+'|[{}]""", re.DOTALL)
 _COLON: Final = re.compile(r"[ \t\r\n]*+:")
+
+_KEYS_PER_STEP: Final = 4
 
 type Span = tuple[int, int]
 
@@ -33,14 +36,13 @@ def last_unreadable(text: str, key: str, skipped: list[Span], answer: Span | Non
     `skipped` are the spans of complete objects and of thinking, sorted; they are not looked into. Spends the budget.
     """
     key_places = [found.start() for found in re.finditer(rf"([\"']){re.escape(key)}\1[ \t\r\n]*+:", text)]
-    budget.take(len(key_places))
-    free = [place for place in key_places if not _covered(skipped, place)] if len(key_places) < budget.steps else []
+    budget.take(len(key_places) // _KEYS_PER_STEP)
     behind = answer[1] if answer else 0
-    if not free or budget.is_spent or (answer and free[-1] < behind and text.find("}", behind) < 0):
+    start = next((place for place in reversed(key_places) if not _covered(skipped, place)), -1)
+    if start < 0 or budget.is_spent or (answer and start < behind and text.find("}", behind) < 0):
         return False
     walk = _Walk(text, key, skipped, answer, budget)
     # From the right to the left: what follows a place is known already when an earlier object comes to it.
-    start = free[-1]
     while (start := text.rfind("{", 0, start)) >= 0:
         budget.take(1)
         if budget.is_spent:
@@ -54,16 +56,11 @@ def last_unreadable(text: str, key: str, skipped: list[Span], answer: Span | Non
 
 
 def _covered(spans: list[Span], place: int) -> bool:
-    low, high = 0, len(spans)
-    while low < high:
-        middle = (low + high) // 2
-        if spans[middle][0] <= place:
-            low = middle + 1
-        else:
-            high = middle
-    return low > 0 and place < spans[low - 1][1]
+    at = bisect_right(spans, (place, _FAR))
+    return at > 0 and place < spans[at - 1][1]
 
 
+_FAR: Final = 1 << 62
 _NO_END: Final = _Rest(None)
 
 

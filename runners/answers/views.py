@@ -9,6 +9,8 @@ import re
 from bisect import bisect_right
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import lru_cache
+from itertools import accumulate
 from typing import Final
 
 from .budget import Budget
@@ -20,7 +22,7 @@ class View:
 
     marks: tuple[str, ...]
     pattern: re.Pattern[str]
-    turn: Callable[[re.Match[str]], str]
+    turn: Callable[[str], str]
 
     def last_key(self, text: str, key: str) -> int:
         """Where the last key that is written so begins, -1 where there is none."""
@@ -28,44 +30,43 @@ class View:
 
     def of(self, text: str, begin: int, budget: Budget) -> "Turned | None":
         """The text from `begin` on, turned back; None where the budget does not allow it."""
-        pieces: list[str] = []
-        places: list[int] = [0]
-        shifts: list[int] = [begin]
-        position, length = begin, 0
-        for match in self.pattern.finditer(text, begin):
-            budget.take(1)
-            if budget.is_spent:
-                return None
-            plain = self.turn(match)
-            pieces += (text[position : match.start()], plain)
-            length += match.start() - position + len(plain)
-            position = match.end()
-            places.append(length)
-            shifts.append(position - length)
-        pieces.append(text[position:])
-        return Turned("".join(pieces), places, shifts)
+        written = self.pattern.split(text[begin:])  # plain text and what is to be turned, in turns
+        budget.take(len(written) // _PIECES_PER_STEP)
+        if budget.is_spent:
+            return None
+        turn = self.turn
+        pieces = written.copy()
+        pieces[1::2] = [turn(piece) for piece in written[1::2]]
+        return Turned("".join(pieces), written, pieces, begin)
+
+
+_PIECES_PER_STEP: Final = 8
 
 
 @dataclass(frozen=True, slots=True)
 class Turned:
-    """A text that was turned back."""
+    """A text that was turned back, and its pieces before and after."""
 
     text: str
-    places: list[int]
-    shifts: list[int]
+    written: list[str]
+    pieces: list[str]
+    begin: int
 
     def place(self, position: int) -> int:
         """Where the character at `position` begins in the text that it was made of."""
-        return position + self.shifts[bisect_right(self.places, position) - 1]
+        ends = list(accumulate(map(len, self.pieces)))
+        at = bisect_right(ends, position)
+        before = ends[at - 1] if at else 0
+        return self.begin + sum(map(len, self.written[:at])) + position - before
 
 
 _CONTROLS: Final = {"n": "\n", "t": "\t", "r": "\r"}
 
 VIEWS: Final = (
-    View(('\\"', "\\'", '\\\\\\"'), re.compile(r"""\\(["'\\/nrt])"""), lambda match: _CONTROLS.get(match[1], match[1])),
+    View(('\\"', "\\'", '\\\\\\"'), re.compile(r"""(\\["'\\/nrt])"""), lambda piece: _CONTROLS.get(piece[1], piece[1])),
     View(
         ("&quot;", "&#34;", "&#x22;", "&#039;", "&#39;", "&#x27;", "&apos;"),
-        re.compile(r"&(?:#[0-9]{1,7}|#[xX][0-9a-fA-F]{1,6}|[a-zA-Z]{2,8});"),
-        lambda match: html.unescape(match[0]),
+        re.compile(r"(&(?:#[0-9]{1,7}|#[xX][0-9a-fA-F]{1,6}|[a-zA-Z]{2,8});)"),
+        lru_cache(maxsize=256)(html.unescape),
     ),
 )

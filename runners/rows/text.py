@@ -10,9 +10,13 @@ from typing import Any
 from pydantic_core import from_json
 
 from reexec.engine.decoding import UnreadableError, is_deeper, read_json
-from reexec.engine.rendering import json_form, render
+from reexec.engine.rendering import json_form, render, render_ends
 
 MAX_QUOTED_CHARACTERS = 600
+_SHOWN_AT_ENDS = MAX_QUOTED_CHARACTERS // 2 - 20
+_COUNTED_CHARACTERS = 2000
+"""Of a longer value nobody counts how much is left out: that would take writing all of it."""
+_FEW_NODES = 500
 BOM = codecs.BOM_UTF8
 """Some editors and spreadsheets begin a file with it. It says nothing."""
 MAX_LEVELS = 400
@@ -91,23 +95,50 @@ def dump_readable(value: Any) -> str:
 
 
 def quoted(value: Any) -> str:
-    """A value for a person or a model, cut in the middle: JSON where JSON can say it, Python's spelling for the rest."""
-    return _cut(render(value))
+    """A value for a person or a model, cut in the middle: JSON where JSON can say it, Python's spelling for the rest. Takes
+    time for what is shown of it, however many values it holds."""
+    if _has_few_nodes(value):
+        return _cut(render(value), "")
+    return _cut(*render_ends(value, _SHOWN_AT_ENDS, _COUNTED_CHARACTERS))
 
 
 def quoted_json(value: Any) -> str:
-    """The same of a value that was read as JSON, several times as fast."""
+    """The same of a value that was read as JSON, several times as fast where it is small."""
     try:
-        return _cut(_encoder.encode(value))
+        return _cut(_encoder.encode(value), "") if _has_few_nodes(value) else quoted(value)
     except (ValueError, RecursionError):
         return quoted(value)
 
 
-def _cut(text: str) -> str:
+def _has_few_nodes(value: Any) -> bool:
+    """Whether a value holds so few others that all of it may be written out."""
+    level, nodes = [value], 0
+    while level:
+        inside: list[Any] = []
+        for item in level:
+            kind = type(item)
+            if kind is dict or kind is list or kind is tuple or kind is set or kind is frozenset:
+                if len(inside) + len(item) > _FEW_NODES:
+                    return False
+                inside += item
+                if kind is dict:
+                    inside += item.values()
+        nodes += len(inside)
+        if nodes > _FEW_NODES:
+            return False
+        level = inside
+    return True
+
+
+def _cut(text: str, end: str) -> str:
+    """`end`: the end of a text that is longer than `text`, "" where `text` is all of it."""
+    if end:
+        left_out = _COUNTED_CHARACTERS - 2 * _SHOWN_AT_ENDS
+        return f"{text[:_SHOWN_AT_ENDS]} ... (more than {left_out} characters left out) ... {end[-_SHOWN_AT_ENDS:]}"
     if len(text) <= MAX_QUOTED_CHARACTERS:
         return text
-    half = MAX_QUOTED_CHARACTERS // 2 - 20
-    return f"{text[:half]} ... ({len(text) - 2 * half} characters left out) ... {text[-half:]}"
+    left_out = len(text) - 2 * _SHOWN_AT_ENDS
+    return f"{text[:_SHOWN_AT_ENDS]} ... ({left_out} characters left out) ... {text[-_SHOWN_AT_ENDS:]}"
 
 
 def _with_all_digits(encode: Callable[[Any], str], value: Any) -> str:
