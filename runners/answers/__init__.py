@@ -5,8 +5,8 @@ with fences, drafts, Python spellings, cut-off ends and now and then a number of
 text only; what a prediction is compared with, and what is done about a missing one, is decided elsewhere.
 
 `scalars` reads one token and `constructors` what `np.float64(3.5)` is worth, `literal` reads one bracketed value, `scan`
-chooses the object in a text with the help of `thinking` and `unreadable`, `views` turns back texts that were written down
-in another way, `extract` is the door.
+chooses the object in a text with the help of `thinking`, `passing` and `unreadable`, `views` turns back texts that were written
+down in another way, `extract` is the door.
 """
 
 from .extract import Answer, Likely, as_compared, extract_answer
