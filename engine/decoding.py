@@ -45,7 +45,6 @@ def _big_int(text: str) -> int:
 _exact = json.JSONDecoder(strict=False)
 _scan: Callable[[str, int], tuple[Any, int]] = _exact.scan_once  # type: ignore[attr-defined]
 _decode_built = json.JSONDecoder(strict=False, object_hook=values.built).decode
-_decode_exact = json.JSONDecoder(strict=False).decode
 _decode_big = json.JSONDecoder(strict=False, parse_int=_big_int).decode
 
 
