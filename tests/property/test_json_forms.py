@@ -52,7 +52,15 @@ OUTCOMES = st.builds(
     stderr=TEXTS,
     varies=st.none() | st.booleans(),
 )
-RULES = st.none() | st.sampled_from(["codeio", "exact"]).map(ComparisonRule.preset)
+JSON_VALUES = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | TEXTS,
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(TEXTS, inner, max_size=4),
+    max_leaves=12,
+)
+ANSWERS = st.one_of(  # a rule, and an expected value that a result can equal under it
+    st.tuples(st.none() | st.just(ComparisonRule.preset("exact")), VALUES),
+    st.tuples(st.just(ComparisonRule.preset("codeio")), JSON_VALUES),
+)
 CALLS = st.builds(Call, st.lists(VALUES, max_size=3).map(tuple), st.dictionaries(NAMES, VALUES, max_size=3))
 
 
@@ -99,8 +107,9 @@ def test_verdicts(word: Any, outcome: Outcome | None, equal: bool, path: str, ow
     assert exactly(read.id) == exactly(own)
 
 
-@given(TEXTS, NAMES, CALLS, VALUES, VALUES, RULES)
-def test_checks(source: str, entry: str, call: Call, expected: Any, own: Any, rule: ComparisonRule | None) -> None:
+@given(TEXTS, NAMES, CALLS, VALUES, ANSWERS)
+def test_checks(source: str, entry: str, call: Call, own: Any, answer: tuple[ComparisonRule | None, Any]) -> None:
+    rule, expected = answer
     check = Check(Program(source, entry), call, expected, id=own, rule=rule)
     read = Check.from_json(through_text(check.to_json()))
     assert (read.program, read.program.id, read.rule) == (check.program, check.program.id, check.rule)
