@@ -6,9 +6,11 @@ Server: a JSON object a line on stdin ({"argv", "cwd", "env", "out", "err"}); th
 """
 
 import atexit
+import contextlib
 import json
 import os
 import select
+import signal
 import subprocess
 import sys
 import traceback
@@ -95,7 +97,8 @@ def stop() -> None:
     if _server is not None:
         for pipe in _pipes(_server):
             pipe.close()
-        _server.terminate()
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(_server.pid, signal.SIGTERM)  # and a command that is under way, where somebody has interrupted the tests
         _server.wait(timeout=10)
         _server = None
 
