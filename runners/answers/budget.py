@@ -8,7 +8,7 @@ over in most texts (`passing.py`).
 
 from typing import Final
 
-_STEPS: Final = 1_500
+_STEPS: Final = 3_000
 _CHARACTERS_PER_STEP: Final = 100
 _TIMES: Final = 24
 """How often the characters of a text may be passed over, on the average."""

@@ -16,7 +16,7 @@ from reexec.policies.comparison import ComparisonRule
 
 from .budget import EXHAUSTED, Budget
 from .literal import MAX_DEPTH, Found
-from .scalars import BARE, MARK, MAX_DIGITS, RUN, STRING, TOKEN, TYPOGRAPHIC, read_integer
+from .scalars import BARE, MARK, MAX_DIGITS, RUN, STRING, TOKEN, TUPLES, TYPOGRAPHIC, read_integer
 from .scan import Scan, last_object
 from .thinking import has_marks
 from .views import VIEWS
@@ -216,7 +216,7 @@ def _style_by_tokens(text: str, position: int, end: int) -> Style:
         if token.lastindex == TYPOGRAPHIC or not (plain and blank.isascii()) or _QUOTED_LINE.search(blank):
             style = "typographic"
         position = token.end()
-        if mark == "," and (run := RUN.match(text, position)):
+        if mark == "," and (run := RUN.match(text, position) or TUPLES.match(text, position)):
             position = run.end()
     return style
 

@@ -30,6 +30,7 @@ from .scalars import (
     SPACES,
     STRING,
     TOKEN,
+    TUPLES,
     TYPOGRAPHIC,
     WORD,
     mark_of,
@@ -37,6 +38,7 @@ from .scalars import (
     read_number,
     read_run,
     read_string,
+    read_tuples,
     read_typographic,
     read_word,
     without_latex,
@@ -171,9 +173,14 @@ def read_object(
                 if not frame.form and frame.opener != "[":
                     frame.form = "set" if frame.opener == "{" else "tuple"
                 expected = _ITEM
-                if frame.form != "dict" and frame.opener in "[{(" and (run := RUN.match(text, position)):
-                    frame.values += read_run(run[0])
-                    position = run.end()
+                if frame.form != "dict" and frame.opener in "[{(":
+                    if run := RUN.match(text, position):
+                        frame.values += read_run(run[0])
+                        position = run.end()
+                    elif run := TUPLES.match(text, position):
+                        frame.values += read_tuples(run[0])
+                        frame.height = max(frame.height, 1)
+                        position = run.end()
                 continue
             if mark == ":":
                 if expected != _AFTER or frame.opener != "{" or frame.form == "set" or not len(frame.values) % 2:

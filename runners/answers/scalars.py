@@ -100,8 +100,16 @@ BARE: Final = 8
 """A name before a colon: a key without quotes, as JavaScript has them."""
 
 _PLAIN_NUMBER: Final = r"-?(?:0|[1-9][0-9]{0,30})(?:\.[0-9]{1,30})?+(?:[eE][-+]?[0-9]{1,4})?+"
-RUN: Final = re.compile(rf"""(?:[ \t\r\n]*+(?:{_PLAIN_NUMBER}|'[^'"\\}}]*+'|"[^'"\\}}]*+")[ \t\r\n]*+,){{8,}}+""")
+_BLANK: Final = r"[ \t\r\n]*+"
+RUN: Final = re.compile(rf"""(?:{_BLANK}(?:{_PLAIN_NUMBER}|'[^'"\\}}]*+'|"[^'"\\}}]*+"){_BLANK},){{8,}}+""")
 """Many numbers and strings that JSON spells alike but for the quotes, each with a comma."""
+
+_MEMBER: Final = rf"""(?:{_PLAIN_NUMBER}|'[^'"\\()}}]*+'|"[^'"\\()}}]*+"){_BLANK}"""
+TUPLES: Final = re.compile(
+    rf"(?:{_BLANK}\({_BLANK}{_MEMBER},{_BLANK}(?:{_MEMBER}(?:,{_BLANK}{_MEMBER})*+(?:,{_BLANK})?+)?+\){_BLANK},){{4,}}+"
+)
+"""Several tuples of such numbers and strings, each with a comma."""
+_LAST_COMMA: Final = re.compile(rf",{_BLANK}\)")
 
 SPACES: Final = re.compile(SPACE)
 
@@ -174,6 +182,12 @@ def read_run(run: str) -> list[Any]:
     """The values of a RUN."""
     values: list[Any] = _DECODER.decode(f"[{run[:-1]}]".replace("'", '"'))
     return values
+
+
+def read_tuples(run: str) -> list[Any]:
+    """The values of TUPLES."""
+    lists = _LAST_COMMA.sub(")", run[:-1]).replace("(", "[").replace(")", "]").replace("'", '"')
+    return list(map(tuple, _DECODER.decode(f"[{lists}]")))
 
 
 def read_integer(token: str) -> int:

@@ -7,7 +7,7 @@ import math
 import re
 import time
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from typing import Any, Final
 
@@ -170,7 +170,7 @@ def without_latex(text: str) -> str:
 scraps = st.lists(st.sampled_from(PIECES), max_size=14).map("".join).map(without_latex)
 
 
-@settings(max_examples=int(__import__("os").environ.get("NEX", "1500")), deadline=None)
+@settings(max_examples=1500, deadline=None)
 @given(scraps)
 @example("{'a': '{\"output\": \"'}\"}")  # an earlier object ends amid the string of what looks like the last
 @example("{'a': {'b': '{\"output\": \"'}}, 'c': '}\"}'}")
@@ -392,3 +392,24 @@ def test_time_is_linear(name: str, around: str) -> None:
         if ratios[-1] < 9:
             return
     pytest.fail(f"four times the text takes {ratios} times as long")
+
+
+PLAIN_MEMBERS = (
+    st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text("ab ,()'\"[}\\", max_size=3) | st.none()
+)
+MANY_TUPLES = st.lists(st.lists(PLAIN_MEMBERS, max_size=3).map(tuple) | PLAIN_MEMBERS, min_size=4, max_size=14)
+
+
+@settings(max_examples=500, deadline=None)
+@given(MANY_TUPLES, st.sampled_from([list, tuple, lambda values: [tuple(values)] * 6]))
+def test_tuples_in_a_row_are_read_as_python_reads_them(values: list[Any], outside: Callable[[list[Any]], Any]) -> None:
+    whole = outside(values)
+    answer = extract_answer(f"So: {{'output': {whole!r}}}", "output")
+    assert answer.found, answer.reason
+    assert repr(answer.value) == repr(whole)
+
+
+@pytest.mark.parametrize("text", ["(1), " * 8, "(1,2,,), " * 8, "(,), " * 8, "(1 2), " * 8, "(1, 2) " * 8])
+def test_what_is_no_tuple_is_none_in_a_row_either(text: str) -> None:
+    answer = extract_answer(f"{{'output': [0, {text}]}}", "output")
+    assert (answer.found, answer.value) == ((True, [0, *[1] * 8]) if text.startswith("(1),") else (False, None))

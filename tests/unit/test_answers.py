@@ -324,6 +324,7 @@ LARGE = {
     "numbers in a tuple": ("{'output': (%s)}", "2.5,\n", (2.5,)),
     "texts in LaTeX braces": ("\\{'output': [%s]\\}", "'a', ", ["a"]),
     "both quotes": ("{'output': (%s)}", "\"a\", 'b', ", ("a", "b")),
+    "tuples in a list": ("{'output': [%s]}", "(1, 'a'), (2,), ", [(1, "a"), (2,)]),
     "lists in Python's list": ("{'output': [%s]}", "['a', True], ", None),
 }
 
@@ -338,7 +339,7 @@ def test_what_json_spells_alike_is_read_at_any_length(name: str) -> None:
     assert (answer.found, answer.value) == (True, value * 20_000)
 
 
-@pytest.mark.parametrize("piece", ["(1, 2), ", "1j, ", "{1}, ", "np.float64(1), ", "'\\n', "])
+@pytest.mark.parametrize("piece", ["((1,), 2), ", "1j, ", "{1}, ", "np.float64(1), ", "'\\n', "])
 def test_a_far_larger_answer_than_a_recorded_value_is_none_where_json_lacks_its_parts(piece: str) -> None:
     assert extract_answer("{'output': [" + piece * 100 + "]}", "output").found
     answer = extract_answer("{'output': [" + piece * 20_000 + "]}", "output")
