@@ -13,5 +13,6 @@ def test_thirty_thousand_spoiled_frames_are_errors_or_what_was_said() -> None:
 
 def test_no_response_claim_or_row_raises_or_takes_long() -> None:
     count = fuzz_host.fuzz(1500, seed=7)
+    assert not count.late
     assert count.answers > 100
     assert count.accepted > 100
