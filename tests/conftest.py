@@ -72,6 +72,8 @@ def own_temporary_folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[P
     yield folder
     tempfile.tempdir = before
     warm_command.stop()
+    if rewards := sys.modules.get("reexec.runners.rewards.executors"):  # they live as long as the process
+        rewards.shutdown()
     left = [path.name for path in sorted(folder.glob("reexec-*"))]
     assert not left, f"temporary folders of workers were left over: {left}"
     from tests.reliability.outside import groups_of  # not before `adapt`
