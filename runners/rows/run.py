@@ -20,7 +20,7 @@ import contextlib
 import copy
 import os
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
@@ -163,6 +163,7 @@ class StageRun:
         self._on_consumed = on_consumed
         self._most_line_bytes = most_line_bytes
         self.fault: UsageError | None = None
+        self._reading: Generator[Block] | None = None
         self._whole = True  # False while a row is half counted or half written
         self.progress = self._resume_point(overwrite)
         self.resumed_lines = self.progress.lines
@@ -219,7 +220,8 @@ class StageRun:
         UsageError where the part of the input that was consumed earlier has changed. Where the input breaks off the blocks end,
         so that the rows before are finished, and `fault` is set: the stage raises it when it has closed the run."""
         left = self.progress.lines
-        for block in self.selection.of(self._blocks(), self._pass_over):
+        self._reading = self._blocks()
+        for block in self.selection.of(self._reading, self._pass_over):
             self._lines_passed += len(block.lines)
             self.bytes_passed += sum(map(len, block.lines))
             if not left:
@@ -261,7 +263,7 @@ class StageRun:
         if self._on_consumed is not None and line:
             self._on_consumed(number, position, renamed_line(line, self.selection.names))
 
-    def _blocks(self) -> Iterator[Block]:
+    def _blocks(self) -> Generator[Block]:
         try:
             yield from read_blocks(self.source, self._most_line_bytes)
         except UsageError as error:
@@ -358,6 +360,8 @@ class StageRun:
         finally:
             for sink in self._sinks.values():
                 sink.close()
+            if self._reading is not None:  # whoever was in the middle of the input may be held by what ended the run
+                self._reading.close()
             self._unlock()
 
     def _save(self, state: str) -> None:

@@ -319,7 +319,7 @@ def test_a_long_answer_is_read_whole() -> None:
     assert extract_answer(f"{{'output': {items[:5_000]}}}", "output").value == items[:5_000]
 
 
-LARGE = {
+LARGE: dict[str, tuple[str, str, Any]] = {
     "numbers in Python's list": ("{'output': [%s]}", "1, ", [1]),
     "numbers in a tuple": ("{'output': (%s)}", "2.5,\n", (2.5,)),
     "texts in LaTeX braces": ("\\{'output': [%s]\\}", "'a', ", ["a"]),
